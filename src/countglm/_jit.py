@@ -1,0 +1,130 @@
+"""The only module that names Numba: decorators for kernels and the place of their disk cache.
+
+Numba stamps a cached entry with the content of one file only, so a changed helper in another
+file would leave old arithmetic in the cache after an upgrade.  The cache directory is therefore
+named by a hash of every kernel source.  ``kernel`` marks a function that is compiled into its
+callers; ``entry`` marks one of the few compiled and cached functions that Python calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    # IEEE results for x / 0 without a branch that would stop vectorisation.
+    "error_model": "numpy",
+    # Fused multiply-add only: NaN and infinity keep their meaning, sums keep their order.
+    "fastmath": {"contract"},
+}
+
+JIT_DISABLED: bool = bool(numba.config.DISABLE_JIT)
+
+
+def source_hash() -> str:
+    """Return a hash of all sources that decide the arithmetic of the compiled kernels."""
+    here = Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for path in [here / "_jit.py", *sorted((here / "kernels").glob("*.py"))]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _candidate_roots() -> list[Path]:
+    roots = []
+    if numba.config.CACHE_DIR:
+        roots.append(Path(numba.config.CACHE_DIR))
+    cache_home = os.environ.get("XDG_CACHE_HOME")
+    if cache_home:
+        roots.append(Path(cache_home) / "countglm")
+    elif Path.home() != Path("/"):
+        roots.append(Path.home() / ".cache" / "countglm")
+    # A shared temporary directory is used only through a folder that this user alone can write.
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    roots.append(Path(tempfile.gettempdir()) / f"countglm-{user}")
+    return roots
+
+
+def _owned(path: Path) -> bool:
+    return not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
+
+
+def cache_directory() -> str | None:
+    """Return the first writable cache folder for this very set of sources, or None."""
+    name = f"kernels-{source_hash()}"
+    for root in _candidate_roots():
+        folder = root / name
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if root.name.startswith("countglm-") and not _owned(root):
+                continue
+            folder.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return str(folder)
+        except OSError:
+            continue
+    return None
+
+
+CACHE_DIR: str | None = None if JIT_DISABLED else cache_directory()
+
+
+def kernel(func: Callable[..., Any]) -> Any:
+    """Compile ``func`` into the entries that call it; never called from Python in production."""
+    return numba.njit(**_OPTIONS)(func)
+
+
+def entry(func: Callable[..., Any]) -> Any:
+    """Compile ``func`` on first use and keep it on disk, in the directory of these sources."""
+    if JIT_DISABLED or CACHE_DIR is None:
+        return numba.njit(**_OPTIONS)(func)
+    previous = numba.config.CACHE_DIR
+    # Numba reads the directory when the decorator runs; other packages keep their own.
+    numba.config.CACHE_DIR = CACHE_DIR
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(func)
+    finally:
+        numba.config.CACHE_DIR = previous
+
+
+if JIT_DISABLED:
+
+    def float_bits(x: float) -> int:
+        """Return the IEEE 754 bits of ``x`` as a signed 64-bit integer."""
+        return int(struct.unpack("<q", struct.pack("<d", x))[0])
+
+    def bits_float(bits: int) -> float:
+        """Return the float64 whose IEEE 754 bits are ``bits``."""
+        return float(struct.unpack("<d", struct.pack("<q", bits))[0])
+
+else:
+
+    @intrinsic
+    def float_bits(typingctx: Any, x: Any) -> Any:
+        """Return the IEEE 754 bits of ``x`` as a signed 64-bit integer."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], ir.IntType(64))
+
+        return types.int64(types.float64), codegen
+
+    @intrinsic
+    def bits_float(typingctx: Any, bits: Any) -> Any:
+        """Return the float64 whose IEEE 754 bits are ``bits``."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], ir.DoubleType())
+
+        return types.float64(types.int64), codegen

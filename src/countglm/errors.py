@@ -1,0 +1,7 @@
+"""Exceptions for a caller's mistake: what is wrong, how many, where first, what to do."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Wrong input or wrong use; the message ends in a remedy. The CLI exits with status 2."""
