@@ -1,0 +1,141 @@
+"""Covariance of the coefficients: inverse of X' W X per gene, without forming X' W X.
+
+The R factor of sqrt(W) X is built by modified Gram-Schmidt, element-wise over a tile of genes:
+its error grows with the condition number, not with its square as for the normal equations, and
+no BLAS takes part, so the bits do not depend on threads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from countglm.counts import CountMatrix
+    from countglm.results import GLMFit
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+# A column is dependent when less than this part of its length is left after projection.
+_DEPENDENT = 1e-9
+_TILE_ENTRIES = 1 << 20
+
+
+def fisher_weight(mu: Floats, alpha: Floats) -> Floats:
+    """Return mu / (1 + alpha mu), the expected information in eta."""
+    return mu / (1.0 + alpha * mu)
+
+
+def observed_weight(mu: Floats, alpha: Floats, y: Floats) -> Floats:
+    """Return mu (1 + alpha y) / (1 + alpha mu)^2, the observed information in eta."""
+    return mu * (1.0 + alpha * y) / (1.0 + alpha * mu) ** 2
+
+
+def independent_columns(x: Floats) -> Flags:
+    """Mark the columns of ``x`` (n, p) that are not combinations of columns before them."""
+    kept: list[Floats] = []
+    active = np.zeros(x.shape[1], dtype=np.bool_)
+    for j in range(x.shape[1]):
+        length = np.sqrt(np.sum(x[:, j] ** 2))
+        rest = x[:, j].copy()
+        for _ in range(2):  # the second pass removes what rounding left of the first
+            for unit in kept:
+                rest -= unit * np.sum(unit * rest)
+        left = np.sqrt(np.sum(rest**2))
+        if left > _DEPENDENT * length:
+            active[j] = True
+            kept.append(rest / left)
+    return active
+
+
+def active_columns(x: Floats, informative: Flags) -> Flags:
+    """Per gene, the columns of ``x`` (n, p) that its informative samples (g, n) determine."""
+    active = np.ones((informative.shape[0], x.shape[1]), dtype=np.bool_)
+    partial = np.flatnonzero(~informative.all(axis=1))
+    if partial.size:
+        patterns, inverse = np.unique(informative[partial], axis=0, return_inverse=True)
+        flags = np.array([independent_columns(x[pattern]) for pattern in patterns])
+        active[partial] = flags[np.ravel(inverse)]
+    return active
+
+
+def inverse_information(x: Floats, weight: Floats, active: Flags) -> Floats:
+    """Return a generalised inverse of X' W X per gene.
+
+    Parameters
+    ----------
+    x : (n, p)
+        Design matrix.
+    weight : (g, n)
+        Non-negative information in eta of every sample.
+    active : (g, p)
+        Columns to use; the rows and columns of the others are zero in the result.
+
+    Returns
+    -------
+    (g, p, p)
+        Entries of coefficients that are estimable equal those of every generalised inverse.
+    """
+    n_genes, p = active.shape
+    a = np.sqrt(weight)[:, None, :] * x.T[None, :, :] * active[:, :, None]
+    r = np.zeros((n_genes, p, p))
+    for j in range(p):
+        length = np.sqrt(np.sum(a[:, j] ** 2, axis=1))
+        r[:, j, j] = np.where(active[:, j], length, 1.0)
+        a[:, j] /= r[:, j, j, None]
+        for k in range(j + 1, p):
+            r[:, j, k] = np.sum(a[:, j] * a[:, k], axis=1)
+            a[:, k] -= r[:, j, k, None] * a[:, j]
+    inverse = _invert_upper(r) * active[:, :, None] * active[:, None, :]
+    covariance = np.zeros_like(r)
+    for j in range(p):
+        covariance += inverse[:, :, j, None] * inverse[:, None, :, j]
+    return covariance
+
+
+def _invert_upper(r: Floats) -> Floats:
+    n_genes, p, _ = r.shape
+    inverse = np.zeros((n_genes, p, p))
+    for j in range(p):
+        inverse[:, j, j] = 1.0 / r[:, j, j]
+        for i in range(j - 1, -1, -1):
+            total = np.zeros(n_genes)
+            for k in range(i + 1, j + 1):
+                total += r[:, i, k] * inverse[:, k, j]
+            inverse[:, i, j] = -total / r[:, i, i]
+    return inverse
+
+
+def covariance_of(fit: GLMFit, index: NDArray[np.intp], counts: CountMatrix | None) -> Floats:
+    """Covariance (g, p, p) of genes ``index``: observed where counts are given, else expected."""
+    x = np.ascontiguousarray(fit.design.matrix, dtype=np.float64)
+    n, p = x.shape
+    result = np.empty((index.size, p, p))
+    tile = max(1, _TILE_ENTRIES // (n * p))
+    for start in range(0, index.size, tile):
+        genes = index[start : start + tile]
+        mu = np.ascontiguousarray(fit.mu(genes).T)
+        alpha = fit.dispersion[genes, None]
+        if counts is None:
+            weight = fisher_weight(mu, alpha)
+        else:
+            weight = observed_weight(mu, alpha, counts_of(counts, genes))
+        if fit.weights is not None:
+            weight *= fit.weights if fit.weights.ndim == 1 else fit.weights[:, genes].T
+        # Genes without a fit have NaN means: they inform about nothing.
+        weight = np.where(np.isfinite(weight), weight, 0.0)
+        active = active_columns(x, weight > 0)
+        tile_result = inverse_information(x, weight, active)
+        unknown = ~np.isfinite(fit.standard_errors[genes])
+        tile_result[unknown[:, :, None] | unknown[:, None, :]] = np.nan
+        result[start : start + tile] = tile_result
+    return result
+
+
+def counts_of(counts: CountMatrix, genes: NDArray[np.intp]) -> Floats:
+    """Counts (g, n) of any genes, read in runs of neighbours."""
+    runs = np.split(genes, np.flatnonzero(np.diff(genes) != 1) + 1)
+    return np.concatenate([counts.block(int(run[0]), int(run[-1]) + 1) for run in runs if run.size])

@@ -1,0 +1,177 @@
+"""Files of named arrays: HDF5 or npz, version stamped, without pickle, written atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm.errors import InputError
+
+Arrays = dict[str, NDArray[Any]]
+
+FORMAT_VERSION = 1
+_HEADER = "countglm"
+_HDF5_SUFFIXES = (".h5", ".hdf5")
+_SUFFIXES = (*_HDF5_SUFFIXES, ".npz")
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """Raise InputError unless ``path`` can take a new file: folder there, name free or forced."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file.")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name, or overwrite it with force.")
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist; create it first.")
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, *, force: bool) -> Iterator[Path]:
+    """Yield a temporary name beside ``path`` and move it there only when the block succeeds."""
+    check_target(path, force=force)
+    try:
+        # mkstemp would fix the mode at 0600; a private folder keeps the caller's umask.
+        folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written: {error.strerror}.") from error
+    with folder as name:
+        temporary = Path(name) / path.name
+        yield temporary
+        check_target(path, force=force)
+        os.replace(temporary, path)
+
+
+def write_arrays(
+    path: str | os.PathLike[str],
+    kind: str,
+    arrays: Mapping[str, NDArray[Any]],
+    meta: Mapping[str, Any],
+    *,
+    force: bool = False,
+) -> None:
+    """Write named arrays and JSON-able ``meta`` to ``path`` (.h5, .hdf5 or .npz).
+
+    Parameters
+    ----------
+    path : path-like
+        Target; the suffix decides the format.
+    kind : str
+        What the file holds, for example ``"GLMFit"``; checked by `read_arrays`.
+    arrays : mapping of str to ndarray
+        Numeric, boolean or string arrays (object arrays must hold strings).
+    meta : mapping
+        Anything that ``json.dumps`` takes.
+    force : bool
+        Overwrite an existing file.
+
+    Raises
+    ------
+    InputError
+        Unknown suffix, existing file without ``force``, or a folder that cannot be written.
+    """
+    target = Path(path)
+    _check_suffix(target)
+    header = json.dumps({"kind": kind, "version": FORMAT_VERSION, **meta})
+    with atomic_file(target, force=force) as temporary:
+        if target.suffix in _HDF5_SUFFIXES:
+            _write_hdf5(temporary, header, arrays)
+        else:
+            _write_npz(temporary, header, arrays)
+
+
+def read_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[str, Any]]:
+    """Read what `write_arrays` wrote; a foreign, newer or damaged file is an InputError."""
+    source = Path(path)
+    _check_suffix(source)
+    if not source.is_file():
+        raise InputError(f"There is no file {source}; check the name.")
+    try:
+        header, arrays = (
+            _read_hdf5(source) if source.suffix in _HDF5_SUFFIXES else _read_npz(source)
+        )
+        meta = json.loads(header)
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{source} is not a file that countglm saved, or it is damaged ({_brief(error)}); "
+            "save the fit again."
+        ) from error
+    if not isinstance(meta, dict) or meta.get("kind") != kind:
+        raise InputError(f"{source} does not hold a {kind}; give a file that {kind}.save wrote.")
+    if meta.get("version", 0) > FORMAT_VERSION:
+        raise InputError(
+            f"{source} has format version {meta['version']}, this countglm reads up to "
+            f"{FORMAT_VERSION}; update countglm."
+        )
+    return arrays, meta
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in _SUFFIXES:
+        raise InputError(
+            f"{path.name!r} ends in {path.suffix or 'no suffix'!r}; use one of "
+            f"{', '.join(_SUFFIXES)}."
+        )
+
+
+def _brief(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:120] if lines else type(error).__name__
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    return array.dtype.kind in "OUT"
+
+
+def _write_hdf5(path: Path, header: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs[_HEADER] = header
+        for name, array in arrays.items():
+            packing: dict[str, Any] = {"compression": "gzip", "compression_opts": 1}
+            if array.ndim == 0 or array.size == 0:
+                packing = {}
+            if _is_text(array):
+                values = np.array([str(item) for item in array.ravel()], dtype=object)
+                file.create_dataset(
+                    name, data=values.reshape(array.shape), dtype=h5py.string_dtype(), **packing
+                )
+            else:
+                file.create_dataset(name, data=array, shuffle=bool(packing), **packing)
+
+
+def _read_hdf5(path: Path) -> tuple[str, Arrays]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        header = str(file.attrs[_HEADER])
+        arrays = {}
+        for name, dataset in file.items():
+            text = h5py.check_string_dtype(dataset.dtype) is not None
+            arrays[str(name)] = np.asarray(dataset.asstr()[()] if text else dataset[()])
+    return header, arrays
+
+
+def _write_npz(path: Path, header: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    plain: dict[str, Any] = {
+        name: array.astype(str) if _is_text(array) else array for name, array in arrays.items()
+    }
+    with open(path, "wb") as stream:
+        np.savez_compressed(stream, **{_HEADER: np.array(header)}, **plain)
+
+
+def _read_npz(path: Path) -> tuple[str, Arrays]:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files if name != _HEADER}
+        header = str(archive[_HEADER])
+    text = {name: array.astype(object) for name, array in arrays.items() if array.dtype.kind == "U"}
+    return header, {**arrays, **text}
