@@ -1,0 +1,140 @@
+"""What every test may rely on: the large tables, R, and one compiled signature per entry.
+
+Tests marked ``data`` read tables that are not part of the repository, from the folder named by
+the environment variable ``COUNTGLM_TEST_DATA``; tests marked ``r`` call R and its packages. Where
+one is absent its tests are deselected and the summary says so in one line. ``make test`` installs
+R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Tests are imported by path, so the helpers in tests/support need a root to be found from.
+sys.path.insert(0, str(REPOSITORY))
+
+R_PACKAGES = ("DESeq2", "edgeR", "limma", "glmGamPoi")
+_R_CHECK = """
+found <- vapply(commandArgs(TRUE), function(p) nzchar(system.file(package = p)), logical(1))
+quit(status = sum(!found))
+"""
+
+
+@cache
+def data_folder() -> Path | None:
+    """Return the folder of the large tables, or None where the environment names none."""
+    named = os.environ.get("COUNTGLM_TEST_DATA")
+    if not named:
+        return None
+    folder = Path(named)
+    if not folder.is_dir():
+        raise pytest.UsageError(f"COUNTGLM_TEST_DATA names {named!r}, which is not a folder")
+    return folder
+
+
+@cache
+def r_available() -> bool:
+    """Return whether Rscript runs here and has the packages that the tests compare with."""
+    if shutil.which("Rscript") is None:
+        return False
+    command = ["Rscript", "--vanilla", "-e", _R_CHECK, *R_PACKAGES]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def absent_requirements() -> dict[str, str]:
+    """Return for each marker whose requirement is absent the line that tells it."""
+    absent = {}
+    if data_folder() is None:
+        absent["data"] = (
+            "tests marked 'data' are deselected: set COUNTGLM_TEST_DATA to the folder of tables"
+        )
+    if not r_available():
+        if os.environ.get("COUNTGLM_REQUIRE_R"):
+            raise pytest.UsageError(
+                f"R with {', '.join(R_PACKAGES)} is required here and was not found: "
+                "run tools/install_r.sh"
+            )
+        absent["r"] = f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}"
+    return absent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "data: needs the folder named by COUNTGLM_TEST_DATA")
+    config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma and glmGamPoi")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    absent = absent_requirements()
+    dropped = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in set(dropped)]
+
+
+def repeated_signatures() -> list[str]:
+    """Return the compiled entries that this process compiled for more than one signature.
+
+    Each further signature, from another dtype, memory layout or a read-only array, costs a user
+    more than a second at the first call. An entry is known by its place in the disk cache; inner
+    kernels have none and may be compiled for as many types as their callers use.
+    """
+    found = set()
+    for name, module in list(sys.modules.items()):
+        if not name.startswith("countglm."):
+            continue
+        for value in vars(module).values():
+            stats = getattr(value, "stats", None)
+            if getattr(stats, "cache_path", None) and len(value.signatures) > 1:
+                found.add(f"{value.__module__}.{value.__name__}: {value.signatures}")
+    return sorted(found)
+
+
+_repeated: list[str] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _repeated.extend(node.workeroutput.get("repeated_signatures", []))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["repeated_signatures"] = repeated_signatures()
+        return
+    _repeated.extend(repeated_signatures())
+    if _repeated and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in absent_requirements().values():
+        terminalreporter.write_line(f"countglm: {line}")
+    for line in _repeated:
+        terminalreporter.write_line(f"FAILED more than one signature compiled for {line}", red=True)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder of the large count tables; for tests marked ``data``."""
+    folder = data_folder()
+    assert folder is not None, "a test that uses data_dir must be marked 'data'"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_dir(data_dir: Path) -> Path:
+    """Return the folder of results of the R packages, beside the tables."""
+    folder = data_dir.parent / "golden"
+    assert folder.is_dir(), f"no folder 'golden' beside {data_dir}"
+    return folder
