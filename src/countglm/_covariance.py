@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._gram_schmidt import gram_schmidt
+
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
     from countglm.results import GLMFit
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-# A column is dependent when less than this part of its length is left after projection.
-_DEPENDENT = 1e-9
 _TILE_ENTRIES = 1 << 20
 
 
@@ -34,30 +34,13 @@ def observed_weight(mu: Floats, alpha: Floats, y: Floats) -> Floats:
     return mu * (1.0 + alpha * y) / (1.0 + alpha * mu) ** 2
 
 
-def independent_columns(x: Floats) -> Flags:
-    """Mark the columns of ``x`` (n, p) that are not combinations of columns before them."""
-    kept: list[Floats] = []
-    active = np.zeros(x.shape[1], dtype=np.bool_)
-    for j in range(x.shape[1]):
-        length = np.sqrt(np.sum(x[:, j] ** 2))
-        rest = x[:, j].copy()
-        for _ in range(2):  # the second pass removes what rounding left of the first
-            for unit in kept:
-                rest -= unit * np.sum(unit * rest)
-        left = np.sqrt(np.sum(rest**2))
-        if left > _DEPENDENT * length:
-            active[j] = True
-            kept.append(rest / left)
-    return active
-
-
 def active_columns(x: Floats, informative: Flags) -> Flags:
     """Per gene, the columns of ``x`` (n, p) that its informative samples (g, n) determine."""
     active = np.ones((informative.shape[0], x.shape[1]), dtype=np.bool_)
     partial = np.flatnonzero(~informative.all(axis=1))
     if partial.size:
         patterns, inverse = np.unique(informative[partial], axis=0, return_inverse=True)
-        flags = np.array([independent_columns(x[pattern]) for pattern in patterns])
+        flags = np.array([gram_schmidt(x[pattern])[2] for pattern in patterns])
         active[partial] = flags[np.ravel(inverse)]
     return active
 

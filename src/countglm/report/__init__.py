@@ -1,0 +1,63 @@
+"""One self-contained HTML page about a fit: no network, static figures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from countglm._store import atomic_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countglm.results import GLMFit
+
+
+def render_report(
+    fit: GLMFit,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    title: str | None = None,
+) -> str:
+    """Return the report of ``fit`` as one HTML page.
+
+    Parameters
+    ----------
+    fit : GLMFit
+        The fit to describe.
+    tables : mapping of label to DataFrame, optional
+        Tables of `countglm.wald_test`, each under the contrast's label.
+    title : str, optional
+        Heading of the page.
+
+    Returns
+    -------
+    str
+        HTML with style and figures inside; needs no other file and no network.
+    """
+    from countglm.report.page import render
+
+    heading = title or f"countglm: {fit.design.formula or 'fit'}"
+    return render(fit, tables or {}, heading)
+
+
+def write_report(
+    fit: GLMFit,
+    path: str | os.PathLike[str],
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    title: str | None = None,
+    force: bool = False,
+) -> None:
+    """Write `render_report` to ``path``.
+
+    Raises
+    ------
+    InputError
+        ``path`` exists and ``force`` is not given, or its folder cannot be written.
+    """
+    page = render_report(fit, tables, title=title)
+    with atomic_file(Path(path), force=force) as temporary:
+        temporary.write_text(page, encoding="utf-8")

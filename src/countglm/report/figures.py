@@ -1,0 +1,166 @@
+"""Figures of the report as SVG text; scatter points are raster images inside when many."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm.report.words import PADJ_LEVEL
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from countglm.results import GLMFit
+
+Floats = NDArray[np.float64]
+
+# Okabe and Ito's colours, distinguishable with every common colour vision.
+BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#1B1F24"
+_RASTER_ABOVE = 5000
+_STYLE = {
+    "font.size": 10,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.fonttype": "none",
+    # Identifiers inside the SVG are hashes; a fixed salt makes equal fits give equal files.
+    "svg.hashsalt": "countglm",
+}
+
+
+def _draw(paint: Callable[[Axes], None]) -> str:
+    # The font cache of a first run is announced as a warning on stderr; it is no news here.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.0, 3.5), dpi=160, layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure.add_subplot())
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def certificate_histogram(fit: GLMFit) -> str:
+    """Histogram of log10 Newton decrement of the converged genes, with the tolerance."""
+    values = fit.newton_decrement[fit.converged]
+    values = values[np.isfinite(values)]
+    logs = np.log10(np.maximum(values, 1e-18))
+    limit = float(np.log10(fit.tol))
+
+    def paint(axes: Axes) -> None:
+        low = min(float(logs.min()) if logs.size else limit, limit) - 0.5
+        high = max(float(logs.max()) if logs.size else limit, limit) + 0.5
+        axes.hist(logs, bins=np.linspace(low, high, 61).tolist(), color=BLUE)
+        axes.axvline(limit, color=VERMILION, linewidth=1.5, linestyle="--")
+        axes.annotate(
+            "tolerance", (limit, 0.97), xycoords=("data", "axes fraction"), xytext=(-4, 0),
+            textcoords="offset points", ha="right", va="top", color=VERMILION,
+        )  # fmt: skip
+        axes.set_xlabel("log10 Newton decrement (standard errors)")
+        axes.set_ylabel("genes")
+
+    return _draw(paint)
+
+
+def mean_dispersion(fit: GLMFit) -> str:
+    """Dispersion against mean; genes at 0 or far below are drawn at the lower margin."""
+    usable = fit.converged & (fit.base_mean > 0)
+    mean, alpha = fit.base_mean[usable], fit.dispersion[usable]
+    positive = alpha > 0
+    floor = max(float(np.quantile(alpha[positive], 0.01)) / 3, 1e-9) if positive.any() else 1e-3
+    low = alpha < floor
+
+    def paint(axes: Axes) -> None:
+        _scatter(axes, mean[~low], alpha[~low], BLUE, "o", f"{int((~low).sum()):,} genes")
+        if low.any():
+            at_floor = np.full(int(low.sum()), floor)
+            _scatter(axes, mean[low], at_floor, VERMILION, "v", f"{int(low.sum()):,} at or near 0")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("mean of counts divided by size factors")
+        axes.set_ylabel("dispersion")
+        _legend(axes)
+
+    return _draw(paint)
+
+
+def ma_plot(table: pd.DataFrame) -> str:
+    """log2 fold change against mean; infinite and far values are drawn at the margin."""
+    known = table["log2FoldChange"].notna() & (table["baseMean"] > 0)
+    shown = table[known]
+    mean = shown["baseMean"].to_numpy(dtype=np.float64)
+    change = shown["log2FoldChange"].to_numpy(dtype=np.float64)
+    called = (shown["padj"] < PADJ_LEVEL).to_numpy()
+    finite = np.abs(change[np.isfinite(change)])
+    edge = 1.15 * max(float(np.quantile(finite, 0.999)), 1.0) if finite.size else 1.0
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(0.0, color=INK, linewidth=0.8)
+        for flag, colour, label in (
+            (~called, GREY, f"other ({int((~called).sum()):,})"),
+            (called, VERMILION, f"adjusted p < {PADJ_LEVEL:g} ({int(called.sum()):,})"),
+        ):
+            inside = flag & (np.abs(change) <= edge)
+            _scatter(axes, mean[inside], change[inside], colour, "o", label)
+            for sign, marker in ((1, "^"), (-1, "v")):
+                beyond = flag & (sign * change > edge)
+                at_edge = np.full(int(beyond.sum()), sign * edge)
+                _scatter(axes, mean[beyond], at_edge, colour, marker, None)
+        axes.set_xscale("log")
+        axes.set_ylim(-1.08 * edge, 1.08 * edge)
+        axes.set_xlabel("mean of counts divided by size factors")
+        axes.set_ylabel("log2 fold change")
+        _legend(axes)
+
+    return _draw(paint)
+
+
+def p_value_histogram(table: pd.DataFrame) -> str:
+    """Histogram of the p-values in 40 bins."""
+    values = table["pvalue"].dropna().to_numpy(dtype=np.float64)
+
+    def paint(axes: Axes) -> None:
+        axes.hist(values, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)
+        axes.axhline(values.size / 40, color=INK, linewidth=0.8, linestyle=":")
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("p-value (dotted: flat, as without any effect)")
+        axes.set_ylabel("genes")
+
+    return _draw(paint)
+
+
+def _scatter(axes: Axes, x: Floats, y: Floats, colour: str, marker: str, label: str | None) -> None:
+    if not x.size:
+        return
+    many = x.size > _RASTER_ABOVE
+    axes.scatter(
+        x, y, s=4 if many else 9, c=colour, marker=marker, linewidths=0, label=label,
+        alpha=0.35 if many else 0.7, rasterized=many,
+    )  # fmt: skip
+
+
+def _legend(axes: Axes) -> None:
+    if not axes.get_legend_handles_labels()[0]:
+        return
+    legend = axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9,
+        handletextpad=0.2, markerscale=1.6,
+    )  # fmt: skip
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1.0)

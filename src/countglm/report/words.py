@@ -1,0 +1,128 @@
+"""Sentences about a fit, shared by the report and the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countglm.results import GLMFit
+    from countglm.status import Status
+
+PADJ_LEVEL = 0.1
+
+
+def plural(count: int, noun: str) -> str:
+    """Return for example ``1 gene`` or ``64,102 genes``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def model_name(fit: GLMFit) -> str:
+    """Name of the model with its link."""
+    if fit.family == "poisson":
+        return "Poisson model with log link"
+    return "negative binomial model with log link"
+
+
+def design_sentences(fit: GLMFit) -> list[str]:
+    """The design in words: size, then one sentence per factor with its reference level."""
+    names = fit.coef_names
+    formula = fit.design.formula or "a given matrix"
+    free = fit.n_samples - len(names)
+    sentences = [
+        f"Design {formula}: {plural(fit.n_samples, 'sample')}, "
+        f"{plural(len(names), 'coefficient')}, {free} residual degrees of freedom."
+    ]
+    for factor, levels in fit.design.factors.items():
+        absent = [level for level in levels if f"{factor}[T.{level}]" not in names]
+        reference = str(absent[0]) if len(absent) == 1 else None
+        listed = [
+            f"{level} (reference)" if str(level) == reference else str(level) for level in levels
+        ]
+        sentences.append(f"Factor {factor}: {', '.join(listed)}.")
+    return sentences
+
+
+def status_rows(fit: GLMFit) -> list[tuple[Status, int, float]]:
+    """Every status that occurs, its number of genes and its share in [0, 1]."""
+    total = max(fit.n_genes, 1)
+    return [(status, count, count / total) for status, count in fit.status_counts().items()]
+
+
+def _gene_at_maximum(fit: GLMFit, values: np.ndarray, among: np.ndarray) -> int | None:
+    places = np.flatnonzero(among & np.isfinite(values))
+    return int(places[np.argmax(values[places])]) if places.size else None
+
+
+def certificate(fit: GLMFit) -> dict[str, object]:
+    """Numbers that prove the fit: worst genes of every kind, JSON-able."""
+    converged = fit.converged
+    tried = converged | (fit.n_iter > 0)
+    facts: dict[str, object] = {"n_converged": int(converged.sum()), "tol": fit.tol}
+    for name, values, among in (
+        ("newton_decrement", fit.newton_decrement, converged),
+        ("distance_bound", fit.distance_bound, converged),
+        ("condition_number", fit.condition_number, converged),
+        ("n_iter", fit.n_iter.astype(np.float64), tried),
+    ):
+        worst = _gene_at_maximum(fit, values, among)
+        if worst is not None:
+            facts[f"max_{name}"] = float(values[worst])
+            facts[f"max_{name}_gene"] = str(fit.gene_names[worst])
+    return facts
+
+
+def certificate_sentences(fit: GLMFit) -> list[str]:
+    """The certificate in words."""
+    facts = certificate(fit)
+    sentences = [
+        f"{facts['n_converged']:,} of {plural(fit.n_genes, 'gene')} stand at the optimum of "
+        "their likelihood."
+    ]
+    if "max_newton_decrement" in facts:
+        sentences.append(
+            f"Largest Newton decrement among them: {facts['max_newton_decrement']:.1e} standard "
+            f"errors (gene {facts['max_newton_decrement_gene']}; tolerance {fit.tol:.0e})."
+        )
+    if "max_distance_bound" in facts:
+        sentences.append(
+            "Largest proven distance of a coefficient vector from its optimum: "
+            f"{facts['max_distance_bound']:.1e} standard errors."
+        )
+    if "max_n_iter" in facts:
+        sentences.append(
+            f"Slowest gene: {facts['max_n_iter_gene']}, "
+            f"{plural(int(str(facts['max_n_iter']).split('.')[0]), 'iteration')}."
+        )
+    return sentences
+
+
+def contrast_counts(table: pd.DataFrame) -> dict[str, int]:
+    """Genes of a test table: tested, and with adjusted p below the level, up and down."""
+    below = (table["padj"] < PADJ_LEVEL).to_numpy()
+    change = table["log2FoldChange"].to_numpy(dtype=np.float64)
+    return {
+        "n_tested": int(table["pvalue"].notna().sum()),
+        "n_below_level": int(below.sum()),
+        "n_up": int((below & (change > 0)).sum()),
+        "n_down": int((below & (change < 0)).sum()),
+    }
+
+
+def contrast_sentence(table: pd.DataFrame) -> str:
+    """One sentence on how many genes respond."""
+    counts = contrast_counts(table)
+    return (
+        f"{plural(counts['n_tested'], 'gene')} tested; {counts['n_below_level']:,} with adjusted "
+        f"p below {PADJ_LEVEL:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
+    )
+
+
+def top_genes(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The ``count`` genes of smallest p-value; ties by the absolute statistic, then by place."""
+    tested = table[table["pvalue"].notna()]
+    order = np.lexsort((-tested["stat"].abs().to_numpy(), tested["pvalue"].to_numpy()))
+    return tested.iloc[order[:count]]
