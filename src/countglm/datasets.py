@@ -16,8 +16,9 @@ _SOURCES: dict[str, dict[str, str]] = {
         "title": "Airway smooth muscle cells of four donors, with and without dexamethasone",
         "citation": (
             "Himes BE, Jiang X, Wagner P, et al. (2014). RNA-Seq Transcriptome Profiling "
-            "Identifies CRISPLD2 as a Glucocorticoid Responsive Gene that Modulates Cytokine Function in "
-            "Airway Smooth Muscle Cells. PLoS ONE 9(6): e99625. doi:10.1371/journal.pone.0099625"
+            "Identifies CRISPLD2 as a Glucocorticoid Responsive Gene that Modulates Cytokine "
+            "Function in Airway Smooth Muscle Cells. PLoS ONE 9(6): e99625. "
+            "doi:10.1371/journal.pone.0099625"
         ),
         "accession": "GEO GSE52778",
         "design": "~ cell + dex",
