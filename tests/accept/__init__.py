@@ -1,0 +1,1 @@
+"""Full-size acceptance lists: what the package claims, measured."""
