@@ -1,0 +1,107 @@
+"""``countglm demo``: the embedded airway study from counts to a table, a report and its proof."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from countglm.cli.fit import contrast_tables
+from countglm.cli.output import check_output, output_folder
+from countglm.cli.products import dumps, write_products
+from countglm.report import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DESIGN = "~ cell + dex"
+_CONTRAST = ["dex", "trt", "untrt"]
+_TOP = 20
+# HGNC symbols of genes known to answer to glucocorticoids, so that the table reads at a glance.
+_SYMBOLS = {
+    "ENSG00000096060": "FKBP5",
+    "ENSG00000101347": "SAMHD1",
+    "ENSG00000103196": "CRISPLD2",
+    "ENSG00000109906": "ZBTB16",
+    "ENSG00000120129": "DUSP1",
+    "ENSG00000125148": "MT2A",
+    "ENSG00000127954": "STEAP4",
+    "ENSG00000134243": "SORT1",
+    "ENSG00000139132": "FGD4",
+    "ENSG00000152583": "SPARCL1",
+    "ENSG00000154734": "ADAMTS1",
+    "ENSG00000157214": "STEAP2",
+    "ENSG00000162493": "PDPN",
+    "ENSG00000162614": "NEXN",
+    "ENSG00000162692": "VCAM1",
+    "ENSG00000163884": "KLF15",
+    "ENSG00000165995": "CACNB2",
+    "ENSG00000178695": "KCTD12",
+    "ENSG00000179094": "PER1",
+    "ENSG00000189221": "MAOA",
+    "ENSG00000211445": "GPX3",
+}
+
+
+def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> None:
+    """Fit, test, write and print."""
+    check_output(output, force=force, own_command="demo")
+    import countglm
+
+    start = time.perf_counter()
+    airway = countglm.datasets.airway()
+    with output_folder(output, force=force, own_command="demo") as folder:
+        fit_start = time.perf_counter()
+        fit = countglm.fit_glm(airway, _DESIGN, threads=threads, progress=sys.stderr.isatty())
+        fit_seconds = time.perf_counter() - fit_start
+        tables = contrast_tables(fit, [_CONTRAST])
+        facts = write_products(
+            fit,
+            tables,
+            folder,
+            command="demo",
+            title="countglm demo: airway smooth muscle cells and dexamethasone",
+        )
+    if as_json:
+        click.echo(dumps(facts))
+        return
+    label, table = next(iter(tables.items()))
+    click.echo(f"{airway.uns['title']} ({airway.uns['accession']}): {fit.n_samples} samples")
+    click.echo(f"\nGenes that respond to dexamethasone ({label}), by p-value:\n")
+    click.echo(text_table(words.top_genes(table, _TOP)))
+    click.echo(f"\n{words.contrast_sentence(table)}")
+    click.echo(_known_gene(table))
+    click.echo("\nThe proof:")
+    for sentence in words.certificate_sentences(fit):
+        click.echo(f"  {sentence}")
+    for status, count in fit.status_counts().items():
+        click.echo(f"  {count:>7,} {status.name}: {status.sentence.split(':')[0].split('.')[0]}.")
+    total = time.perf_counter() - start
+    click.echo(f"  Fitted in {fit_seconds:.1f} s, everything with report in {total:.1f} s.")
+    click.echo(f"\nOpen {output / 'report.html'}; tables and fit are beside it.")
+
+
+def text_table(top: pd.DataFrame) -> str:
+    """Format the rows of a test table for a terminal of 80 columns."""
+    lines = [
+        f"{'gene':16} {'symbol':9} {'baseMean':>9} {'log2FC':>7} {'lfcSE':>6} {'stat':>7} "
+        f"{'pvalue':>9} {'padj':>9}"
+    ]
+    for gene, row in top.iterrows():
+        lines.append(
+            f"{gene!s:16} {_SYMBOLS.get(str(gene), ''):9} {row['baseMean']:9.1f} "
+            f"{row['log2FoldChange']:7.2f} {row['lfcSE']:6.3f} {row['stat']:7.1f} "
+            f"{row['pvalue']:9.1e} {row['padj']:9.1e}"
+        )
+    return "\n".join(lines)
+
+
+def _known_gene(table: pd.DataFrame) -> str:
+    row = table.loc["ENSG00000096060"]
+    return (
+        f"FKBP5, the textbook target of glucocorticoids: {2 ** row['log2FoldChange']:.1f}-fold, "
+        f"p = {row['pvalue']:.1e}."
+    )

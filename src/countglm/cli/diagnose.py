@@ -1,0 +1,91 @@
+"""``countglm diagnose``: how the genes of a saved fit ended, and its design."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from countglm._store import atomic_file
+from countglm.cli.products import dumps, summary, write_table
+from countglm.errors import InputError
+from countglm.report import words
+from countglm.results import GLMFit
+from countglm.status import Status
+
+_QUIET = (Status.CONVERGED, Status.BOUNDARY_DISPERSION, Status.ALL_ZERO)
+
+
+def run(
+    *,
+    fit_file: Path,
+    genes: tuple[str, ...],
+    limit: int,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Print the diagnosis of the fit in ``fit_file``."""
+    if output is not None and not output.name.endswith((".tsv", ".tsv.gz")):
+        raise InputError(f"Table {output} must end in .tsv or .tsv.gz.")
+    fit = GLMFit.load(fit_file)
+    chosen = fit.gene_index(list(genes))
+    diagnosis = fit.diagnose()
+    if output is not None:
+        with atomic_file(output, force=force) as temporary:
+            write_table(diagnosis.genes, temporary)
+    if as_json:
+        facts: dict[str, Any] = summary(fit, "diagnose")
+        facts["sentences"] = {status.name: status.sentence for status in fit.status_counts()}
+        facts["genes"] = {str(fit.gene_names[i]): _facts(fit, i) for i in chosen}
+        facts["report"] = str(diagnosis)
+        click.echo(dumps(facts))
+        return
+    click.echo(repr(fit))
+    if chosen.size:
+        click.echo("\n" + "\n\n".join(_gene_text(fit, i) for i in chosen))
+        return
+    click.echo("\n" + "\n".join(words.certificate_sentences(fit)))
+    for status, count in fit.status_counts().items():
+        click.echo(f"\n{status.name}: {words.plural(count, 'gene')}. {status.sentence}")
+        if status not in _QUIET and limit:
+            _name_genes(fit, status, limit)
+    click.echo(f"\n{diagnosis.design}")
+
+
+def _name_genes(fit: GLMFit, status: Status, limit: int) -> None:
+    names = [str(name) for name in fit.gene_names[fit.status == status]]
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    click.echo(f"  {', '.join(names[:limit])}{more}")
+
+
+def _facts(fit: GLMFit, i: int) -> dict[str, Any]:
+    return {
+        "status": Status(int(fit.status[i])).name,
+        "n_iter": int(fit.n_iter[i]),
+        **{
+            name: float(getattr(fit, name)[i])
+            for name in (
+                "base_mean",
+                "dispersion",
+                "newton_decrement",
+                "distance_bound",
+                "min_eigenvalue",
+                "condition_number",
+                "max_leverage",
+            )
+        },
+    }
+
+
+def _gene_text(fit: GLMFit, i: int) -> str:
+    facts = _facts(fit, i)
+    status = Status[facts.pop("status")]
+    lines = [f"{fit.gene_names[i]}: {status.name}. {status.sentence}"]
+    lines += [f"  {name:18} {value:.6g}" for name, value in facts.items()]
+    infinite = np.flatnonzero(np.isinf(fit.coefficients[i]))
+    for j in infinite:
+        lines.append(f"  {fit.coef_names[j]} runs to {fit.coefficients[i, j]:+}")
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""``countglm fit``: read, fit, test the contrasts, write the output folder."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from countglm.cli.output import check_output, output_folder
+from countglm.cli.products import dumps, write_products
+from countglm.errors import InputError
+from countglm.report import words
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from countglm.counts import CountMatrix
+    from countglm.design import Design
+    from countglm.results import GLMFit
+
+_METHODS = ("ratio", "poscounts", "iterate", "tmm", "library", "none")
+
+
+def run(
+    *,
+    counts: Path,
+    design: str,
+    samples: Path | None,
+    layer: str | None,
+    contrasts: Sequence[str],
+    output: Path,
+    force: bool,
+    as_json: bool,
+    compress: bool,
+    with_h5ad: bool,
+    no_report: bool,
+    **options: Any,
+) -> None:
+    """Run the command; ``options`` are those of `fit_glm`.
+
+    Every mistake that can be seen before the fit is reported before it.
+    """
+    check_output(output, force=force)
+    _check_numbers(options["dispersion"], options["tol"])
+    matrix, model = read_inputs(counts, design, samples, layer, options["allow_noninteger"])
+    wanted = [parse_contrast(text, model) for text in contrasts]
+    options["size_factors"] = _size_factors(options["size_factors"], matrix)
+    with output_folder(output, force=force) as folder:
+        import countglm
+
+        fit = countglm.fit_glm(matrix, model, progress=sys.stderr.isatty(), **options)
+        tables = contrast_tables(fit, wanted)
+        facts = write_products(
+            fit,
+            tables,
+            folder,
+            command="fit",
+            title=f"{counts.name}: {design}",
+            compress=compress,
+            with_report=not no_report,
+            with_h5ad=with_h5ad,
+        )
+    if as_json:
+        click.echo(dumps(facts))
+        return
+    click.echo("\n".join([repr(fit), "", *words.certificate_sentences(fit)]))
+    for label, table in tables.items():
+        click.echo(f"{label}: {words.contrast_sentence(table)}")
+    if not tables:
+        click.echo("No --contrast was given, so nothing was tested.")
+    click.echo(f"\nWritten to {output}: {', '.join(facts['files'])}")
+
+
+def read_inputs(
+    counts: Path, design: str, samples: Path | None, layer: str | None, allow_noninteger: bool
+) -> tuple[CountMatrix, Design]:
+    """Read the counts and the design, matched by sample names."""
+    from countglm.counts import as_count_matrix
+    from countglm.design import as_design
+    from countglm.readers import read_counts, read_samples
+
+    table = None if samples is None else read_samples(samples)
+    model: Any = design if "~" in design else _design_table(design)
+    raw, obs = read_counts(counts, samples=table, layer=layer)
+    if table is not None:
+        obs = table
+    if isinstance(model, str) and obs is None:
+        raise InputError(
+            f"{counts} brings no sample table, so {design!r} has no columns to use; give one "
+            "with --samples."
+        )
+    matrix = as_count_matrix(raw, allow_noninteger=allow_noninteger)
+    return matrix, as_design(model, matrix, obs=obs)
+
+
+def _design_table(design: str) -> pd.DataFrame:
+    from countglm.readers import read_samples
+
+    if not Path(design).is_file():
+        raise InputError(
+            f"--design {design!r} is neither a formula (it has no ~) nor a file; write for "
+            'example --design "~ condition".'
+        )
+    return read_samples(Path(design))
+
+
+def parse_contrast(text: str, design: Design) -> Any:
+    """Check one ``--contrast`` against the design; return what `wald_test` takes.
+
+    Raises
+    ------
+    InputError
+        Neither a coefficient's name, nor factor,tested,reference, nor one number each.
+    """
+    if text in design.names:
+        return text
+    parts = [part.strip() for part in text.split(",")]
+    contrast: Any = text
+    if len(parts) > 1:
+        contrast = _numbers(parts) or parts
+    design.contrast(contrast)
+    return contrast
+
+
+def _numbers(parts: list[str]) -> list[float] | None:
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        return None
+
+
+def contrast_tables(fit: GLMFit, contrasts: Sequence[Any]) -> dict[str, pd.DataFrame]:
+    """Wald tables by the contrasts' labels."""
+    import countglm
+
+    return {
+        fit.design.contrast(contrast)[1]: countglm.wald_test(fit, contrast)
+        for contrast in contrasts
+    }
+
+
+def _check_numbers(dispersion: float | None, tol: float) -> None:
+    if dispersion is not None and not (math.isfinite(dispersion) and dispersion >= 0):
+        raise InputError(f"--dispersion {dispersion:g} must be a finite number >= 0.")
+    if not (math.isfinite(tol) and tol > 0):
+        raise InputError(f"--tol {tol:g} must be a finite number > 0.")
+
+
+def _size_factors(given: str, counts: CountMatrix) -> str | NDArray[np.float64]:
+    if given in _METHODS:
+        return given
+    if not Path(given).is_file():
+        raise InputError(
+            f"--size-factors {given!r} is neither a method ({', '.join(_METHODS)}) nor a file."
+        )
+    import numpy as np
+
+    from countglm.readers import read_samples
+
+    table = read_samples(Path(given))
+    names = counts.sample_names
+    if names is None or table.shape[1] != 1:
+        raise InputError(
+            f"--size-factors {given} needs two columns, sample and factor, and counts with "
+            "sample names."
+        )
+    missing = [str(name) for name in names if str(name) not in table.index]
+    if missing:
+        raise InputError(
+            f"--size-factors {given} lacks {words.plural(len(missing), 'sample')}, first "
+            f"{missing[0]!r}."
+        )
+    column = table.iloc[:, 0].loc[[str(name) for name in names]]
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except ValueError as error:
+        raise InputError(f"--size-factors {given}: {error}; factors must be numbers.") from error

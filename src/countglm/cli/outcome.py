@@ -1,0 +1,84 @@
+"""From an exception to an exit status and one line on stderr."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+from typing import TextIO
+
+import click
+
+from countglm._warn import CountglmWarning
+from countglm.errors import InputError
+
+DONE, FAILURE, WRONG_INPUT = 0, 1, 2
+
+
+def run_command(app: click.Command, arguments: Sequence[str] | None) -> int:
+    """Run ``app`` and return its exit status; problems become one line on stderr."""
+    if threading.current_thread() is threading.main_thread():
+        # A job scheduler's stop cleans up like Ctrl-C does.
+        signal.signal(signal.SIGTERM, _interrupt)
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", CountglmWarning)
+        warnings.showwarning = _show_warning
+        return _run(app, arguments)
+
+
+def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
+    try:
+        app.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="countglm",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except click.UsageError as error:
+        name = error.ctx.command_path if error.ctx else "countglm"
+        return _stop(WRONG_INPUT, f"{error.format_message()} See '{name} --help'.")
+    except (InputError, click.ClickException) as error:
+        return _stop(WRONG_INPUT, str(error))
+    except (click.Abort, KeyboardInterrupt):
+        return _stop(FAILURE, "interrupted; no output was written.")
+    except BrokenPipeError:
+        # The reader (head, less) has gone: Python's own flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except MemoryError:
+        return _stop(FAILURE, "not enough memory; fit fewer genes or samples at a time.")
+    except Exception as error:
+        if os.environ.get("COUNTGLM_TRACEBACK"):
+            raise
+        return _stop(
+            FAILURE,
+            f"failed with {type(error).__name__}: {error} (a bug or a broken installation; "
+            "COUNTGLM_TRACEBACK=1 shows where).",
+        )
+    return DONE
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop(status: int, message: str) -> int:
+    click.echo(f"countglm: {' '.join(message.split())}", err=True)
+    return status
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    click.echo(f"countglm: warning: {' '.join(str(message).split())}", err=True)

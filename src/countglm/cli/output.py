@@ -1,0 +1,118 @@
+"""The output folder: filled under a temporary name beside it, then moved into place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from countglm.errors import InputError
+
+SUMMARY = "summary.json"
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary that an earlier run left in ``folder``; empty where there is none of ours."""
+    try:
+        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and "countglm" in found else {}
+
+
+def check_output(folder: Path, *, force: bool, own_command: str | None = None) -> None:
+    """Raise InputError unless ``folder`` may be written.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder; it may be absent or empty.
+    force : bool
+        Allow a folder that is not empty.
+    own_command : str, optional
+        A folder left by this command is replaced without ``force``.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"Output {folder} is a file; name a folder with -o.")
+    try:
+        used = folder.is_dir() and any(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"Output {folder} cannot be read: {error.strerror}.") from error
+    own = own_command is not None and read_summary(folder).get("command") == own_command
+    if used and not (force or own):
+        raise InputError(
+            f"Output folder {folder} is not empty; name another with -o, or replace the earlier "
+            "output with --force."
+        )
+    ancestor = _existing_ancestor(folder)
+    if not ancestor.is_dir():
+        raise InputError(f"Output {folder} cannot be made: {ancestor} is a file.")
+    if not os.access(ancestor, os.W_OK | os.X_OK):
+        raise InputError(f"Output {folder} cannot be written: no permission in {ancestor}.")
+
+
+@contextlib.contextmanager
+def output_folder(folder: Path, *, force: bool, own_command: str | None = None) -> Iterator[Path]:
+    """Yield a temporary folder whose files reach ``folder`` only when the block succeeds.
+
+    A new folder appears by one rename. In an existing one every file is replaced by a rename,
+    files of the earlier run that are not written again are removed, and all others stay.
+    """
+    check_output(folder, force=force, own_command=own_command)
+    target = folder.resolve()
+    try:
+        temporary = tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", dir=_existing_ancestor(target)
+        )
+    except OSError as error:
+        raise InputError(f"Output {folder} cannot be written: {error.strerror}.") from error
+    with temporary as name:
+        staged = Path(name) / "output"
+        staged.mkdir()
+        yield staged
+        check_output(folder, force=force, own_command=own_command)
+        with _undisturbed():
+            _commit(staged, target)
+
+
+def _existing_ancestor(folder: Path) -> Path:
+    ancestor = folder.resolve()
+    while not ancestor.exists():
+        ancestor = ancestor.parent
+    return ancestor
+
+
+def _commit(staged: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(staged, target)
+        return
+    fresh = {path.name for path in staged.iterdir()}
+    for name in read_summary(target).get("files", []):
+        # Only plain names: a summary edited by hand must not reach outside the folder.
+        if name not in fresh and Path(name).name == name:
+            (target / name).unlink(missing_ok=True)
+    # The summary vouches for the other files, so it comes last.
+    for name in sorted(fresh, key=lambda item: item == SUMMARY):
+        os.replace(staged / name, target / name)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back for the few milliseconds of the final renames."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
