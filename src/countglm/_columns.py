@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._names import label
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,9 +114,7 @@ def require_counts(counts: CountMatrix, totals: NDArray[np.float64], what: str) 
 
 def sample_label(counts: CountMatrix, i: int) -> str:
     """Return how messages call sample ``i``: by name where there is one, else by position."""
-    if counts.sample_names is None:
-        return f"sample {i} (counted from 0)"
-    return f"sample {str(counts.sample_names[i])!r}"
+    return f"sample {label(counts.sample_names, i)}"
 
 
 def scale_to_unit_geometric_mean(s: NDArray[np.float64]) -> NDArray[np.float64]:

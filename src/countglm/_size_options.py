@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from countglm._names import match_samples, sample_names_of
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,14 +87,7 @@ def by_sample_name(counts: CountMatrix, size_factors: Any) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(size_factors, pandas.Series):
         return size_factors
-    if counts.sample_names is None or isinstance(size_factors.index, pandas.RangeIndex):
-        return size_factors
-    series = size_factors.set_axis([str(name) for name in size_factors.index])
-    names = [str(name) for name in counts.sample_names]
-    missing = [name for name in names if name not in series.index]
-    if missing or len(series) != len(names):
-        raise InputError(
-            f"size_factors has {len(series)} named values for {len(names)} samples and lacks "
-            f"{missing[:3]} ({len(missing)} in all); give one value for every sample"
-        )
-    return series[names]
+    order = match_samples(
+        counts.sample_names, sample_names_of(size_factors.index), what="size_factors"
+    )
+    return size_factors if order is None else size_factors.to_numpy()[order]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +73,9 @@ def test_size_in_the_wheel():
 
 
 @pytest.mark.data
-def test_equal_to_the_published_tables(study):
+def test_equal_to_the_published_tables(study, data_dir):
     name, adata = study
-    folder = Path(os.environ["COUNTGLM_TEST_DATA"]) / name
+    folder = data_dir / name
     counts = pd.read_csv(folder / "counts.csv.gz", index_col=0)
     samples = pd.read_csv(folder / "samples.csv", index_col=0)
     np.testing.assert_array_equal(adata.X, counts.to_numpy().T)

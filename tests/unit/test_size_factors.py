@@ -246,7 +246,7 @@ def test_resolve_matches_a_series_by_name(y):
     np.testing.assert_array_equal(resolve_size_factors(counts, series), [1, 2, 3, 4, 5, 6])
     by_position = series.reset_index(drop=True)
     np.testing.assert_array_equal(resolve_size_factors(counts, by_position), series)
-    with pytest.raises(InputError, match="lacks"):
+    with pytest.raises(InputError, match="missing in size_factors"):
         resolve_size_factors(counts, series.rename({"c": "z"}))
 
 
