@@ -184,7 +184,8 @@ def complete(counts, design, alpha, *, offset=None) -> Completion:
     echelon, _ = row_echelon(rational(design[keep]), p)
     basis = np.array([[float(v) for v in row] for row in echelon]).T.reshape(p, len(echelon))
     limits = coefficient_limits(design, counts > 0)
-    coefficients = np.where(limits == 0, 0.0, limits * np.inf)
+    coefficients = np.where(limits == 0, 0.0, np.copysign(np.inf, limits))
+    coefficients[np.isnan(limits)] = np.nan
     errors = np.full(p, np.nan)
     value = 0.0
     if basis.shape[1]:

@@ -1,0 +1,144 @@
+"""Existence of the estimate against linear programs, over random small designs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tests.accept.table import Table
+from tests.support.separation import complete, exact_separated_samples, separated_samples
+
+from countglm import Status, fit_glm
+
+
+def random_design(rng: np.random.Generator) -> np.ndarray:
+    """Full-rank design of 3 to 9 samples: integers, factors, interactions or real covariates."""
+    while True:
+        p = int(rng.integers(1, 5))
+        n = int(rng.integers(max(3, p), 10))
+        kind = rng.integers(4)
+        if kind == 0:
+            x = rng.integers(-1, 3, (n, p)).astype(float)
+        elif kind == 1:
+            x = rng.integers(0, 2, (n, p)).astype(float)
+        elif kind == 2:
+            x = rng.normal(size=(n, p))
+        else:
+            a, b = rng.integers(0, 2, (2, n))
+            x = np.column_stack([np.ones(n), a, b, a * b])[:, :p].astype(float)
+        if rng.random() < 0.6:
+            x[:, 0] = 1.0
+        if np.linalg.matrix_rank(x) == p:
+            return x
+
+
+def random_counts(rng: np.random.Generator, n: int, genes: int) -> np.ndarray:
+    """Counts (n, genes) with random zero patterns, none of them all zero."""
+    counts = rng.poisson(10 ** rng.uniform(0, 3, genes), (n, genes)) + 1.0
+    counts[rng.random((n, genes)) < rng.uniform(0.1, 0.9, genes)] = 0.0
+    counts[rng.integers(0, n, genes), np.arange(genes)] += 3.0
+    return counts
+
+
+def problems_of_limit(fit: Any, counts: np.ndarray, index: int) -> list[str]:
+    """What is wrong with a separated gene's limits, estimates, errors and supremum."""
+    limit = complete(counts, fit.design.matrix, float(fit.dispersion[index]))
+    beta, error = fit.coefficients[index], fit.standard_errors[index]
+    finite = limit.limits == 0
+    found = []
+    if not np.array_equal(np.isnan(beta), np.isnan(limit.limits)):
+        found.append("NaN in the wrong coefficients")
+    infinite = np.abs(limit.limits) == 1
+    if not np.array_equal(beta[infinite], limit.coefficients[infinite]):
+        found.append("infinite coefficients of the wrong sign")
+    if not np.all(
+        np.abs(beta - limit.coefficients)[finite] <= 1e-8 * limit.standard_errors[finite]
+    ):
+        found.append("finite coefficients off")
+    if not np.allclose(error[finite], limit.standard_errors[finite], rtol=1e-9, atol=0):
+        found.append("standard errors off")
+    if not np.all(np.isnan(error[~finite])):
+        found.append("standard error of a coefficient that is not finite")
+    if abs(fit.log_likelihood[index] - limit.log_likelihood) > 1e-10 * max(
+        1.0, abs(limit.log_likelihood)
+    ):
+        found.append("log-likelihood is not the supremum")
+    if not np.array_equal(fit.mu([index])[:, 0] == 0, limit.separated):
+        found.append("zero means on the wrong samples")
+    if not found:
+        return []
+    return [
+        f"{', '.join(found)}: counts {counts.tolist()}, design {fit.design.matrix.tolist()}, "
+        f"alpha {float(fit.dispersion[index])!r}; reported {beta}, se {error}, "
+        f"log-likelihood {fit.log_likelihood[index]!r}; reference {limit}"
+    ]
+
+
+@dataclass
+class Survey:
+    """What the random designs showed."""
+
+    genes: int = 0
+    separated: int = 0
+    exact: int = 0
+    exact_differs: int = 0
+    limits: int = 0
+    wrong: list[str] = field(default_factory=list)
+    wrong_limits: list[str] = field(default_factory=list)
+
+
+def examine(survey: Survey, rng: np.random.Generator, *, exact: bool, limits: bool) -> None:
+    """Fit two genes of one random design and compare them with the programs."""
+    design = random_design(rng)
+    counts = random_counts(rng, design.shape[0], 2)
+    alpha = float(rng.choice([0.0, 1e-6, 0.1, 5.0]))
+    fit = fit_glm(counts, design, dispersion=alpha, size_factors="none", threads=1)
+    for index in range(2):
+        gene = counts[:, index]
+        mask = separated_samples(design, gene > 0)
+        survey.genes += 1
+        survey.separated += bool(mask.any())
+        if exact:
+            survey.exact += 1
+            survey.exact_differs += bool(np.any(mask != exact_separated_samples(design, gene > 0)))
+        expected = Status.SEPARATED if mask.any() else Status.CONVERGED
+        if fit.status[index] != expected:
+            survey.wrong.append(
+                f"{Status(int(fit.status[index])).name}, program {expected.name}: "
+                f"counts {gene.tolist()}, design {design.tolist()}, alpha {alpha}"
+            )
+        elif mask.any() and limits:
+            survey.limits += 1
+            survey.wrong_limits += problems_of_limit(fit, gene, index)
+
+
+def check(table: Table) -> None:
+    """Fill the table with the agreement over random designs."""
+    rng = np.random.default_rng(99)
+    designs = 500 if table.quick else 10_000
+    survey = Survey()
+    for number in range(designs):
+        examine(survey, rng, exact=number % 20 == 0, limits=number % 10 == 0)
+    table.row(
+        "separation: status against the linear program",
+        f"all of {survey.genes} genes in {designs} designs agree",
+        f"{len(survey.wrong)} disagree, {survey.separated} separated",
+        not survey.wrong,
+    )
+    for line in survey.wrong[:6]:
+        table.detail(line)
+    table.row(
+        "separation: float program against exact rationals",
+        "all agree",
+        f"{survey.exact_differs} of {survey.exact} disagree",
+        survey.exact_differs == 0,
+    )
+    table.row(
+        "separation: limits, estimates, errors, supremum",
+        "all as the reference",
+        f"{len(survey.wrong_limits)} of {survey.limits} off",
+        not survey.wrong_limits,
+    )
+    for line in survey.wrong_limits[:6]:
+        table.detail(line)
