@@ -170,7 +170,8 @@ def _write_npz(path: Path, header: str, arrays: Mapping[str, NDArray[Any]]) -> N
 
 
 def _read_npz(path: Path) -> tuple[str, Arrays]:
-    with np.load(path, allow_pickle=False) as archive:
+    # NumPy leaves the file open where the archive is broken; our own stream closes.
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files if name != _HEADER}
         header = str(archive[_HEADER])
     text = {name: array.astype(object) for name, array in arrays.items() if array.dtype.kind == "U"}

@@ -163,8 +163,9 @@ def _top_table(top: pd.DataFrame, label: str) -> str:
             for name, value in zip(columns, values, strict=True)
         )
         rows.append(f"<tr><td>{escape(str(gene))}</td>{cells}</tr>")
+    name = escape(f"Top genes for {label}")
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Top genes for {escape(label)}">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
