@@ -1,0 +1,118 @@
+"""Coordinates in which the kernels work: orthonormal columns, or groups of a one-way layout.
+
+Convergence and certificates then depend neither on the coding of factors nor on the scale or
+centre of covariates.  Sums avoid BLAS: the same bits with any library and thread count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._gram_schmidt import gram_schmidt
+from .kernels.gene import LANES
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """Coordinates of a design: ``design = columns.T @ from_coef``, ``beta = to_coef @ gamma``.
+
+    Attributes
+    ----------
+    columns : (r, n_pad) float64
+        Basis columns as rows, padded with zeros; r is the rank.
+    raw : (p, n_pad) float64
+        Design columns as rows, padded with zeros.
+    to_coef : (p, r) float64
+        From basis coordinates to coefficients.
+    skeel : float
+        Largest amplification of rounding by the change of coordinates (docs/math.md, eq. 4.3).
+    null : (p, p - r) float64
+        Directions of the coefficients that move no fitted value.
+    """
+
+    columns: Floats
+    raw: Floats
+    to_coef: Floats
+    skeel: float
+    null: Floats
+
+
+def pad(rows: Floats) -> Floats:
+    """Return ``rows`` (m, n) with zeros appended so that n is a multiple of the kernels' lanes."""
+    m, n = rows.shape
+    out = np.zeros((m, -(-n // LANES) * LANES))
+    out[:, :n] = rows
+    return out
+
+
+def make_basis(design: Floats, keep: NDArray[np.bool_] | None = None) -> Basis:
+    """Return the basis of a design matrix (n, p), on the samples ``keep`` only where given."""
+    if keep is None:
+        groups = _one_way(design)
+        if groups is not None:
+            return groups
+        keep = np.ones(design.shape[0], dtype=np.bool_)
+    q, r, independent = gram_schmidt(design[keep])
+    chosen = np.flatnonzero(independent)
+    columns = np.zeros((chosen.size, design.shape[0]))
+    columns[:, keep] = q[:, chosen].T
+    inverse = invert_upper(r[np.ix_(chosen, chosen)])
+    to_coef = np.zeros((design.shape[1], chosen.size))
+    to_coef[chosen] = inverse
+    return Basis(
+        pad(columns), pad(design.T), to_coef, _skeel(to_coef, r[chosen]), _null(r, independent, inverse)
+    )
+
+
+def _one_way(design: Floats) -> Basis | None:
+    """Return group indicators where the design takes exactly as many distinct rows as columns."""
+    n, p = design.shape
+    rows, group = np.unique(design, axis=0, return_inverse=True)
+    if rows.shape[0] != p:
+        return None
+    q, r, independent = gram_schmidt(rows)
+    if not independent.all():
+        return None
+    inverse = invert_upper(r)
+    to_coef = np.add.reduce(inverse[:, None, :] * q[None, :, :], axis=2)
+    indicator = np.zeros((p, n))
+    indicator[group.reshape(-1), np.arange(n)] = 1.0
+    return Basis(
+        pad(indicator), pad(design.T), to_coef, _skeel(to_coef, rows), np.zeros((p, 0))
+    )
+
+
+def invert_upper(r: Floats) -> Floats:
+    """Return the inverse of an upper triangular matrix by back substitution."""
+    p = r.shape[0]
+    out = np.zeros((p, p))
+    for j in range(p):
+        out[j, j] = 1.0 / r[j, j]
+        for i in range(j - 1, -1, -1):
+            out[i, j] = -np.add.reduce(r[i, i + 1 : j + 1] * out[i + 1 : j + 1, j]) / r[i, i]
+    return out
+
+
+def _null(r: Floats, independent: NDArray[np.bool_], inverse: Floats) -> Floats:
+    """Return, for every dependent column, the combination that it equals, as a null vector."""
+    chosen = np.flatnonzero(independent)
+    dependent = np.flatnonzero(~independent)
+    null = np.zeros((r.shape[0], dependent.size))
+    for k, column in enumerate(dependent):
+        null[column, k] = 1.0
+        along = np.add.reduce(inverse * r[chosen, column][None, :], axis=1)
+        # What is zero in exact arithmetic comes out as rounding of the terms that cancelled.
+        scale = np.add.reduce(np.abs(inverse * r[chosen, column][None, :]), axis=1)
+        null[chosen, k] = np.where(np.abs(along) > 1e-9 * scale, -along, 0.0)
+    return null
+
+
+def _skeel(to_coef: Floats, from_coef: Floats) -> float:
+    """Return the largest row sum of ``|from_coef| |to_coef|``, at least 1."""
+    product = np.abs(from_coef)[:, :, None] * np.abs(to_coef)[None, :, :]
+    return float(max(1.0, np.max(np.add.reduce(np.add.reduce(product, axis=1), axis=1), initial=1.0)))

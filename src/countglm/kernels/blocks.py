@@ -1,0 +1,185 @@
+"""Loops over the genes of one block: the compiled, cached entries that Python calls.
+
+Blocks are gene-major float64 arrays padded over samples (``gene.LANES``).  ``offset`` and
+``weight`` have one row for all genes or one row a gene.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .._jit import entry, kernel, stay_apart
+from .certificate import (
+    MAX_CONDITION,
+    absolute_terms,
+    decrement_of,
+    distance_bound,
+    largest_where,
+    leverages,
+    rounding_radius,
+    scaled_score,
+)
+from .dispersion import maximise_profile
+from .gene import (
+    dot,
+    evaluate,
+    expected_weights,
+    gram,
+    half_deviance_sum,
+    observed_weights,
+    project,
+    saturated_log_likelihood,
+)
+from .smallmat import factor, invert_factor, scaled_spectrum
+from .solver import set_start, solve
+
+# Columns of the statistics that ``fit_block`` returns for every gene.
+(
+    DISPERSION,
+    DEVIANCE,
+    LOG_LIKELIHOOD,
+    DECREMENT,
+    BOUND,
+    SCORE,
+    MIN_EIGENVALUE,
+    CONDITION,
+    MAX_LEVERAGE,
+    LEAD,
+    N_STATS,
+) = range(11)
+# Columns of the counters.
+STEPS, CONVERGED, MAXIMA, N_COUNTERS = range(4)
+# Codes of ``screen_block``.
+EXISTS, UNDECIDED, ALL_ZERO, NO_WEIGHT = range(4)
+
+
+@kernel
+def certify(y, w, offset, alpha, basis, raw, coef, raw_coef, skeel, tol, ws, stats_out):
+    """Certify the reported coefficients (eqs. 4.1 to 4.5); return True if they are converged."""
+    stay_apart()
+    evaluate(y, w, offset, alpha, raw, raw_coef, ws)
+    half = half_deviance_sum(y, w, alpha, ws.mu)
+    stats_out[DEVIANCE] = 2.0 * half
+    stats_out[LOG_LIKELIHOOD] = saturated_log_likelihood(y, w, alpha) - half
+    observed_weights(y, w, alpha, ws.mu, ws.info)
+    gram(basis, ws.info, ws.scratch, ws.hessian)
+    project(basis, ws.resid, ws.score)
+    stats_out[SCORE] = scaled_score(ws.score, ws.hessian, dot(w, y))
+    if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
+        stats_out[DECREMENT] = math.inf
+        stats_out[BOUND] = math.inf
+        return False
+    invert_factor(ws.chol, ws.scale, ws.inverse)
+    decrement = decrement_of(ws)
+    absolute_terms(basis, coef, ws.eta, False)
+    absolute_terms(raw, raw_coef, ws.eta, True)
+    floor = rounding_radius(basis, coef, offset, ws.eta, skeel, ws)
+    leverages(basis, ws.inverse, ws.scratch, ws.step_eta)
+    radius = math.sqrt(largest_where(ws.step_eta, w))
+    stats_out[DECREMENT] = decrement + floor
+    for i in range(w.size):
+        ws.scratch[i] = ws.info[i] * ws.step_eta[i]
+    stats_out[MAX_LEVERAGE] = largest_where(ws.scratch, w)
+    smallest, largest = scaled_spectrum(ws.hessian, ws.chol, ws.score, ws.step, ws.vector)
+    if smallest * MAX_CONDITION > largest:
+        stats_out[BOUND] = distance_bound(decrement + floor, radius)
+    else:
+        stats_out[BOUND] = math.inf
+    return decrement + floor <= tol or decrement <= 4.0 * floor
+
+
+@kernel
+def conditioning(raw, ws, stats_out):
+    """Set smallest eigenvalue and condition number of the scaled Hessian in the given coding."""
+    q = raw.shape[0]
+    hessian = ws.raw_square[:q]
+    work = ws.raw_vectors
+    gram(raw, ws.info, ws.scratch, hessian)
+    low, high = scaled_spectrum(hessian, ws.raw_square[q:], work[0], work[1], work[2])
+    stats_out[MIN_EIGENVALUE] = low
+    stats_out[CONDITION] = high / low if low > 1e-300 else math.inf
+
+
+@kernel
+def standard_errors(w, alpha, basis, to_coef, ws, out):
+    """Set the standard errors from the Fisher information at the current mu (eq. 4.6)."""
+    expected_weights(w, alpha, ws.mu, ws.info)
+    gram(basis, ws.info, ws.scratch, ws.hessian)
+    if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
+        out[:] = math.nan
+        return
+    invert_factor(ws.chol, ws.scale, ws.inverse)
+    for j in range(out.size):
+        s = 0.0
+        for m in range(basis.shape[0]):
+            t = 0.0
+            for k in range(m + 1):
+                t += ws.inverse[m, k] * to_coef[j, k]
+            s += t * t
+        out[j] = math.sqrt(s)
+
+
+@entry
+def fit_block(
+    y, offset, weight, alpha, basis, raw, to_coef, skeel, estimate, cap, prior_log,
+    prior_precision, fisher, tol, max_iter, ws, coef_out, se_out, stats_out, counters_out, trace_out,
+):
+    """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors."""
+    p = basis.shape[0]
+    coef = ws.coef
+    for g in range(y.shape[0]):
+        yg = y[g]
+        o = offset[min(g, offset.shape[0] - 1)]
+        w = weight[min(g, weight.shape[0] - 1)]
+        stats = stats_out[g]
+        counters = counters_out[g]
+        a = alpha[g]
+        if estimate:
+            set_start(yg, w, o, 0.1, basis, coef, ws)
+            a, maxima, lead = maximise_profile(
+                yg, w, o, basis, coef, ws, skeel, cap, prior_log[g], prior_precision
+            )
+            counters[MAXIMA] = maxima
+            stats[LEAD] = lead
+        stats[DISPERSION] = a
+        # A cold start: the same bits as a fit with this dispersion given.
+        set_start(yg, w, o, a, basis, coef, ws)
+        steps, _ = solve(
+            yg, w, o, a, basis, coef, ws, fisher, tol, max_iter, skeel, trace_out[g]
+        )
+        counters[STEPS] = steps
+        for j in range(raw.shape[0]):
+            s = 0.0
+            for k in range(p):
+                s += to_coef[j, k] * coef[k]
+            coef_out[g, j] = s
+        ok = certify(yg, w, o, a, basis, raw, coef, coef_out[g], skeel, tol, ws, stats)
+        counters[CONVERGED] = 1 if ok else 0
+        conditioning(raw, ws, stats)
+        standard_errors(w, a, basis, to_coef, ws, se_out[g])
+
+
+@entry
+def screen_block(y, weight, basis, ws, code_out):
+    """Set ``code_out``: do the samples with positive counts alone determine the coefficients?"""
+    p = basis.shape[0]
+    for g in range(y.shape[0]):
+        w = weight[min(g, weight.shape[0] - 1)]
+        positive = 0
+        weighted = 0
+        for i in range(w.size):
+            here = w[i] > 0.0 and y[g, i] > 0.0
+            ws.info[i] = 1.0 if here else 0.0
+            positive += 1 if here else 0
+            weighted += 1 if w[i] > 0.0 else 0
+        if weighted == 0:
+            code_out[g] = NO_WEIGHT
+            continue
+        if positive == 0:
+            code_out[g] = ALL_ZERO
+            continue
+        gram(basis, ws.info, ws.scratch, ws.hessian)
+        regular = factor(ws.hessian, 0.0, ws.chol, ws.scale)
+        for j in range(p):
+            regular = regular and ws.chol[j, j] > 1e-4
+        code_out[g] = EXISTS if regular else UNDECIDED

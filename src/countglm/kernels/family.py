@@ -1,0 +1,164 @@
+"""One observation: negative binomial with log link, Poisson as its limit at alpha = 0.
+
+Count ``y`` with mean ``mu`` and variance ``mu + alpha mu²``.  Every function reaches alpha = 0
+without a branch in the caller.  Equation numbers refer to ``docs/math.md``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .._jit import kernel, stay_apart
+from .special import (
+    entropy_excess,
+    expm1,
+    log1p_excess,
+    log1p_ratio,
+    stirling_difference,
+    stirling_remainder,
+)
+
+LOG_2PI = 1.8378770664093453
+
+
+@kernel
+def residual(y, mu, alpha):
+    """Return the derivative of the log-likelihood in eta, (y - mu) / (1 + alpha mu) (eq. 1.2)."""
+    return (y - mu) / (1.0 + alpha * mu)
+
+
+@kernel
+def expected_information(mu, alpha):
+    """Return the Fisher information in eta, mu / (1 + alpha mu) (eq. 1.3)."""
+    return mu / (1.0 + alpha * mu)
+
+
+@kernel
+def observed_information(y, mu, alpha):
+    """Return minus the second derivative in eta, mu (1 + alpha y) / (1 + alpha mu)² (eq. 1.4)."""
+    v = 1.0 + alpha * mu
+    return (mu / v) * ((1.0 + alpha * y) / v)
+
+
+@kernel
+def half_deviance_change(y, mu, alpha, step):
+    """Return the change of half the deviance when eta moves by ``step`` from log(mu) (eq. 1.5).
+
+    The difference is formed before anything cancels, so that its error is relative to the
+    step and not to the count: this is what controls the step length.
+    """
+    v = mu * expm1(step) / (1.0 + alpha * mu)
+    return (1.0 + alpha * y) * v * log1p_ratio(alpha * v) - y * step
+
+
+@kernel
+def half_deviance(y, mu, alpha):
+    """Return half the unit deviance without cancellation (eq. 2.5); mu = 0 needs y = 0."""
+    stay_apart()
+    if y == 0.0:
+        return mu * log1p_ratio(alpha * mu) if mu > 0.0 else 0.0
+    e = y - mu
+    q2 = alpha * e / (1.0 + alpha * mu)
+    if abs(e) < 0.5 * mu:
+        q1 = e / mu
+        if alpha * mu <= 1.0:
+            return e * (q1 * entropy_excess(q1) - q2 * entropy_excess(q2))
+        # With r = 1/alpha: r (e/(y+r)) (e/mu) (r/(mu+r)) - y L(q1') + r L(q2).
+        scaled = e / (1.0 + alpha * mu)
+        q1 = q1 / (1.0 + alpha * y)
+        return (
+            scaled * q1
+            - y * q1 * q1 * log1p_excess(q1)
+            + alpha * scaled * scaled * log1p_excess(q2)
+        )
+    q1 = e / (mu * (1.0 + alpha * y))
+    if abs(q1) < 0.5:
+        first = math.log1p(q1)
+    else:
+        first = math.log((y / mu) * ((1.0 + alpha * mu) / (1.0 + alpha * y)))
+    if q2 > -0.5:
+        return y * first - (e / (1.0 + alpha * mu)) * log1p_ratio(q2)
+    return y * first - math.log((1.0 + alpha * y) / (1.0 + alpha * mu)) / alpha
+
+
+@kernel
+def log_normalizer(y, alpha):
+    """Return the saturated log-likelihood of one count, the log pmf at mu = y (eq. 2.6)."""
+    if y == 0.0:
+        return 0.0
+    return (
+        -0.5 * (LOG_2PI + math.log(y) + math.log1p(alpha * y))
+        + stirling_difference(y, alpha)
+        - stirling_remainder(y)
+    )
+
+
+@kernel
+def _digamma_excess(y, r):
+    """Return [psi(y + r) - psi(r) - log(1 + y/r)] for r >= 10 (eq. 2.8)."""
+    lam = math.log1p(y / r)
+    i2 = 1.0 / (r * r)
+    total = 0.5 * y / (r * (r + y))
+    power = i2
+    total -= power * math.expm1(-2.0 * lam) / 12.0
+    power *= i2
+    total += power * math.expm1(-4.0 * lam) / 120.0
+    power *= i2
+    total -= power * math.expm1(-6.0 * lam) / 252.0
+    power *= i2
+    total += power * math.expm1(-8.0 * lam) / 240.0
+    power *= i2
+    total -= power * math.expm1(-10.0 * lam) / 132.0
+    power *= i2
+    total += power * math.expm1(-12.0 * lam) * (691.0 / 32760.0)
+    power *= i2
+    return total - power * math.expm1(-14.0 * lam) / 12.0
+
+
+@kernel
+def _count_slope_small(y, alpha):
+    """Return ``count_slope`` for alpha <= 0.1, by the asymptotic series in alpha (eq. 2.8)."""
+    lam = math.log1p(alpha * y)
+    a2 = alpha * alpha
+    total = 0.5 * y / (1.0 + alpha * y) - math.expm1(-2.0 * lam) / 12.0
+    power = a2
+    total += power * math.expm1(-4.0 * lam) / 120.0
+    power *= a2
+    total -= power * math.expm1(-6.0 * lam) / 252.0
+    power *= a2
+    total += power * math.expm1(-8.0 * lam) / 240.0
+    power *= a2
+    total -= power * math.expm1(-10.0 * lam) / 132.0
+    power *= a2
+    total += power * math.expm1(-12.0 * lam) * (691.0 / 32760.0)
+    power *= a2
+    return total - power * math.expm1(-14.0 * lam) / 12.0
+
+
+@kernel
+def count_slope(y, alpha):
+    """Return r² [psi(y + r) - psi(r) - log(1 + y/r)], r = 1/alpha, >= 0 (eq. 2.8).
+
+    The part of the derivative in alpha that depends on the count alone; y/2 at alpha = 0.
+    """
+    stay_apart()
+    if y == 0.0:
+        return 0.0
+    if alpha <= 0.1:
+        return _count_slope_small(y, alpha)
+    r = 1.0 / alpha
+    shifted = r
+    total = -math.log1p(y / r)
+    # psi(y+z) - psi(z) loses y / (z (y+z)) at each upward shift of z; real y are allowed.
+    while shifted < 10.0:
+        total += y / (shifted * (y + shifted))
+        shifted += 1.0
+    total += math.log1p(y / shifted) + _digamma_excess(y, shifted)
+    return r * r * total
+
+
+@kernel
+def dispersion_score(y, mu, alpha, slope):
+    """Return the derivative of the log-likelihood in alpha (eq. 2.7), ``slope = count_slope``."""
+    scaled = (y - mu) / (1.0 + alpha * mu)
+    return scaled * scaled * log1p_excess(alpha * scaled) - slope

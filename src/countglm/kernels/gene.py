@@ -1,0 +1,202 @@
+"""Sums over the samples of one gene, in one fixed order.
+
+Arrays over samples are padded with weight 0 to a multiple of ``LANES``; sums run as ``LANES``
+partial sums, which both vectorises them and fixes their order, whatever the machine or thread.
+Equation numbers refer to ``docs/math.md``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._jit import kernel, stay_apart
+from .family import (
+    expected_information,
+    half_deviance,
+    half_deviance_change,
+    log_normalizer,
+    observed_information,
+    residual,
+)
+from .special import exp, log
+
+LANES = 8
+
+
+class Workspace(NamedTuple):
+    """Scratch of one block.  Kernels never allocate: the caller makes one of these a block."""
+
+    # over samples
+    eta: NDArray[np.float64]
+    mu: NDArray[np.float64]
+    resid: NDArray[np.float64]
+    info: NDArray[np.float64]
+    step_eta: NDArray[np.float64]
+    scratch: NDArray[np.float64]
+    # over the coefficients of the basis
+    coef: NDArray[np.float64]
+    score: NDArray[np.float64]
+    step: NDArray[np.float64]
+    vector: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    hessian: NDArray[np.float64]
+    chol: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    # over the coefficients as given: Hessian, its scaling, vectors; rows in basis coordinates
+    raw_square: NDArray[np.float64]
+    raw_vectors: NDArray[np.float64]
+    raw_rows: NDArray[np.float64]
+    # local maxima of the dispersion profile; a trace of no rows
+    maxima: NDArray[np.float64]
+    no_trace: NDArray[np.float64]
+
+
+def make_workspace(n: int, p: int, q: int, maxima: int = 8) -> Workspace:
+    """Return scratch for ``n`` padded samples, ``p`` basis columns and ``q`` coefficients."""
+    shapes = (
+        *[(n,)] * 6,
+        *[(p,)] * 5,
+        *[(p, p)] * 3,
+        (2 * q, q),
+        (3, q),
+        (q, p),
+        (maxima,),
+        (0, 0),
+    )
+    return Workspace(*(np.zeros(shape) for shape in shapes))
+
+
+@kernel
+def dot(a, b):
+    """Return the sum of ``a * b`` as ``LANES`` partial sums added in a fixed tree."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    for i in range(0, a.size, 8):
+        s0 += a[i] * b[i]
+        s1 += a[i + 1] * b[i + 1]
+        s2 += a[i + 2] * b[i + 2]
+        s3 += a[i + 3] * b[i + 3]
+        s4 += a[i + 4] * b[i + 4]
+        s5 += a[i + 5] * b[i + 5]
+        s6 += a[i + 6] * b[i + 6]
+        s7 += a[i + 7] * b[i + 7]
+    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
+
+
+@kernel
+def total(a):
+    """Return the sum of ``a`` in the order of ``dot``."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    for i in range(0, a.size, 8):
+        s0 += a[i]
+        s1 += a[i + 1]
+        s2 += a[i + 2]
+        s3 += a[i + 3]
+        s4 += a[i + 4]
+        s5 += a[i + 5]
+        s6 += a[i + 6]
+        s7 += a[i + 7]
+    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
+
+
+@kernel
+def combine(columns, coef, out):
+    """Set ``out`` to the sum over k of ``coef[k] * columns[k]``."""
+    stay_apart()
+    out[:] = 0.0
+    for k in range(coef.size):
+        c = coef[k]
+        row = columns[k]
+        for i in range(out.size):
+            out[i] += c * row[i]
+
+
+@kernel
+def evaluate(y, w, offset, alpha, columns, coef, ws):
+    """Set eta, mu and the weighted residual of every sample at ``coef`` (eqs. 1.1, 1.2)."""
+    stay_apart()
+    combine(columns, coef, ws.eta)
+    eta, mu, resid = ws.eta, ws.mu, ws.resid
+    for i in range(y.size):
+        e = eta[i] + offset[i]
+        m = exp(e)
+        eta[i] = e
+        mu[i] = m
+        resid[i] = w[i] * residual(y[i], m, alpha)
+
+
+@kernel
+def observed_weights(y, w, alpha, mu, out):
+    """Set ``out`` to the weighted observed information of every sample (eq. 1.4)."""
+    for i in range(y.size):
+        out[i] = w[i] * observed_information(y[i], mu[i], alpha)
+
+
+@kernel
+def expected_weights(w, alpha, mu, out):
+    """Set ``out`` to the weighted Fisher information of every sample (eq. 1.3)."""
+    for i in range(w.size):
+        out[i] = w[i] * expected_information(mu[i], alpha)
+
+
+@kernel
+def project(columns, values, out):
+    """Set ``out[k]`` to the sum over samples of ``columns[k] * values``."""
+    stay_apart()
+    for k in range(out.size):
+        out[k] = dot(columns[k], values)
+
+
+@kernel
+def gram(columns, weights, scratch, out):
+    """Set ``out`` (lower triangle) to columns diag(weights) columns'."""
+    stay_apart()
+    for j in range(out.shape[0]):
+        row = columns[j]
+        for i in range(scratch.size):
+            scratch[i] = weights[i] * row[i]
+        for k in range(j + 1):
+            out[j, k] = dot(scratch, columns[k])
+
+
+@kernel
+def deviance_change(y, w, alpha, ws, length):
+    """Return the change of half the deviance for a step of ``length`` (eq. 1.5)."""
+    out, mu, step_eta = ws.scratch, ws.mu, ws.step_eta
+    for i in range(y.size):
+        out[i] = w[i] * half_deviance_change(y[i], mu[i], alpha, length * step_eta[i])
+    return total(out)
+
+
+@kernel
+def half_deviance_sum(y, w, alpha, mu):
+    """Return half the deviance of the gene (eq. 2.5)."""
+    stay_apart()
+    value = 0.0
+    for i in range(y.size):
+        if w[i] > 0.0:
+            value += w[i] * half_deviance(y[i], mu[i], alpha)
+    return value
+
+
+@kernel
+def saturated_log_likelihood(y, w, alpha):
+    """Return the log-likelihood at mu = y (eq. 2.6)."""
+    stay_apart()
+    value = 0.0
+    for i in range(y.size):
+        if w[i] > 0.0:
+            value += w[i] * log_normalizer(y[i], alpha)
+    return value
+
+
+@kernel
+def start_response(y, w, offset, alpha, ws):
+    """Set working weights and weighted responses of a start at mu = y + 1/4 (eq. 3.2)."""
+    for i in range(y.size):
+        m = y[i] + 0.25
+        weight = w[i] * expected_information(m, alpha)
+        ws.info[i] = weight
+        ws.resid[i] = weight * (log(m) - offset[i])

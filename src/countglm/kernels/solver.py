@@ -1,0 +1,169 @@
+"""Coefficients of one gene at a given dispersion: Fisher scoring and Newton in one loop.
+
+The two differ in one argument, the weights of the quadratic model.  Equation numbers refer to
+``docs/math.md``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .._jit import kernel, stay_apart
+from .certificate import absolute_terms, largest_where, rounding_radius
+from .gene import (
+    combine,
+    deviance_change,
+    evaluate,
+    expected_weights,
+    gram,
+    half_deviance_sum,
+    observed_weights,
+    project,
+    start_response,
+)
+from .smallmat import back_solve, factor, half_solve, invert_factor, norm
+
+# Fisher steps hand over to Newton below this decrement, in standard errors ...
+HANDOVER = 0.1
+# ... or after two steps that do not shrink the decrement by this factor.
+SLOW = 0.25
+# Below this decrement the rounding term is worth its cost.
+NEAR = 1e-4
+FISHER, NEWTON = 0.0, 1.0
+
+
+@kernel
+def factor_with_ridge(ws):
+    """Factor ``ws.hessian``, adding the smallest ridge that makes it positive; -1 if none does."""
+    ridge = 0.0
+    while not factor(ws.hessian, ridge, ws.chol, ws.scale):
+        ridge = max(1e-13, 100.0 * ridge)
+        if ridge > 1e3:
+            return -1.0
+    return ridge
+
+
+@kernel
+def set_start(y, w, offset, alpha, basis, coef, ws):
+    """Set ``coef`` to the weighted least-squares fit of log(y + 1/4) - offset (eq. 3.2)."""
+    stay_apart()
+    start_response(y, w, offset, alpha, ws)
+    gram(basis, ws.info, ws.scratch, ws.hessian)
+    project(basis, ws.resid, ws.score)
+    if factor_with_ridge(ws) < 0.0:
+        coef[:] = 0.0
+        return
+    half_solve(ws.chol, ws.scale, ws.score, ws.vector)
+    back_solve(ws.chol, ws.scale, ws.vector, coef)
+
+
+@kernel
+def quadratic_model(y, w, alpha, basis, fisher, ws):
+    """Set Hessian, score and factor at the current mu; return (decrement, ridge), eq. 3.3."""
+    stay_apart()
+    if fisher:
+        expected_weights(w, alpha, ws.mu, ws.info)
+    else:
+        observed_weights(y, w, alpha, ws.mu, ws.info)
+    gram(basis, ws.info, ws.scratch, ws.hessian)
+    project(basis, ws.resid, ws.score)
+    ridge = factor_with_ridge(ws)
+    if ridge < 0.0:
+        return math.inf, ridge
+    half_solve(ws.chol, ws.scale, ws.score, ws.vector)
+    return norm(ws.vector), ridge
+
+
+@kernel
+def step_length(y, w, alpha, decrement, guaranteed, ws):
+    """Return the first of 1, 1/2, 1/4, ... that lowers the deviance enough (eq. 3.4).
+
+    An exact Newton step (``guaranteed``) needs no test when it moves no eta by more than 1, and
+    is never cut below log(1 + S)/S: self-concordance promises the descent there.
+    """
+    stay_apart()
+    largest = largest_where(ws.step_eta, w)
+    if guaranteed and largest <= 1.0:
+        return 1.0
+    safe = math.log1p(largest) / largest if guaranteed else 0.0
+    length = 1.0
+    for _ in range(60):
+        if length <= safe:
+            return safe
+        change = deviance_change(y, w, alpha, ws, length)
+        if change <= -1e-4 * length * decrement * decrement:
+            return length
+        length *= 0.5
+    return length
+
+
+@kernel
+def rounding_floor(offset, basis, coef, skeel, ws):
+    """Return the rounding term of the decrement at the current observed Hessian (eq. 4.3)."""
+    stay_apart()
+    invert_factor(ws.chol, ws.scale, ws.inverse)
+    # step_eta and eta are free here: eta is set again by the next evaluation.
+    absolute_terms(basis, coef, ws.eta, False)
+    return rounding_radius(basis, coef, offset, ws.eta, skeel, ws)
+
+
+@kernel
+def record(trace, row, kind, length, decrement, y, w, alpha, coef, ws):
+    """Keep one iterate: kind of step, its length, decrement, deviance, coefficients."""
+    stay_apart()
+    if row >= trace.shape[0]:
+        return
+    trace[row, 0] = kind
+    trace[row, 1] = length
+    trace[row, 2] = decrement
+    trace[row, 3] = 2.0 * half_deviance_sum(y, w, alpha, ws.mu)
+    for j in range(coef.size):
+        trace[row, 4 + j] = coef[j]
+
+
+@kernel
+def solve(y, w, offset, alpha, basis, coef, ws, fisher, tol, max_iter, skeel, trace):
+    """Minimise the deviance from ``coef``; return (steps taken, converged).
+
+    1. quadratic model at the current point: score, information, factor, decrement;
+    2. Fisher scoring hands over to Newton near the optimum, or where it does not contract;
+    3. stop at a decrement within ``tol`` or the rounding floor, after one more full step;
+    4. step, halved by the deviance.
+    """
+    stay_apart()
+    evaluate(y, w, offset, alpha, basis, coef, ws)
+    steps = 0
+    slow = 0
+    previous = math.inf
+    polished = False
+    length = 0.0
+    while True:
+        decrement, ridge = quadratic_model(y, w, alpha, basis, fisher, ws)
+        if ridge < 0.0:
+            return steps, False
+        if fisher:
+            slow = slow + 1 if decrement > SLOW * previous else 0
+            previous = decrement
+            if decrement < HANDOVER or slow >= 2:
+                fisher = False
+                continue
+        if trace.shape[0] > 0:
+            kind = FISHER if fisher else NEWTON
+            record(trace, steps, kind, length, decrement, y, w, alpha, coef, ws)
+        near = False
+        if not fisher and ridge == 0.0 and decrement < NEAR:
+            near = decrement <= tol
+            if not near:
+                floor = rounding_floor(offset, basis, coef, skeel, ws)
+                near = decrement <= 4.0 * floor
+        if (near and polished) or steps >= max_iter:
+            return steps, near
+        polished = near
+        half_solve(ws.chol, ws.scale, ws.score, ws.vector)
+        back_solve(ws.chol, ws.scale, ws.vector, ws.step)
+        combine(basis, ws.step, ws.step_eta)
+        length = step_length(y, w, alpha, decrement, not fisher and ridge == 0.0, ws)
+        for j in range(coef.size):
+            coef[j] += length * ws.step[j]
+        evaluate(y, w, offset, alpha, basis, coef, ws)
+        steps += 1
