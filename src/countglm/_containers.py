@@ -1,0 +1,154 @@
+"""Opening a container of counts: which storage lies inside, and which names it carries."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._count_checks import missing_error, object_counts
+from countglm._names import Names, first_few, name_array, plural, sample_names_of
+from countglm._sources import DenseSource, PanelSource, Source, sparse_source
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source with the names and the sample table that came with it."""
+
+    source: Source
+    sample_names: Names | None = None
+    gene_names: Names | None = None
+    obs: pd.DataFrame | None = None
+
+
+def open_counts(counts: Any, layer: str | None) -> Opened:
+    """Recognise the container; nothing is validated yet but what the storage itself demands."""
+    if is_a(counts, "anndata", "AnnData"):
+        return _open_anndata(counts, layer)
+    if layer is not None:
+        raise no_layers(layer, f"a {type(counts).__name__}")
+    if isinstance(counts, str | bytes) or hasattr(counts, "__fspath__"):
+        raise InputError(
+            f"counts is the path {str(counts)!r}; read the file first with "
+            "countglm.readers.read_counts."
+        )
+    if is_a(counts, "pandas", "DataFrame"):
+        return _open_frame(counts)
+    return Opened(_array_source(counts, None, None))
+
+
+def _array_source(values: Any, samples: Names | None, genes: Names | None) -> Source:
+    """The source for an array without names; names serve error messages only."""
+    if is_a(values, "scipy.sparse", "sparray", "spmatrix"):
+        _check_ndim(values.ndim, values.shape)
+        return sparse_source(values)
+    if is_a(values, "dask.array", "Array"):
+        return _dask_source(values)
+    if is_a(values, "h5py", "Dataset") or is_a(values, "zarr", "Array"):
+        _check_ndim(len(values.shape), values.shape)
+        return PanelSource(lambda a, b: values[:, a:b], tuple(values.shape))
+    if hasattr(values, "to_memory"):  # a sparse matrix that AnnData left in its file
+        return sparse_source(values.to_memory())
+    array = _plain_array(values)
+    if array.dtype.kind == "O":
+        array = object_counts(array, samples, _names_or_positions(genes, array.shape[1]))
+    return DenseSource(array)
+
+
+def _plain_array(values: Any) -> NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values)
+        if mask.ndim == 2 and mask.any():
+            raise missing_error(mask, None, _names_or_positions(None, mask.shape[1]))
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(
+            "The counts are no rectangular table: the rows have different lengths; give one count "
+            "per sample and gene."
+        ) from error
+    _check_ndim(array.ndim, array.shape)
+    return array
+
+
+def _dask_source(array: Any) -> PanelSource:
+    _check_ndim(array.ndim, array.shape)
+    if any(np.isnan(size) for size in array.shape):
+        raise InputError(
+            "The Dask array does not know its shape; call compute_chunk_sizes() on it first."
+        )
+    edges = np.cumsum(array.chunks[1]).tolist()
+    return PanelSource(lambda a, b: array[:, a:b].compute(), tuple(array.shape), edges)
+
+
+def _open_anndata(adata: Any, layer: str | None) -> Opened:
+    if layer is None:
+        values = adata.X
+        if values is None:
+            raise InputError(
+                f"The AnnData has no X; name one of its layers with layer= "
+                f"({first_few(adata.layers, 10) or 'it has none'})."
+            )
+    elif layer in adata.layers:
+        values = adata.layers[layer]
+    else:
+        raise InputError(
+            f"The AnnData has no layer {layer!r}; its layers are "
+            f"{first_few(adata.layers, 10) or 'none'}."
+        )
+    samples, genes = sample_names_of(adata.obs_names), name_array(adata.var_names)
+    if is_a(values, "pandas", "DataFrame"):
+        values = values.to_numpy()
+    return Opened(_array_source(values, samples, genes), samples, genes, adata.obs)
+
+
+def _open_frame(frame: pd.DataFrame) -> Opened:
+    import pandas as pd
+
+    samples, genes = sample_names_of(frame.index), name_array(frame.columns)
+    dtypes = frame.dtypes.unique()
+    if not all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes) or not dtypes.size:
+        values = frame.to_numpy()
+        if values.dtype.kind in "mMc":
+            values = frame.to_numpy(dtype=object)
+        return Opened(_array_source(values, samples, genes), samples, genes)
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        values = frame.to_numpy(dtype=np.result_type(*dtypes))
+        return Opened(DenseSource(values), samples, genes)
+    if all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in dtypes):
+        return Opened(sparse_source(cast(Any, frame).sparse.to_coo()), samples, genes)
+    missing = frame.isna().to_numpy()
+    if missing.any():
+        raise missing_error(missing, samples, genes)
+    plain = [getattr(d, "subtype", getattr(d, "numpy_dtype", d)) for d in dtypes]
+    return Opened(DenseSource(frame.to_numpy(dtype=np.result_type(*plain))), samples, genes)
+
+
+def is_a(value: Any, module: str, *classes: str) -> bool:
+    """isinstance without importing: an object of a library exists only once that is loaded."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and any(isinstance(value, getattr(loaded, c, ())) for c in classes)
+
+
+def no_layers(layer: str, what: str) -> InputError:
+    """The error for ``layer=`` where there are none."""
+    return InputError(f"layer={layer!r} needs an AnnData, and counts is {what}; leave layer out.")
+
+
+def _names_or_positions(names: Names | None, n: int) -> Names:
+    return name_array(range(n)) if names is None else names
+
+
+def _check_ndim(ndim: int, shape: Any) -> None:
+    if ndim != 2:
+        raise InputError(
+            f"The counts have {plural(ndim, 'dimension')} (shape {tuple(shape)}); give a table "
+            "of samples x genes."
+        )

@@ -1,0 +1,184 @@
+"""Storages of a count matrix behind one seam: gene-major blocks of the storage's own dtype."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+# Entries of a panel read at once from a file or a Dask graph: 32 MB of float64.
+_PANEL_ENTRIES = 4_194_304
+_PANELS_KEPT = 2
+
+Triplets = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]
+
+
+class Source(Protocol):
+    """Counts (samples x genes) that hand out blocks of genes; safe to read from many threads."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_samples, n_genes)."""
+        ...
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        """Genes [start, stop) as (stop - start, n_samples), perhaps a view, never to be changed."""
+        ...
+
+    def nonzero(self, start: int, stop: int) -> Triplets:
+        """Gene (from ``start``), sample and value of the nonzero counts, sorted in this order."""
+        ...
+
+    def stored(self) -> NDArray[Any] | None:
+        """Every value that can break a rule in one flat array, or None where blocks must do."""
+        ...
+
+
+class DenseSource:
+    """A NumPy array (also a memory map, any dtype, byte order and strides), kept by reference."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._array.shape[0], self._array.shape[1]
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        block: NDArray[Any] = self._array[:, start:stop].T
+        return block
+
+    def nonzero(self, start: int, stop: int) -> Triplets:
+        return _nonzero_of_block(self.native(start, stop))
+
+    def stored(self) -> NDArray[Any] | None:
+        return None
+
+
+class SparseSource:
+    """A SciPy CSC matrix in canonical form."""
+
+    def __init__(self, matrix: scipy.sparse.csc_array | scipy.sparse.csc_matrix) -> None:
+        self._matrix = matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._matrix.shape[0], self._matrix.shape[1]
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        genes, samples, values = self._entries(start, stop)
+        block = np.zeros((stop - start, self.shape[0]), dtype=values.dtype)
+        block[genes, samples] = values
+        return block
+
+    def nonzero(self, start: int, stop: int) -> Triplets:
+        genes, samples, values = self._entries(start, stop)
+        keep = values != 0
+        return genes[keep], samples[keep], values[keep]
+
+    def stored(self) -> NDArray[Any] | None:
+        data: NDArray[Any] = self._matrix.data
+        return data
+
+    def _entries(self, start: int, stop: int) -> Triplets:
+        pointers = self._matrix.indptr[start : stop + 1]
+        inside = slice(int(pointers[0]), int(pointers[-1]))
+        genes = np.repeat(np.arange(stop - start, dtype=np.int64), np.diff(pointers))
+        samples = self._matrix.indices[inside].astype(np.int64, copy=False)
+        return genes, samples, self._matrix.data[inside]
+
+
+class PanelSource:
+    """Counts read on demand (HDF5, zarr, Dask): wide panels of genes, the latest ones kept.
+
+    A block of 64 genes would touch every chunk of a row-chunked file anew, so blocks are cut
+    from panels that hold as many genes as fit in a fixed budget, along the storage's own chunks.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], Any],
+        shape: tuple[int, int],
+        chunk_edges: Sequence[int] = (),
+    ) -> None:
+        self._read = read
+        self._shape = shape
+        self._edges = _panel_edges(shape, chunk_edges)
+        self._panels: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._shape
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        first = int(np.searchsorted(self._edges, start, side="right")) - 1
+        pieces: list[NDArray[Any]] = []
+        for k in range(first, self._edges.size - 1):
+            left = int(self._edges[k])
+            if left >= stop and pieces:
+                break
+            pieces.append(self._panel(k)[max(start - left, 0) : stop - left])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def nonzero(self, start: int, stop: int) -> Triplets:
+        return _nonzero_of_block(self.native(start, stop))
+
+    def stored(self) -> NDArray[Any] | None:
+        return None
+
+    def _panel(self, k: int) -> NDArray[Any]:
+        with self._lock:
+            if k not in self._panels:
+                raw = self._read(int(self._edges[k]), int(self._edges[k + 1]))
+                dense = raw.toarray() if hasattr(raw, "toarray") else np.asarray(raw)
+                self._panels[k] = np.ascontiguousarray(dense.T)
+                while len(self._panels) > _PANELS_KEPT:
+                    self._panels.popitem(last=False)
+            self._panels.move_to_end(k)
+            return self._panels[k]
+
+
+def sparse_source(matrix: Any) -> SparseSource:
+    """Any SciPy sparse matrix or array as a canonical CSC; the caller's object stays unchanged."""
+    try:
+        if matrix.format in ("csr", "csc"):
+            matrix.check_format(full_check=True)
+        columns = matrix if matrix.format == "csc" else matrix.tocsc()
+    except ValueError as error:
+        raise InputError(
+            f"The sparse count matrix is damaged ({error}); build it again from its entries."
+        ) from error
+    if not columns.has_canonical_format:
+        columns = columns.copy()
+        columns.sum_duplicates()
+    return SparseSource(columns)
+
+
+def _nonzero_of_block(block: NDArray[Any]) -> Triplets:
+    genes, samples = np.nonzero(block)
+    return genes.astype(np.int64), samples.astype(np.int64), block[genes, samples]
+
+
+def _panel_edges(shape: tuple[int, int], chunk_edges: Sequence[int]) -> NDArray[np.int64]:
+    """Borders of the panels: multiples of whole chunks where these fit in the budget."""
+    width = max(1, _PANEL_ENTRIES // max(1, shape[0]))
+    edges = [0]
+    for edge in sorted({*chunk_edges, shape[1]} - {0}):
+        if edges[-1] and edge - edges[-2] <= width:
+            edges[-1] = edge
+            continue
+        while edge - edges[-1] > width:
+            edges.append(edges[-1] + width)
+        if edge > edges[-1]:
+            edges.append(edge)
+    return np.array(edges, dtype=np.int64)

@@ -1,0 +1,178 @@
+"""Counts from anywhere: one object that yields gene-major float64 blocks, validated once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._containers import no_layers, open_counts
+from countglm._count_checks import check_counts
+from countglm._names import (
+    Names,
+    check_unique_samples,
+    first_few,
+    name_array,
+    plural,
+)
+from countglm._sources import Source
+from countglm._warn import warn
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HASHED_ENTRIES = 2_097_152
+
+
+class CountMatrix:
+    """Counts of samples x genes, read as gene-major float64 blocks.
+
+    Made by `as_count_matrix`, which validates the values. The caller's storage is kept by
+    reference and read block by block; several threads may read at once.
+
+    Attributes
+    ----------
+    n_samples, n_genes : int
+    sample_names : object array of str (n_samples,), or None where the input carries no names
+    gene_names : object array of str (n_genes,)
+        ``"0"``, ``"1"``, ... where the input carries no names.
+    obs : DataFrame or None
+        The sample table of an AnnData, in the order of the samples.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sample_names: Names | None,
+        gene_names: Names,
+        obs: pd.DataFrame | None = None,
+    ) -> None:
+        self._source = source
+        self.n_samples, self.n_genes = source.shape
+        self.sample_names = sample_names
+        self.gene_names = gene_names
+        self.obs = obs
+        self._fingerprint: str | None = None
+
+    def __repr__(self) -> str:
+        return f"CountMatrix of {plural(self.n_samples, 'sample')} x {plural(self.n_genes, 'gene')}"
+
+    def block(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Genes [start, stop) as a fresh C-contiguous float64 array (stop - start, n_samples)."""
+        out = np.array(self._source.native(start, stop), dtype=np.float64, order="C", copy=True)
+        out += 0.0  # -0.0 becomes 0.0: equal counts have equal bits
+        return out
+
+    def fingerprint(self) -> str:
+        """Hexadecimal hash of shape and values; storage, dtype and names do not enter."""
+        if self._fingerprint is None:
+            places, values = (hashlib.blake2b(digest_size=16) for _ in range(2))
+            step = max(1, _HASHED_ENTRIES // self.n_samples)
+            for start in range(0, self.n_genes, step):
+                genes, samples, nonzero = self._source.nonzero(
+                    start, min(start + step, self.n_genes)
+                )
+                places.update(((genes + start) * self.n_samples + samples).astype("<i8").tobytes())
+                values.update(nonzero.astype("<f8").tobytes())
+            whole = hashlib.blake2b(f"{self.n_samples}x{self.n_genes}".encode(), digest_size=16)
+            whole.update(places.digest() + values.digest())
+            self._fingerprint = whole.hexdigest()
+        return self._fingerprint
+
+    def renamed(self, gene_names: Any) -> CountMatrix:
+        """The same counts under other gene names."""
+        names = _given_gene_names(gene_names, self.n_genes)
+        _warn_of_repeated_genes(names)
+        return CountMatrix(self._source, self.sample_names, names, self.obs)
+
+
+def as_count_matrix(
+    counts: Any,
+    *,
+    layer: str | None = None,
+    gene_names: Any = None,
+    allow_noninteger: bool = False,
+) -> CountMatrix:
+    """Read counts (samples x genes) from any supported container and validate them.
+
+    Parameters
+    ----------
+    counts : ndarray, list of lists, DataFrame, SciPy sparse, AnnData, Dask array or CountMatrix
+        Whole numbers from 0 to 2^53 in any real dtype. A CountMatrix is returned as it is.
+    layer : str, optional
+        Layer of an AnnData to read instead of ``X``.
+    gene_names : sequence of str (n_genes,), optional
+        Replaces the names that the container carries.
+    allow_noninteger : bool
+        Accept fractions (estimated counts).
+
+    Returns
+    -------
+    CountMatrix
+
+    Raises
+    ------
+    InputError
+        A value that is no count (the first is named), a shape other than two-dimensional, fewer
+        than two samples, no gene, repeated sample names, an unknown layer or container.
+
+    Warns
+    -----
+    CountglmWarning
+        Once, where gene names repeat; the genes are kept.
+    """
+    if isinstance(counts, CountMatrix):
+        if layer is not None:
+            raise no_layers(layer, "a CountMatrix")
+        return counts if gene_names is None else counts.renamed(gene_names)
+    opened = open_counts(counts, layer)
+    n_samples, n_genes = opened.source.shape
+    _check_shape(n_samples, n_genes)
+    check_unique_samples(opened.sample_names, "the counts")
+    names = opened.gene_names
+    if gene_names is not None:
+        names = _given_gene_names(gene_names, n_genes)
+    elif names is None:
+        names = name_array(range(n_genes))
+    check_counts(opened.source, opened.sample_names, names, allow_noninteger=allow_noninteger)
+    _warn_of_repeated_genes(names)
+    return CountMatrix(opened.source, opened.sample_names, names, opened.obs)
+
+
+def _check_shape(n_samples: int, n_genes: int) -> None:
+    if n_samples == 0 or n_genes == 0:
+        raise InputError(
+            f"The counts are empty ({plural(n_samples, 'sample')} x {plural(n_genes, 'gene')}); "
+            "look where the table was read or filtered."
+        )
+    if n_samples == 1:
+        raise InputError(
+            f"The counts have one sample (shape (1, {n_genes})), and a comparison needs at least "
+            "two; rows are samples, columns are genes."
+        )
+
+
+def _given_gene_names(gene_names: Any, n_genes: int) -> Names:
+    if isinstance(gene_names, str):
+        raise InputError("gene_names is a single string; give a sequence with one name per gene.")
+    names = name_array(gene_names)
+    if names.size != n_genes:
+        raise InputError(
+            f"gene_names has {plural(names.size, 'name')} for {plural(n_genes, 'gene')}; give one "
+            "per column of the counts."
+        )
+    return names
+
+
+def _warn_of_repeated_genes(names: Names) -> None:
+    if len(set(names)) == names.size:
+        return
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    warn(
+        f"{plural(len(repeated), 'gene name')} occur more than once ({first_few(repeated)}); all "
+        "rows are kept."
+    )
