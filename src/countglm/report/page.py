@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _TOP = 25
 # Every contrast gets its sentence and table; figures of many contrasts would swell the page.
 _CONTRASTS_WITH_FIGURES = 4
+# A browser may break a line after the hyphen of 1e-08.
+_EXPONENT = re.compile(r"\b[\d.]+e-\d+")
 # Blue: at the optimum. Amber: known limits. Grey: nothing to fit. Vermilion: needs attention.
 _KIND = {
     Status.CONVERGED: "optimum",
@@ -58,7 +61,8 @@ def _section(heading: str, *parts: str) -> str:
 
 
 def _paragraphs(sentences: Sequence[str]) -> str:
-    return "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    lines = (_EXPONENT.sub(r'<span class="whole">\g<0></span>', escape(s)) for s in sentences)
+    return "\n".join(f"<p>{line}</p>" for line in lines)
 
 
 def _figure(svg: str, alt: str, caption: str) -> str:
