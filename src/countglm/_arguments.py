@@ -1,0 +1,150 @@
+"""Offsets, weights, dispersions and options of a fit: checked once, then handed out by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .basis import pad
+from .errors import InputError
+
+Floats = NDArray[np.float64]
+# exp() of a larger offset leaves double precision together with any count.
+MAX_OFFSET = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class PerSample:
+    """A (n,) vector for all genes or a (n, n_genes) matrix, given out as padded gene rows."""
+
+    values: Floats
+
+    def rows(self, start: int, stop: int) -> Floats:
+        """Return (1, n_pad) for a vector, (stop - start, n_pad) for a matrix."""
+        if self.values.ndim == 1:
+            return pad(self.values[None, :])
+        return pad(np.ascontiguousarray(self.values[:, start:stop].T))
+
+
+def as_real_array(value: Any, name: str) -> Floats:
+    """Return ``value`` as a float64 array, or raise naming it."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} must hold real numbers; got {type(value).__name__}. Convert it to float."
+        ) from error
+    return array
+
+
+def _shaped(value: Any, name: str, n: int, n_genes: int) -> Floats:
+    array = as_real_array(value, name)
+    if array.shape == (n, n_genes) or array.shape == (n,):
+        return array
+    hint = ""
+    if array.shape == (n_genes, n):
+        hint = " It looks transposed: pass its transpose."
+    raise InputError(
+        f"{name} has shape {array.shape}; it must be ({n},), one value per sample, or "
+        f"({n}, {n_genes}), samples x genes.{hint}"
+    )
+
+
+def _refuse(bad: NDArray[np.bool_], array: Floats, name: str, what: str, remedy: str) -> None:
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        place = f"sample {first[0]}" + (f", gene {first[1]}" if len(first) > 1 else "")
+        raise InputError(
+            f"{name} has {int(bad.sum())} value(s) that are {what}; the first is "
+            f"{array[first]} at {place} (counted from 0). {remedy}"
+        )
+
+
+def resolve_offset(offset: Any, size_factors: Floats, n_genes: int) -> tuple[PerSample, Any]:
+    """Return log size factors plus the caller's offset, and that offset as an array or None."""
+    log_factors = np.log(size_factors)
+    if offset is None:
+        return PerSample(log_factors), None
+    given = _shaped(offset, "offset", size_factors.size, n_genes)
+    _refuse(
+        ~(np.abs(given) <= MAX_OFFSET), given, "offset", f"not finite or beyond ±{MAX_OFFSET:.0f}",
+        "Offsets are natural logarithms: pass log(normalisation factors), without zeros.",
+    )
+    return PerSample(given + (log_factors if given.ndim == 1 else log_factors[:, None])), given
+
+
+def resolve_weights(weights: Any, n: int, n_genes: int) -> tuple[PerSample, Any]:
+    """Return likelihood weights (1 by default), and the caller's as an array or None."""
+    if weights is None:
+        return PerSample(np.ones(n)), None
+    given = _shaped(weights, "weights", n, n_genes)
+    _refuse(
+        ~((given >= 0.0) & (given < np.inf)), given, "weights", "negative, NaN or infinite",
+        "Weights are >= 0 and finite; 0 leaves the sample out.",
+    )
+    if not (given > 0.0).any():
+        raise InputError("All weights are zero, so there is nothing to fit. Give positive weights.")
+    return PerSample(given), given
+
+
+def resolve_dispersion(dispersion: Any, family: str, n_genes: int) -> Floats | None:
+    """Return (n_genes,) dispersions, or None where they are to be estimated."""
+    if family not in ("nb", "poisson"):
+        raise InputError(f"family={family!r} is not known; choose 'nb' or 'poisson'.")
+    if family == "poisson":
+        if dispersion is not None and np.any(as_real_array(dispersion, "dispersion") != 0.0):
+            raise InputError(
+                "family='poisson' has dispersion 0; leave dispersion out or use family='nb'."
+            )
+        return np.zeros(n_genes)
+    if dispersion is None:
+        return None
+    given = as_real_array(dispersion, "dispersion")
+    if given.shape not in ((), (1,), (n_genes,)):
+        raise InputError(
+            f"dispersion has shape {given.shape}; give one number or {n_genes} values, one a gene."
+        )
+    flat = given.reshape(-1)
+    bad = ~((flat >= 0.0) & (flat <= 1e8))
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"dispersion has {int(bad.sum())} value(s) that are negative, NaN or above 1e8; the "
+            f"first is {flat[first]} at gene {first} (counted from 0). The variance is "
+            "mu + dispersion mu²; use dispersion=None to estimate it."
+        )
+    return np.ascontiguousarray(np.broadcast_to(flat, (n_genes,)))
+
+
+@dataclass(frozen=True)
+class Options:
+    """Checked numbers and switches of a fit."""
+
+    fisher: bool
+    tol: float
+    max_iter: int
+    cap: float
+    trace: bool
+
+
+def resolve_options(
+    solver: str, tol: float, max_iter: int, max_dispersion: float | None, trace: bool, n: int
+) -> Options:
+    """Return the options of a fit, or raise naming the first that is wrong."""
+    if solver not in ("irls", "newton"):
+        raise InputError(f"solver={solver!r} is not known; choose 'irls' or 'newton'.")
+    if not _is_number(tol) or not 0.0 < tol < 1.0:
+        raise InputError(f"tol={tol!r} must lie between 0 and 1 (standard errors); 1e-8 is usual.")
+    if not _is_number(max_iter) or max_iter < 1 or int(max_iter) != max_iter:
+        raise InputError(f"max_iter={max_iter!r} must be a whole number of at least 1.")
+    cap = float(max(10, n)) if max_dispersion is None else max_dispersion
+    if not _is_number(cap) or not 0.0 < cap <= 1e8:
+        raise InputError(f"max_dispersion={max_dispersion!r} must be positive and at most 1e8.")
+    return Options(solver == "irls", float(tol), int(max_iter), float(cap), bool(trace))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

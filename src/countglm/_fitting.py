@@ -1,0 +1,176 @@
+"""Fit the genes of one block: sort out those without a finite estimate, run the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._arguments import Options, PerSample
+from .basis import Basis, make_basis, pad
+from .existence import Completion, ExistenceTest
+from .kernels import blocks
+from .kernels.gene import make_workspace
+from .status import Status
+
+if TYPE_CHECKING:
+    from .counts import CountMatrix
+
+Floats = NDArray[np.float64]
+
+
+class GeneTrace(NamedTuple):
+    """Iterates of one gene's coefficient fit; row 0 is the start."""
+
+    kind: NDArray[np.str_]
+    step_length: Floats
+    newton_decrement: Floats
+    deviance: Floats
+    coefficients: Floats
+
+
+@dataclass(eq=False)
+class Problem:
+    """What is fitted, and the arrays that blocks fill; every block writes rows of its own."""
+
+    counts: CountMatrix
+    design: Floats
+    size_factors: Floats
+    offset: PerSample
+    weights: PerSample
+    dispersion: Floats | None
+    options: Options
+    basis: Basis = field(init=False)
+    existence: ExistenceTest = field(init=False)
+    coefficients: Floats = field(init=False)
+    finite_coefficients: Floats = field(init=False)
+    standard_errors: Floats = field(init=False)
+    stats: Floats = field(init=False)
+    counters: NDArray[np.int32] = field(init=False)
+    status: NDArray[np.int8] = field(init=False)
+    base_mean: Floats = field(init=False)
+    completions: list[Completion | None] = field(init=False)
+    traces: list[GeneTrace | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        genes, p = self.counts.n_genes, self.design.shape[1]
+        self.basis = make_basis(self.design)
+        self.existence = ExistenceTest(self.design)
+        self.coefficients = np.full((genes, p), np.nan)
+        self.finite_coefficients = np.full((genes, p), np.nan)
+        self.standard_errors = np.full((genes, p), np.nan)
+        self.stats = np.full((genes, blocks.N_STATS), np.nan)
+        self.counters = np.zeros((genes, blocks.N_COUNTERS), dtype=np.int32)
+        self.status = np.zeros(genes, dtype=np.int8)
+        self.base_mean = np.zeros(genes)
+        self.completions = [None] * genes
+        self.traces = [None] * genes
+
+    def fit_range(self, start: int, stop: int) -> None:
+        """Fit genes ``start`` to ``stop``: the task of one block."""
+        values = self.counts.block(start, stop)
+        self.base_mean[start:stop] = np.add.reduce(values / self.size_factors, axis=1) / values.shape[1]
+        y = pad(values)
+        weight = self.weights.rows(start, stop)
+        codes = np.zeros(stop - start, dtype=np.int64)
+        blocks.screen_block(y, weight, self.basis.columns, self._workspace(self.basis), codes)
+        remaining: dict[int, tuple[Completion, list[int]]] = {}
+        regular = list(np.flatnonzero(codes == blocks.EXISTS))
+        for g in np.flatnonzero(codes == blocks.UNDECIDED):
+            n = values.shape[1]
+            weighted = weight[min(g, weight.shape[0] - 1), :n] > 0.0
+            completion = self.existence((values[g] > 0.0) & weighted, weighted)
+            if completion is None:
+                regular.append(g)
+            else:
+                remaining.setdefault(id(completion), (completion, []))[1].append(int(g))
+        self._fit_rows(np.array(sorted(regular), dtype=np.intp), start, y, weight, None)
+        for completion, rows in remaining.values():
+            self._fit_rows(np.array(rows), start, y, weight, completion)
+        self._close_unfitted(codes, start)
+
+    def _workspace(self, basis: Basis) -> tuple[Floats, ...]:
+        return make_workspace(basis.columns.shape[1], basis.columns.shape[0], basis.raw.shape[0])
+
+    def _fit_rows(
+        self, rows: NDArray[np.intp], start: int, y: Floats, weight: Floats, completion: Completion | None
+    ) -> None:
+        """Fit some rows of a block in one basis, and write what they give."""
+        if rows.size == 0:
+            return
+        genes = rows + start
+        basis = self.basis if completion is None else completion.basis
+        w = weight if weight.shape[0] == 1 else weight[rows]
+        if completion is not None:
+            w = np.where(pad(completion.separated[None, :].astype(np.float64)) > 0.0, 0.0, w)
+        offset = self.offset.rows(start, start + y.shape[0])
+        offset = offset if offset.shape[0] == 1 else offset[rows]
+        estimate = self.dispersion is None
+        alpha = np.zeros(rows.size) if self.dispersion is None else self.dispersion[genes]
+        options = self.options
+        p, rank = basis.to_coef.shape
+        coef = np.zeros((rows.size, p))
+        errors = np.zeros((rows.size, p))
+        stats = np.full((rows.size, blocks.N_STATS), np.nan)
+        counters = np.zeros((rows.size, blocks.N_COUNTERS), dtype=np.int32)
+        trace = np.full((rows.size, options.max_iter + 1 if options.trace else 0, rank + 4), np.nan)
+        blocks.fit_block(
+            np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
+            basis.to_coef, basis.skeel, estimate, options.cap, np.zeros(rows.size), 0.0,
+            options.fisher, options.tol, options.max_iter, self._workspace(basis),
+            coef, errors, stats, counters, trace,
+        )  # fmt: skip
+        self.finite_coefficients[genes] = coef
+        self.standard_errors[genes] = errors
+        self.stats[genes] = stats
+        self.counters[genes] = counters
+        self.status[genes] = self._statuses(stats, counters, estimate, completion)
+        self.coefficients[genes] = coef
+        if completion is not None:
+            self._complete(genes, completion)
+        if options.trace:
+            for gene, rows_of_gene, steps in zip(genes, trace, counters[:, blocks.STEPS], strict=True):
+                self.traces[gene] = _trace(rows_of_gene[: steps + 1], basis.to_coef)
+
+    def _statuses(
+        self, stats: Floats, counters: NDArray[np.int32], estimate: bool, completion: Completion | None
+    ) -> NDArray[np.int8]:
+        converged = counters[:, blocks.CONVERGED] == 1
+        alpha = stats[:, blocks.DISPERSION]
+        edge = estimate & ((alpha <= 0.0) | (alpha >= self.options.cap))
+        fine = np.where(edge, Status.BOUNDARY_DISPERSION, Status.CONVERGED)
+        if completion is not None:
+            fine = np.full(alpha.size, Status.SINGULAR if completion.singular else Status.SEPARATED)
+        elif not converged.all():
+            fine = np.where(converged, fine, Status.MAX_ITER)
+        return fine.astype(np.int8)
+
+    def _complete(self, genes: NDArray[np.intp], completion: Completion) -> None:
+        """Write the limits of what has no finite value."""
+        moved = completion.limits != 0.0
+        self.coefficients[np.ix_(genes, np.flatnonzero(moved))] = completion.limits[moved]
+        self.standard_errors[np.ix_(genes, np.flatnonzero(moved))] = np.nan
+        self.stats[genes, blocks.MIN_EIGENVALUE] = 0.0
+        self.stats[genes, blocks.CONDITION] = np.inf
+        for gene in genes:
+            self.completions[gene] = completion
+
+    def _close_unfitted(self, codes: NDArray[np.int64], start: int) -> None:
+        zero = start + np.flatnonzero(codes == blocks.ALL_ZERO)
+        self.status[zero] = Status.ALL_ZERO
+        self.stats[zero, blocks.DEVIANCE] = 0.0
+        self.stats[zero, blocks.LOG_LIKELIHOOD] = 0.0
+        empty = start + np.flatnonzero(codes == blocks.NO_WEIGHT)
+        self.status[empty] = Status.INVALID
+        if self.dispersion is not None:
+            unfitted = np.r_[zero, empty]
+            self.stats[unfitted, blocks.DISPERSION] = self.dispersion[unfitted]
+
+
+def _trace(rows: Floats, to_coef: Floats) -> GeneTrace:
+    gamma = rows[:, 4:]
+    coefficients = np.add.reduce(gamma[:, None, :] * to_coef[None, :, :], axis=2)
+    kind = np.where(rows[:, 0] == 0.0, "fisher", "newton")
+    return GeneTrace(kind, rows[:, 1], rows[:, 2], rows[:, 3], coefficients)

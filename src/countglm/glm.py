@@ -1,0 +1,185 @@
+"""``fit_glm``: one negative binomial or Poisson GLM with log link for every gene."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._arguments import resolve_dispersion, resolve_offset, resolve_options, resolve_weights
+from ._fitting import Problem
+from ._parallel import resolve_block_size, resolve_threads, run_blocks
+from ._progress import progress_bar
+from ._provenance import provenance
+from .counts import as_count_matrix
+from .design import as_design
+from .existence import Completion
+from .kernels import blocks
+from .results import GLMFit
+from .size_factors import resolve_size_factors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def fit_glm(
+    counts: Any,
+    design: Any,
+    *,
+    family: str = "nb",
+    size_factors: str | ArrayLike = "ratio",
+    offset: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    dispersion: float | ArrayLike | None = None,
+    solver: str = "irls",
+    tol: float = 1e-8,
+    max_iter: int = 100,
+    threads: int | None = None,
+    gene_names: Any = None,
+    progress: bool = False,
+    obs: pd.DataFrame | None = None,
+    layer: str | None = None,
+    allow_noninteger: bool = False,
+    max_dispersion: float | None = None,
+    trace: bool = False,
+    block_size: int | None = None,
+) -> GLMFit:
+    """Fit a negative binomial or Poisson GLM with log link to every gene, with a certificate.
+
+    The estimate of each gene is the optimum of its likelihood, and the result proves it: the
+    Newton decrement says how many standard errors it can be off.  Where no finite optimum exists
+    (separation) the limits are returned and the status says so.  The same input gives the same
+    bits for any number of threads, block size and storage of the counts.
+
+    Parameters
+    ----------
+    counts : array_like, DataFrame, sparse matrix, AnnData or Dask array, (n_samples, n_genes)
+        Whole numbers from 0 to 2^53.
+    design : (n_samples, n_coef) array, DataFrame or formula
+        A formula such as ``"~ batch + condition"`` takes its variables from ``obs`` or from
+        AnnData's ``.obs``.  Fewer columns than samples; as many if the dispersion is given.
+    family : {"nb", "poisson"}
+        Variance ``mu + dispersion mu²`` or ``mu``.
+    size_factors : {"ratio", "poscounts", "iterate", "tmm", "library", "none"} or (n_samples,)
+        Rule, or positive factors as given; see `estimate_size_factors`.
+    offset : (n_samples,) or (n_samples, n_genes), optional
+        Natural logarithms, added to the log size factors.
+    weights : (n_samples,) or (n_samples, n_genes), optional
+        Likelihood weights >= 0: weight 2 is the sample counted twice.
+    dispersion : float or (n_genes,), optional
+        Used as given (0 is Poisson); None estimates it for every gene by the maximum of the
+        Cox-Reid adjusted profile likelihood (docs/math.md, section 5).
+    solver : {"irls", "newton"}
+        Fisher scoring finished by Newton steps, or Newton steps; both reach the same optimum.
+    tol : float
+        Largest Newton decrement of a converged gene, in standard errors.
+    max_iter : int
+        Steps of the coefficient fit.
+    threads : int, optional
+        None uses every core of the process's affinity.
+    gene_names : (n_genes,), optional
+        Names instead of those that ``counts`` carries.
+    progress : bool
+        Show a progress bar on stderr.
+    obs : DataFrame, optional
+        Variables of the samples, matched with the counts by sample name where both have names.
+    layer : str, optional
+        Layer of an AnnData to use as counts.
+    allow_noninteger : bool
+        Accept counts that are not whole numbers (a quasi-likelihood then).
+    max_dispersion : float, optional
+        Upper end of the estimated dispersion; ``max(10, n_samples)`` by default.
+    trace : bool
+        Keep the iterates of every gene in ``fit.trace``.
+    block_size : int, optional
+        Genes per task; it changes speed and memory, never a result.
+
+    Returns
+    -------
+    GLMFit
+
+    Raises
+    ------
+    InputError
+        A ValueError that says what is wrong with the input, how many, where first, what to do.
+
+    References
+    ----------
+    docs/math.md, sections 1 to 6.  McCullagh and Nelder (1989), Generalized Linear Models;
+    Cox and Reid (1987), J. R. Stat. Soc. B 49:1; Haberman (1974), The Analysis of Frequency Data.
+    """
+    begun = time.perf_counter()
+    matrix = as_count_matrix(
+        counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
+    )
+    n, genes = matrix.n_samples, matrix.n_genes
+    alpha = resolve_dispersion(dispersion, family, genes)
+    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, n)
+    pool = resolve_threads(threads)
+    block = resolve_block_size(block_size, n)
+    model = as_design(design, matrix, obs=obs, allow_saturated=alpha is not None)
+    weight, given_weights = resolve_weights(weights, n, genes)
+    factors = resolve_size_factors(matrix, size_factors)
+    total_offset, given_offset = resolve_offset(offset, factors, genes)
+    problem = Problem(matrix, model.matrix, factors, total_offset, weight, alpha, options)
+    with progress_bar(progress, genes, "genes") as advance:
+        run_blocks(problem.fit_range, genes, block_size=block, threads=pool, progress=advance)
+    pattern, separated = _patterns(problem.completions, n)
+    stats = problem.stats
+    return GLMFit(
+        coefficients=problem.coefficients,
+        standard_errors=problem.standard_errors,
+        dispersion=stats[:, blocks.DISPERSION].copy(),
+        size_factors=factors,
+        deviance=stats[:, blocks.DEVIANCE].copy(),
+        log_likelihood=stats[:, blocks.LOG_LIKELIHOOD].copy(),
+        n_iter=problem.counters[:, blocks.STEPS].copy(),
+        status=problem.status,
+        newton_decrement=stats[:, blocks.DECREMENT].copy(),
+        distance_bound=stats[:, blocks.BOUND].copy(),
+        scaled_score=stats[:, blocks.SCORE].copy(),
+        min_eigenvalue=stats[:, blocks.MIN_EIGENVALUE].copy(),
+        condition_number=stats[:, blocks.CONDITION].copy(),
+        max_leverage=stats[:, blocks.MAX_LEVERAGE].copy(),
+        base_mean=problem.base_mean,
+        finite_coefficients=problem.finite_coefficients,
+        separation_pattern=pattern,
+        separated_samples=separated,
+        gene_names=matrix.gene_names,
+        sample_names=matrix.sample_names,
+        design=model,
+        offset=given_offset,
+        weights=given_weights,
+        family=family,
+        tol=options.tol,
+        provenance=provenance(
+            family=family, solver=solver, tol=options.tol, max_iter=options.max_iter,
+            dispersion="estimated" if alpha is None else "given",
+            max_dispersion=options.cap, threads=pool, block_size=block,
+            size_factors=size_factors if isinstance(size_factors, str) else "given",
+            formula=model.formula, seconds=time.perf_counter() - begun,
+        ),  # fmt: skip
+        counts=matrix,
+        counts_fingerprint=matrix.fingerprint(),
+        trace=tuple(problem.traces) if trace else None,
+    )
+
+
+def _patterns(
+    completions: list[Completion | None], n: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Number the distinct sets of separated samples in the order of their first gene."""
+    pattern = np.full(len(completions), -1, dtype=np.int32)
+    known: dict[bytes, int] = {}
+    masks: list[NDArray[np.bool_]] = []
+    for gene, completion in enumerate(completions):
+        if completion is None or completion.singular:
+            continue
+        key = completion.separated.tobytes()
+        if key not in known:
+            known[key] = len(masks)
+            masks.append(completion.separated)
+        pattern[gene] = known[key]
+    return pattern, np.array(masks, dtype=np.bool_).reshape(len(masks), n)
