@@ -1,0 +1,119 @@
+"""Write docs/benchmarks.md from the kept results: no number of that page is typed by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from machine import RESULTS
+
+PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
+
+INTRODUCTION = """# Benchmarks
+
+Written by `benchmarks/table.py` from `benchmarks/results/`; run `make bench` for your machine.
+
+Speed without accuracy says little: an engine that stops early is fast. So each time stands beside
+the distance of the coefficients to the optimum, in standard errors, judged by a solver in extended
+precision that shares no code with any engine (`benchmarks/reference.py`). Dispersions and size
+factors are given, every gene has a finite estimate, each engine keeps its own default tolerance
+unless its name says otherwise, and runs on one thread unless its name says otherwise.
+
+- **cold**: seconds from the start of a fresh process to the first result, with imports, and with
+  compilation where an engine compiles (empty cache); **second**: the next process.
+- **warm**: seconds for a repeat inside the process, the best of up to five.
+- **memory**: largest resident set of the process, in MB.
+- **median, worst**: distance to the optimum over the genes, in standard errors; **beyond 0.01**:
+  genes farther than that.
+
+Some engines bound the fitted means or coefficients from below (DESeq2 and PyDESeq2 keep
+`mu >= 0.5`), and DESeq2 adds a very weak prior; their distance holds the effect of that too.
+"""
+
+
+def _machine(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_before']} at the end, "
+        f"{machine['system']}, Python {machine['python']}, {packages}; {machine['date']}."
+    )
+
+
+def _row(engine: str, found: dict[str, Any]) -> str:
+    if "error" in found:
+        return f"| {engine} | did not run: {found['error'][:60]} | | | | | | |"
+    distance = found["distance"]
+    return (
+        f"| {engine} | {found['cold']:.2f} | {found['second']:.2f} | {found['warm']:.4f} "
+        f"| {found['memory_mb']:.0f} | {distance['median']:.1e} | {distance['max']:.1e} "
+        f"| {distance['beyond_0.01']} |"
+    )
+
+
+def _engines(result: dict[str, Any]) -> list[str]:
+    lines = ["## Engines", "", _machine(result)]
+    versions = {}
+    for problem in result["problems"].values():
+        lines += [
+            "",
+            f"### {problem['description']}",
+            "",
+            f"{problem['n_genes']:,} genes, {problem['n_coef']} coefficients; the reference's own "
+            f"last step was {problem['reference_last_step']:.0e} standard errors.",
+            "",
+            "| engine | cold s | second s | warm s | memory MB | median | worst | beyond 0.01 |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for engine, found in problem["engines"].items():
+            lines.append(_row(engine, found))
+            if "version" in found:
+                versions[found["version"]] = None
+    return [*lines, "", f"Versions: {'; '.join(versions)}."]
+
+
+def _kernel(result: dict[str, Any]) -> list[str]:
+    lines = [
+        "## One pass over one gene",
+        "",
+        "Log-likelihood, gradient and Hessian in one pass on one core; an entry is one count. "
+        + _machine(result),
+        "",
+        "| samples | coefficients | ns per entry |",
+        "|---|---|---|",
+    ]
+    rows = [
+        f"| {row['n_samples']:,} | {row['n_coef']} | {row['ns_per_entry']:.2f} |"
+        for row in result["passes"]
+    ]
+    return lines + rows
+
+
+def _startup(result: dict[str, Any]) -> list[str]:
+    lines = [
+        "## Start-up",
+        "",
+        "Medians over fresh processes, in seconds. " + _machine(result),
+        "",
+        "| what | seconds |",
+        "|---|---|",
+    ]
+    rows = [f"| {label} | {seconds:.2f} |" for label, seconds in result["seconds"].items()]
+    return lines + rows
+
+
+SECTIONS = {"engines": _engines, "kernel_pass": _kernel, "startup": _startup}
+
+
+def write_page() -> None:
+    """Write the page from whichever results exist."""
+    lines = [INTRODUCTION]
+    for name, section in SECTIONS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            lines += [*section(json.loads(path.read_text())), ""]
+    PAGE.write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    write_page()
