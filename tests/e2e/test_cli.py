@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.support.fits import synthetic_fit
 
 from countglm.cli import app
 from countglm.cli.outcome import run_command
 from countglm.results import GLMFit
-from tests.support.fits import synthetic_fit
 
 SAMPLES = [f"s{i}" for i in range(8)]
 FORMULA = "~ cell + dex"
@@ -346,7 +346,7 @@ def test_diagnose_one_gene_and_json(study: Path, capsys: pytest.CaptureFixture[s
 
 def run_process(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "countglm.cli", *arguments],
+        [sys.executable, "-m", "countglm", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -416,7 +416,7 @@ def test_a_stop_in_a_long_fit_leaves_nothing(tmp_path: Path, stop: signal.Signal
     assert run_process("precompile").returncode == 0
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "countglm.cli", "fit", str(tmp_path / "long.h5ad")),
+            *(sys.executable, "-m", "countglm", "fit", str(tmp_path / "long.h5ad")),
             *("--design", "~ x + z", "-o", str(tmp_path / "out")),
         ],
         stdout=subprocess.PIPE,

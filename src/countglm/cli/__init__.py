@@ -20,9 +20,9 @@ _METHODS = "ratio, poscounts, iterate, tmm, library, none, or a table of sample 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
-    import countglm
+    from countglm._version import __version__
 
-    click.echo(f"countglm {countglm.__version__}")
+    click.echo(f"countglm {__version__}")
     context.exit()
 
 

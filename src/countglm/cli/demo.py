@@ -49,13 +49,14 @@ _SYMBOLS = {
 def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> None:
     """Fit, test, write and print."""
     check_output(output, force=force, own_command="demo")
-    import countglm
+    from countglm.datasets import airway
+    from countglm.glm import fit_glm
 
     start = time.perf_counter()
-    airway = countglm.datasets.airway()
+    study = airway()
     with output_folder(output, force=force, own_command="demo") as folder:
         fit_start = time.perf_counter()
-        fit = countglm.fit_glm(airway, _DESIGN, threads=threads, progress=sys.stderr.isatty())
+        fit = fit_glm(study, _DESIGN, threads=threads, progress=sys.stderr.isatty())
         fit_seconds = time.perf_counter() - fit_start
         tables = contrast_tables(fit, [_CONTRAST])
         facts = write_products(
@@ -69,7 +70,7 @@ def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> Non
         click.echo(dumps(facts))
         return
     label, table = next(iter(tables.items()))
-    click.echo(f"{airway.uns['title']} ({airway.uns['accession']}): {fit.n_samples} samples")
+    click.echo(f"{study.uns['title']} ({study.uns['accession']}): {fit.n_samples} samples")
     click.echo(f"\nGenes that respond to dexamethasone ({label}), by p-value:\n")
     click.echo(text_table(words.top_genes(table, _TOP)))
     click.echo(f"\n{words.contrast_sentence(table)}")

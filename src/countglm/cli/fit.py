@@ -48,13 +48,20 @@ def run(
     """
     check_output(output, force=force)
     _check_numbers(options["dispersion"], options["tol"])
-    matrix, model = read_inputs(counts, design, samples, layer, options["allow_noninteger"])
+    matrix, model = read_inputs(
+        counts,
+        design,
+        samples,
+        layer=layer,
+        allow_noninteger=options["allow_noninteger"],
+        allow_saturated=options["dispersion"] is not None,
+    )
     wanted = [parse_contrast(text, model) for text in contrasts]
     options["size_factors"] = _size_factors(options["size_factors"], matrix)
     with output_folder(output, force=force) as folder:
-        import countglm
+        from countglm.glm import fit_glm
 
-        fit = countglm.fit_glm(matrix, model, progress=sys.stderr.isatty(), **options)
+        fit = fit_glm(matrix, model, progress=sys.stderr.isatty(), **options)
         tables = contrast_tables(fit, wanted)
         facts = write_products(
             fit,
@@ -66,19 +73,25 @@ def run(
             with_report=not no_report,
             with_h5ad=with_h5ad,
         )
-    if as_json:
-        click.echo(dumps(facts))
-        return
-    click.echo("\n".join([repr(fit), "", *words.certificate_sentences(fit)]))
-    for label, table in tables.items():
-        click.echo(f"{label}: {words.contrast_sentence(table)}")
+    click.echo(dumps(facts) if as_json else _told(fit, tables, facts, output))
+
+
+def _told(fit: GLMFit, tables: dict[str, pd.DataFrame], facts: dict[str, Any], output: Path) -> str:
+    lines = [repr(fit), "", *words.certificate_sentences(fit)]
+    lines += [f"{label}: {words.contrast_sentence(table)}" for label, table in tables.items()]
     if not tables:
-        click.echo("No --contrast was given, so nothing was tested.")
-    click.echo(f"\nWritten to {output}: {', '.join(facts['files'])}")
+        lines.append("No --contrast was given, so nothing was tested.")
+    return "\n".join([*lines, "", f"Written to {output}: {', '.join(facts['files'])}"])
 
 
 def read_inputs(
-    counts: Path, design: str, samples: Path | None, layer: str | None, allow_noninteger: bool
+    counts: Path,
+    design: str,
+    samples: Path | None,
+    *,
+    layer: str | None,
+    allow_noninteger: bool,
+    allow_saturated: bool,
 ) -> tuple[CountMatrix, Design]:
     """Read the counts and the design, matched by sample names."""
     from countglm.counts import as_count_matrix
@@ -96,7 +109,7 @@ def read_inputs(
             "with --samples."
         )
     matrix = as_count_matrix(raw, allow_noninteger=allow_noninteger)
-    return matrix, as_design(model, matrix, obs=obs)
+    return matrix, as_design(model, matrix, obs=obs, allow_saturated=allow_saturated)
 
 
 def _design_table(design: str) -> pd.DataFrame:
@@ -137,12 +150,9 @@ def _numbers(parts: list[str]) -> list[float] | None:
 
 def contrast_tables(fit: GLMFit, contrasts: Sequence[Any]) -> dict[str, pd.DataFrame]:
     """Wald tables by the contrasts' labels."""
-    import countglm
+    from countglm.inference import wald_test
 
-    return {
-        fit.design.contrast(contrast)[1]: countglm.wald_test(fit, contrast)
-        for contrast in contrasts
-    }
+    return {fit.design.contrast(contrast)[1]: wald_test(fit, contrast) for contrast in contrasts}
 
 
 def _check_numbers(dispersion: float | None, tol: float) -> None:

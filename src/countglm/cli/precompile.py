@@ -46,7 +46,7 @@ def run(*, as_json: bool) -> None:
 def _use_every_entry() -> None:
     import numpy as np
 
-    from countglm import fit_glm
+    from countglm.glm import fit_glm
 
     rng = np.random.default_rng(1)
     counts = rng.poisson(20.0, size=(8, 6)).astype(np.float64)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countglm._version import __version__
 from countglm.cli.output import SUMMARY
 from countglm.report import words, write_report
 
@@ -57,10 +58,8 @@ def write_products(
 
 def summary(fit: GLMFit, command: str) -> dict[str, Any]:
     """Facts of a fit as JSON: version, sizes, status counts, certificate, provenance."""
-    import countglm
-
     return {
-        "countglm": countglm.__version__,
+        "countglm": __version__,
         "command": command,
         "n_genes": fit.n_genes,
         "n_samples": fit.n_samples,

@@ -1,6 +1,0 @@
-"""``python -m countglm.cli``: the command line where no script is installed."""
-
-from countglm.cli import main
-
-if __name__ == "__main__":
-    main()
