@@ -57,12 +57,18 @@ def save_fit(fit: GLMFit, path: str | os.PathLike[str], *, force: bool) -> None:
             "names": list(fit.design.names),
             "formula": fit.design.formula,
             "factors": {
-                name: [str(level) for level in levels]
+                name: [_json_level(level) for level in levels]
                 for name, levels in fit.design.factors.items()
             },
+            "codings": {name: coding.tolist() for name, coding in fit.design.codings.items()},
         },
     }
     write_arrays(path, _KIND, arrays, meta, force=force)
+
+
+def _json_level(level: Any) -> Any:
+    value = level.item() if isinstance(level, np.generic) else level
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
 
 
 def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -106,4 +112,5 @@ def _design(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Design:
         formula=meta["formula"],
         spec=None,
         factors={name: tuple(levels) for name, levels in meta["factors"].items()},
+        codings={name: np.array(coding) for name, coding in meta["codings"].items()},
     )

@@ -28,6 +28,10 @@ def synthetic_design() -> Design:
         formula=FORMULA,
         spec=None,
         factors={"cell": ("a", "b"), "dex": ("untrt", "trt")},
+        codings={
+            "cell": np.array([[0.0, 0, 0], [0, 1, 0]]),
+            "dex": np.array([[0.0, 0, 0], [0, 0, 1]]),
+        },
     )
 
 

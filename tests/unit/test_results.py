@@ -15,7 +15,7 @@ from countglm._store import FORMAT_VERSION, atomic_file, read_arrays, write_arra
 from countglm.errors import InputError
 from countglm.results import GLMFit
 from countglm.status import Status
-from tests.support.fits import NAMES, SAMPLES, SEPARATED_GENE, synthetic_fit
+from tests.support.fits import NAMES, SAMPLES, SEPARATED_GENE, synthetic_design, synthetic_fit
 
 ARRAYS = (
     "coefficients",
@@ -178,6 +178,36 @@ class TestCovariance:
         informative[1] = x[:, 2] == 0
         assert active_columns(x, informative).tolist() == [[True] * 3, [True, True, False]]
 
+    def test_agrees_with_the_engine_and_with_its_own_standard_errors(self) -> None:
+        import countglm
+
+        rng = np.random.default_rng(4)
+        counts = rng.poisson(rng.uniform(0.2, 40, 40), size=(8, 40))
+        counts[4:, 0] = 0
+        x = synthetic_design().matrix[:, [0, 2]]
+        fit = countglm.fit_glm(counts, x, size_factors="none", dispersion=0.2)
+        found = np.sqrt(np.diagonal(fit.covariance, axis1=1, axis2=2))
+        np.testing.assert_allclose(found, fit.standard_errors, rtol=1e-12)
+        mu, y = fit.mu(7)[:, 0], counts[:, 7]
+        weight = mu * (1 + 0.2 * y) / (1 + 0.2 * mu) ** 2
+        np.testing.assert_allclose(
+            fit.observed_covariance([7])[0], np.linalg.inv((x.T * weight) @ x), rtol=1e-12
+        )
+
+    def test_a_loaded_fit_takes_the_counts_and_checks_them(self, tmp_path: Path) -> None:
+        import countglm
+
+        counts = np.random.default_rng(4).poisson(9.0, size=(8, 12))
+        x = synthetic_design().matrix
+        fit = countglm.fit_glm(counts, x, size_factors="none", dispersion=0.2)
+        fit.save(tmp_path / "fit.npz")
+        back = GLMFit.load(tmp_path / "fit.npz")
+        np.testing.assert_array_equal(
+            back.observed_covariance(counts=counts.astype(np.float32)), fit.observed_covariance()
+        )
+        with pytest.raises(InputError, match="are not the counts of this fit"):
+            back.observed_covariance(counts=counts + 1)
+
     def test_observed_covariance_needs_the_counts(self) -> None:
         with pytest.raises(InputError, match="pass them as counts="):
             synthetic_fit(20).observed_covariance()
@@ -212,6 +242,10 @@ class TestFiles:
         assert back.design.names == NAMES
         assert back.design.factors == fit.design.factors
         assert back.design.formula == fit.design.formula
+        for contrast in (["dex", "trt", "untrt"], "cell[T.b]", [0.0, 1.0, -1.0]):
+            vector, label = fit.design.contrast(contrast)
+            np.testing.assert_array_equal(back.design.contrast(contrast)[0], vector)
+            assert back.design.contrast(contrast)[1] == label
         assert back.provenance == fit.provenance
         assert (back.family, back.tol) == (fit.family, fit.tol)
         assert back.counts is None

@@ -29,18 +29,20 @@ def model_name(fit: GLMFit) -> str:
 
 def design_sentences(fit: GLMFit) -> list[str]:
     """The design in words: size, then one sentence per factor with its reference level."""
-    names = fit.coef_names
+    n_coef = len(fit.coef_names)
     formula = fit.design.formula or "a given matrix"
-    free = fit.n_samples - len(names)
+    free = fit.n_samples - n_coef
     sentences = [
         f"Design {formula}: {plural(fit.n_samples, 'sample')}, "
-        f"{plural(len(names), 'coefficient')}, {free} residual degrees of freedom."
+        f"{plural(n_coef, 'coefficient')}, {free} residual degrees of freedom."
     ]
     for factor, levels in fit.design.factors.items():
-        absent = [level for level in levels if f"{factor}[T.{level}]" not in names]
-        reference = str(absent[0]) if len(absent) == 1 else None
+        # The reference is the one level that no column of the main effect marks.
+        coding = fit.design.codings.get(factor, np.ones((len(levels), 1)))
+        unmarked = ~np.any(coding, axis=1)
         listed = [
-            f"{level} (reference)" if str(level) == reference else str(level) for level in levels
+            f"{level} (reference)" if bare and unmarked.sum() == 1 else str(level)
+            for level, bare in zip(levels, unmarked, strict=True)
         ]
         sentences.append(f"Factor {factor}: {', '.join(listed)}.")
     return sentences
