@@ -114,8 +114,12 @@ def check_gene(fit: Any, gene: Gene, index: int, tally: Tally, cache: dict[Any, 
     if expected[0] is not Status.CONVERGED:
         return
     reported, alpha = fit.coefficients[index], float(fit.dispersion[index])
-    if not np.all(np.isfinite(reported)):
-        tally.broken.append(f"{gene.name}: coefficients {reported}")
+    if not fit.converged[index] or not np.all(np.isfinite(reported)):
+        tally.distance = np.inf
+        tally.broken.append(
+            f"{gene.name}: {status.name}, coefficients {reported}, alpha {alpha!r}, "
+            f"counts {gene.counts.tolist()}"
+        )
         return
     problem = ref.make_problem(
         gene.counts,
@@ -176,7 +180,7 @@ def check_studies(table: Table) -> None:
             continue
         counts = study.counts.to_numpy()
         rng = np.random.default_rng(20240 + len(name))
-        chosen = rng.choice(np.flatnonzero(counts.sum(axis=0) > 0), size, replace=False)
+        candidates = rng.permutation(np.flatnonzero(counts.sum(axis=0) > 0))
         for family in ("nb", "poisson"):
             cache: dict[Any, Any] = {}
             for solver in ("irls", "newton"):
@@ -184,8 +188,11 @@ def check_studies(table: Table) -> None:
                     study.counts, study.formula, obs=study.obs, family=family, solver=solver
                 )
                 tally = Tally()
-                for index in chosen:
+                # Genes without a finite estimate only count for their status.
+                for index in candidates:
                     check_gene(fit, gene_of(fit, counts, index), int(index), tally, cache)
+                    if tally.genes == size:
+                        break
                 report(table, f"{name} {family} {solver}", tally)
 
 

@@ -216,7 +216,9 @@ def maximise(problem: Problem, alpha, start: Sequence[float] | None = None) -> M
 
 def _line_search(problem, beta, step, alpha, state):
     value, size = state
-    length = mpf(1)
+    # Far from the optimum exp() rules: no linear predictor moves by more than 5 at once.
+    reach = max(abs(mp.fdot(row, step)) for row in problem.rows)
+    length = min(mpf(1), 5 / reach)
     while True:
         trial = [b + length * s for b, s in zip(beta, step, strict=True)]
         lowered = objective(problem, trial, alpha)
