@@ -40,7 +40,8 @@ def positions(wanted: Any, names: NDArray[Any]) -> NDArray[np.intp]:
     outside = items[(items < -total) | (items >= total)]
     if outside.size:
         raise InputError(f"genes has index {outside[0]}; the fit has {total} genes.")
-    return np.arange(total)[items.ravel()]
+    chosen: NDArray[np.intp] = np.arange(total)[items.ravel()]
+    return chosen
 
 
 def _by_name(wanted: list[str], names: NDArray[Any]) -> NDArray[np.intp]:

@@ -162,11 +162,11 @@ def _read_hdf5(path: Path) -> tuple[str, Arrays]:
 
 
 def _write_npz(path: Path, header: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    plain: dict[str, Any] = {
-        name: array.astype(str) if _is_text(array) else array for name, array in arrays.items()
-    }
+    plain: dict[str, Any] = {_HEADER: np.array(header)}
+    for name, array in arrays.items():
+        plain[name] = array.astype(str) if _is_text(array) else array
     with open(path, "wb") as stream:
-        np.savez_compressed(stream, **{_HEADER: np.array(header)}, **plain)
+        np.savez_compressed(stream, **plain)
 
 
 def _read_npz(path: Path) -> tuple[str, Arrays]:

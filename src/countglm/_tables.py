@@ -34,13 +34,13 @@ _PER_GENE = (
 )
 
 
-def status_words(fit: GLMFit) -> pd.Categorical:
+def status_words(fit: GLMFit) -> pd.Categorical[str]:
     """Status names (G,), as a categorical with every status in it."""
     import pandas as pd
 
-    return pd.Categorical.from_codes(
-        fit.status.astype(np.int64), categories=[status.name for status in Status]
-    )
+    names = pd.Index([status.name for status in Status])
+    words: pd.Categorical[str] = pd.Categorical.from_codes(fit.status.astype(np.int64), names)
+    return words
 
 
 def fit_frame(fit: GLMFit) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def write_products(
         _write_h5ad(fit, folder / "result.h5ad")
     facts = summary(fit, command) | {"contrasts": contrasts}
     facts["files"] = sorted([*(path.name for path in folder.iterdir()), SUMMARY])
-    facts = without_nan(facts)
+    facts = {key: without_nan(value) for key, value in facts.items()}
     (folder / SUMMARY).write_text(dumps(facts) + "\n", encoding="utf-8")
     return facts
 
@@ -92,12 +92,10 @@ def without_nan(value: Any) -> Any:
 def _sample_table(fit: GLMFit) -> pd.DataFrame:
     import pandas as pd
 
-    names = fit.sample_names
-    if names is None:
-        names = [str(i) for i in range(fit.n_samples)]  # type: ignore[assignment]
+    names = range(fit.n_samples) if fit.sample_names is None else fit.sample_names
     table = pd.DataFrame(fit.design.matrix, columns=list(fit.coef_names))
     table.insert(0, "size_factor", fit.size_factors, allow_duplicates=True)
-    table.index = pd.Index(names, name="sample")
+    table.index = pd.Index([str(name) for name in names], name="sample")
     return table
 
 

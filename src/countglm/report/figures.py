@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 # Okabe and Ito's colours, distinguishable with every common colour vision.
 BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#1B1F24"
 _RASTER_ABOVE = 5000
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "font.family": "sans-serif",
     "axes.spines.top": False,
