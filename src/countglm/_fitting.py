@@ -12,7 +12,7 @@ from ._arguments import Options, PerSample
 from .basis import Basis, make_basis, pad
 from .existence import Completion, ExistenceTest
 from .kernels import blocks
-from .kernels.gene import make_workspace
+from .kernels.gene import make_scratch
 from .status import Status
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Problem:
         y = pad(values)
         weight = self.weights.rows(start, stop)
         codes = np.zeros(stop - start, dtype=np.int64)
-        blocks.screen_block(y, weight, self.basis.columns, self._workspace(self.basis), codes)
+        blocks.screen_block(y, weight, self.basis.columns, self._scratch(self.basis), codes)
         remaining: dict[int, tuple[Completion, list[int]]] = {}
         regular = list(np.flatnonzero(codes == blocks.EXISTS))
         for g in np.flatnonzero(codes == blocks.UNDECIDED):
@@ -91,8 +91,8 @@ class Problem:
             self._fit_rows(np.array(rows), start, y, weight, completion)
         self._close_unfitted(codes, start)
 
-    def _workspace(self, basis: Basis) -> tuple[Floats, ...]:
-        return make_workspace(basis.columns.shape[1], basis.columns.shape[0], basis.raw.shape[0])
+    def _scratch(self, basis: Basis) -> tuple[Floats, ...]:
+        return make_scratch(basis.columns.shape[1], basis.columns.shape[0], basis.raw.shape[0])
 
     def _fit_rows(
         self, rows: NDArray[np.intp], start: int, y: Floats, weight: Floats, completion: Completion | None
@@ -119,7 +119,7 @@ class Problem:
         blocks.fit_block(
             np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
             basis.to_coef, basis.skeel, estimate, options.cap, np.zeros(rows.size), 0.0,
-            options.fisher, options.tol, options.max_iter, self._workspace(basis),
+            options.fisher, options.tol, options.max_iter, self._scratch(basis),
             coef, errors, stats, counters, trace,
         )  # fmt: skip
         self.finite_coefficients[genes] = coef

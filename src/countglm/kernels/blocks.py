@@ -26,6 +26,7 @@ from .gene import (
     expected_weights,
     gram,
     half_deviance_sum,
+    lay_out,
     observed_weights,
     project,
     saturated_log_likelihood,
@@ -122,10 +123,11 @@ def standard_errors(w, alpha, basis, to_coef, ws, out):
 @entry
 def fit_block(
     y, offset, weight, alpha, basis, raw, to_coef, skeel, estimate, cap, prior_log,
-    prior_precision, fisher, tol, max_iter, ws, coef_out, se_out, stats_out, counters_out, trace_out,
+    prior_precision, fisher, tol, max_iter, scratch, coef_out, se_out, stats_out, counters_out, trace_out,
 ):
     """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors."""
     p = basis.shape[0]
+    ws = lay_out(scratch)
     coef = ws.coef
     for g in range(y.shape[0]):
         yg = y[g]
@@ -160,9 +162,10 @@ def fit_block(
 
 
 @entry
-def screen_block(y, weight, basis, ws, code_out):
+def screen_block(y, weight, basis, scratch, code_out):
     """Set ``code_out``: do the samples with positive counts alone determine the coefficients?"""
     p = basis.shape[0]
+    ws = lay_out(scratch)
     for g in range(y.shape[0]):
         w = weight[min(g, weight.shape[0] - 1)]
         positive = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .._jit import kernel, stay_apart
+from .._jit import scalar, stay_apart
 from .special import (
     entropy_excess,
     expm1,
@@ -21,26 +21,26 @@ from .special import (
 LOG_2PI = 1.8378770664093453
 
 
-@kernel
+@scalar
 def residual(y, mu, alpha):
     """Return the derivative of the log-likelihood in eta, (y - mu) / (1 + alpha mu) (eq. 1.2)."""
     return (y - mu) / (1.0 + alpha * mu)
 
 
-@kernel
+@scalar
 def expected_information(mu, alpha):
     """Return the Fisher information in eta, mu / (1 + alpha mu) (eq. 1.3)."""
     return mu / (1.0 + alpha * mu)
 
 
-@kernel
+@scalar
 def observed_information(y, mu, alpha):
     """Return minus the second derivative in eta, mu (1 + alpha y) / (1 + alpha mu)² (eq. 1.4)."""
     v = 1.0 + alpha * mu
     return (mu / v) * ((1.0 + alpha * y) / v)
 
 
-@kernel
+@scalar
 def half_deviance_change(y, mu, alpha, step):
     """Return the change of half the deviance when eta moves by ``step`` from log(mu) (eq. 1.5).
 
@@ -51,7 +51,7 @@ def half_deviance_change(y, mu, alpha, step):
     return (1.0 + alpha * y) * v * log1p_ratio(alpha * v) - y * step
 
 
-@kernel
+@scalar
 def half_deviance(y, mu, alpha):
     """Return half the unit deviance without cancellation (eq. 2.5); mu = 0 needs y = 0."""
     stay_apart()
@@ -81,7 +81,7 @@ def half_deviance(y, mu, alpha):
     return y * first - math.log((1.0 + alpha * y) / (1.0 + alpha * mu)) / alpha
 
 
-@kernel
+@scalar
 def log_normalizer(y, alpha):
     """Return the saturated log-likelihood of one count, the log pmf at mu = y (eq. 2.6)."""
     if y == 0.0:
@@ -93,7 +93,7 @@ def log_normalizer(y, alpha):
     )
 
 
-@kernel
+@scalar
 def _digamma_excess(y, r):
     """Return [psi(y + r) - psi(r) - log(1 + y/r)] for r >= 10 (eq. 2.8)."""
     lam = math.log1p(y / r)
@@ -115,7 +115,7 @@ def _digamma_excess(y, r):
     return total - power * math.expm1(-14.0 * lam) / 12.0
 
 
-@kernel
+@scalar
 def _count_slope_small(y, alpha):
     """Return ``count_slope`` for alpha <= 0.1, by the asymptotic series in alpha (eq. 2.8)."""
     lam = math.log1p(alpha * y)
@@ -135,7 +135,7 @@ def _count_slope_small(y, alpha):
     return total - power * math.expm1(-14.0 * lam) / 12.0
 
 
-@kernel
+@scalar
 def count_slope(y, alpha):
     """Return r² [psi(y + r) - psi(r) - log(1 + y/r)], r = 1/alpha, >= 0 (eq. 2.8).
 
@@ -157,7 +157,7 @@ def count_slope(y, alpha):
     return r * r * total
 
 
-@kernel
+@scalar
 def dispersion_score(y, mu, alpha, slope):
     """Return the derivative of the log-likelihood in alpha (eq. 2.7), ``slope = count_slope``."""
     scaled = (y - mu) / (1.0 + alpha * mu)

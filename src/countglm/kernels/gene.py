@@ -21,6 +21,7 @@ from .family import (
     observed_information,
     residual,
 )
+from .search import N_STATE
 from .special import exp, log
 
 LANES = 8
@@ -45,28 +46,53 @@ class Workspace(NamedTuple):
     hessian: NDArray[np.float64]
     chol: NDArray[np.float64]
     inverse: NDArray[np.float64]
-    # over the coefficients as given: Hessian, its scaling, vectors; rows in basis coordinates
+    # over the coefficients as given: Hessian and its scaling; vectors
     raw_square: NDArray[np.float64]
     raw_vectors: NDArray[np.float64]
-    raw_rows: NDArray[np.float64]
-    # local maxima of the dispersion profile; a trace of no rows
+    # state and local maxima of the dispersion search; a trace of no rows
+    search: NDArray[np.float64]
     maxima: NDArray[np.float64]
     no_trace: NDArray[np.float64]
 
 
-def make_workspace(n: int, p: int, q: int, maxima: int = 8) -> Workspace:
-    """Return scratch for ``n`` padded samples, ``p`` basis columns and ``q`` coefficients."""
-    shapes = (
-        *[(n,)] * 6,
-        *[(p,)] * 5,
-        *[(p, p)] * 3,
-        (2 * q, q),
-        (3, q),
-        (q, p),
-        (maxima,),
-        (0, 0),
+def make_scratch(n: int, p: int, q: int) -> tuple[NDArray[np.float64], ...]:
+    """Return the memory of a `Workspace`: ``n`` padded samples, rank ``p``, ``q`` coefficients."""
+    return (
+        np.zeros((6, n)),
+        np.zeros((5, p)),
+        np.zeros((3 * p, p)),
+        np.zeros((2 * q + 3, q)),
+        np.zeros((2, N_STATE)),
     )
-    return Workspace(*(np.zeros(shape) for shape in shapes))
+
+
+@kernel
+def lay_out(scratch):
+    """Return the `Workspace` over the arrays of ``make_scratch``."""
+    samples, vectors, squares, raw, search = scratch
+    p = squares.shape[1]
+    q = raw.shape[1]
+    return Workspace(
+        samples[0],
+        samples[1],
+        samples[2],
+        samples[3],
+        samples[4],
+        samples[5],
+        vectors[0],
+        vectors[1],
+        vectors[2],
+        vectors[3],
+        vectors[4],
+        squares[:p],
+        squares[p : 2 * p],
+        squares[2 * p :],
+        raw[: 2 * q],
+        raw[2 * q :],
+        search[0],
+        search[1],
+        squares[:0],
+    )
 
 
 @kernel
