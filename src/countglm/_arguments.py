@@ -70,7 +70,10 @@ def resolve_offset(offset: Any, size_factors: Floats, n_genes: int) -> tuple[Per
         return PerSample(log_factors), None
     given = _shaped(offset, "offset", size_factors.size, n_genes)
     _refuse(
-        ~(np.abs(given) <= MAX_OFFSET), given, "offset", f"not finite or beyond ±{MAX_OFFSET:.0f}",
+        ~(np.abs(given) <= MAX_OFFSET),
+        given,
+        "offset",
+        f"not finite or beyond ±{MAX_OFFSET:.0f}",
         "Offsets are natural logarithms: pass log(normalisation factors), without zeros.",
     )
     return PerSample(given + (log_factors if given.ndim == 1 else log_factors[:, None])), given
@@ -82,7 +85,10 @@ def resolve_weights(weights: Any, n: int, n_genes: int) -> tuple[PerSample, Any]
         return PerSample(np.ones(n)), None
     given = _shaped(weights, "weights", n, n_genes)
     _refuse(
-        ~((given >= 0.0) & (given < np.inf)), given, "weights", "negative, NaN or infinite",
+        ~((given >= 0.0) & (given < np.inf)),
+        given,
+        "weights",
+        "negative, NaN or infinite",
         "Weights are >= 0 and finite; 0 leaves the sample out.",
     )
     if not (given > 0.0).any():

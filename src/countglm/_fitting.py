@@ -71,7 +71,9 @@ class Problem:
     def fit_range(self, start: int, stop: int) -> None:
         """Fit genes ``start`` to ``stop``: the task of one block."""
         values = self.counts.block(start, stop)
-        self.base_mean[start:stop] = np.add.reduce(values / self.size_factors, axis=1) / values.shape[1]
+        self.base_mean[start:stop] = (
+            np.add.reduce(values / self.size_factors, axis=1) / values.shape[1]
+        )
         y = pad(values)
         weight = self.weights.rows(start, stop)
         codes = np.zeros(stop - start, dtype=np.int64)
@@ -95,7 +97,12 @@ class Problem:
         return make_scratch(basis.columns.shape[1], basis.columns.shape[0], basis.raw.shape[0])
 
     def _fit_rows(
-        self, rows: NDArray[np.intp], start: int, y: Floats, weight: Floats, completion: Completion | None
+        self,
+        rows: NDArray[np.intp],
+        start: int,
+        y: Floats,
+        weight: Floats,
+        completion: Completion | None,
     ) -> None:
         """Fit some rows of a block in one basis, and write what they give."""
         if rows.size == 0:
@@ -131,11 +138,17 @@ class Problem:
         if completion is not None:
             self._complete(genes, completion)
         if options.trace:
-            for gene, rows_of_gene, steps in zip(genes, trace, counters[:, blocks.STEPS], strict=True):
+            for gene, rows_of_gene, steps in zip(
+                genes, trace, counters[:, blocks.STEPS], strict=True
+            ):
                 self.traces[gene] = _trace(rows_of_gene[: steps + 1], basis.to_coef)
 
     def _statuses(
-        self, stats: Floats, counters: NDArray[np.int32], estimate: bool, completion: Completion | None
+        self,
+        stats: Floats,
+        counters: NDArray[np.int32],
+        estimate: bool,
+        completion: Completion | None,
     ) -> NDArray[np.int8]:
         converged = counters[:, blocks.CONVERGED] == 1
         alpha = stats[:, blocks.DISPERSION]

@@ -21,7 +21,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+# Numba's own annotations lack the options below.
+_njit: Any = numba.njit
+_config: Any = numba.config
+
 _OPTIONS: dict[str, Any] = {
+    "no_cfunc_wrapper": True,
     "nogil": True,
     # IEEE results for x / 0 without a branch that would stop vectorisation.
     "error_model": "numpy",
@@ -32,7 +37,7 @@ _OPTIONS: dict[str, Any] = {
     "_nrt": False,
 }
 
-JIT_DISABLED: bool = bool(numba.config.DISABLE_JIT)
+JIT_DISABLED: bool = bool(_config.DISABLE_JIT)
 
 
 def source_hash() -> str:
@@ -47,8 +52,8 @@ def source_hash() -> str:
 
 def _candidate_roots() -> list[Path]:
     roots = []
-    if numba.config.CACHE_DIR:
-        roots.append(Path(numba.config.CACHE_DIR))
+    if _config.CACHE_DIR:
+        roots.append(Path(_config.CACHE_DIR))
     cache_home = os.environ.get("XDG_CACHE_HOME")
     if cache_home:
         roots.append(Path(cache_home) / "countglm")
@@ -90,25 +95,25 @@ def kernel(func: Callable[..., Any]) -> Any:
     The wrappers that would let it are a sixth of the compile time.  (Without compilation,
     ``NUMBA_DISABLE_JIT=1``, it is the plain function.)
     """
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(func)
+    return _njit(no_cpython_wrapper=True, **_OPTIONS)(func)
 
 
 def scalar(func: Callable[..., Any]) -> Any:
     """Compile a function of numbers, which Python may call too."""
-    return numba.njit(no_cfunc_wrapper=True, **_OPTIONS)(func)
+    return _njit(**_OPTIONS)(func)
 
 
 def entry(func: Callable[..., Any]) -> Any:
     """Compile ``func`` on first use and keep it on disk, in the directory of these sources."""
     if JIT_DISABLED or CACHE_DIR is None:
-        return numba.njit(no_cfunc_wrapper=True, **_OPTIONS)(func)
-    previous = numba.config.CACHE_DIR
+        return _njit(**_OPTIONS)(func)
+    previous = _config.CACHE_DIR
     # Numba reads the directory when the decorator runs; other packages keep their own.
-    numba.config.CACHE_DIR = CACHE_DIR
+    _config.CACHE_DIR = CACHE_DIR
     try:
-        return numba.njit(cache=True, no_cfunc_wrapper=True, **_OPTIONS)(func)
+        return _njit(cache=True, **_OPTIONS)(func)
     finally:
-        numba.config.CACHE_DIR = previous
+        _config.CACHE_DIR = previous
 
 
 if JIT_DISABLED:

@@ -33,7 +33,9 @@ def resolve_block_size(block_size: int | None, n_samples: int) -> int:
     if block_size is None:
         return min(MAX_BLOCK, max(1, BLOCK_ENTRIES // n_samples))
     if isinstance(block_size, bool) or int(block_size) != block_size or block_size < 1:
-        raise InputError(f"block_size={block_size!r} must be a whole number of at least 1, or None.")
+        raise InputError(
+            f"block_size={block_size!r} must be a whole number of at least 1, or None."
+        )
     return int(block_size)
 
 

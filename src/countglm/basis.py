@@ -65,7 +65,11 @@ def make_basis(design: Floats, keep: NDArray[np.bool_] | None = None) -> Basis:
     to_coef = np.zeros((design.shape[1], chosen.size))
     to_coef[chosen] = inverse
     return Basis(
-        pad(columns), pad(design.T), to_coef, _skeel(to_coef, r[chosen]), _null(r, independent, inverse)
+        pad(columns),
+        pad(design.T),
+        to_coef,
+        _skeel(to_coef, r[chosen]),
+        _null(r, independent, inverse),
     )
 
 
@@ -82,9 +86,7 @@ def _one_way(design: Floats) -> Basis | None:
     to_coef = np.add.reduce(inverse[:, None, :] * q[None, :, :], axis=2)
     indicator = np.zeros((p, n))
     indicator[group.reshape(-1), np.arange(n)] = 1.0
-    return Basis(
-        pad(indicator), pad(design.T), to_coef, _skeel(to_coef, rows), np.zeros((p, 0))
-    )
+    return Basis(pad(indicator), pad(design.T), to_coef, _skeel(to_coef, rows), np.zeros((p, 0)))
 
 
 def invert_upper(r: Floats) -> Floats:
@@ -115,4 +117,6 @@ def _null(r: Floats, independent: NDArray[np.bool_], inverse: Floats) -> Floats:
 def _skeel(to_coef: Floats, from_coef: Floats) -> float:
     """Return the largest row sum of ``|from_coef| |to_coef|``, at least 1."""
     product = np.abs(from_coef)[:, :, None] * np.abs(to_coef)[None, :, :]
-    return float(max(1.0, np.max(np.add.reduce(np.add.reduce(product, axis=1), axis=1), initial=1.0)))
+    return float(
+        max(1.0, np.max(np.add.reduce(np.add.reduce(product, axis=1), axis=1), initial=1.0))
+    )

@@ -77,12 +77,9 @@ class ExistenceTest:
 
 def complete(design: Floats, positive: Mask, weighted: Mask) -> Completion | None:
     """Return None if a finite estimate exists, else the completion (docs/math.md, 6.1 to 6.3)."""
-    p = design.shape[1]
-    everyone = make_basis(design, weighted)
-    if everyone.null.shape[1]:
-        return Completion(
-            np.zeros_like(positive), everyone, np.zeros((0, everyone.null.shape[1])), _nan_where_moved(everyone.null)
-        )
+    nothing = np.zeros_like(positive)
+    if not weighted.all() and make_basis(design, weighted).null.shape[1]:
+        return completion_of(design, nothing, weighted)
     null = make_basis(design, positive).null
     if null.shape[1] == 0:
         return None
@@ -93,20 +90,22 @@ def complete(design: Floats, positive: Mask, weighted: Mask) -> Completion | Non
         return None
     separated = np.zeros_like(positive)
     separated[zeros[falling]] = True
+    return completion_of(design, separated, weighted)
+
+
+def completion_of(design: Floats, separated: Mask, weighted: Mask) -> Completion:
+    """Return the completion of a problem whose separated samples are known."""
     basis = make_basis(design, weighted & ~separated)
     rows = np.unique(_products(design[separated], basis.null), axis=0)
-    limits = np.array([_limit(basis.null, rows, unit) for unit in np.eye(p)])
+    units = np.eye(design.shape[1])
+    limits = np.array([_limit(basis.null, rows, unit) for unit in units])
     return Completion(separated, basis, rows, limits)
-
-
-def _nan_where_moved(null: Floats) -> Floats:
-    return np.where(np.any(null != 0.0, axis=1), np.nan, 0.0)
 
 
 def _products(x: Floats, null: Floats) -> Floats:
     """Return ``x @ null`` with rounding noise set to 0, rows scaled to a largest entry of 1."""
     terms = x[:, :, None] * null[None, :, :]
-    value = np.add.reduce(terms, axis=1)
+    value: Floats = np.add.reduce(terms, axis=1)
     value[np.abs(value) <= ZERO * np.add.reduce(np.abs(terms), axis=1)] = 0.0
     largest = np.max(np.abs(value), axis=1, initial=0.0)
     return np.asarray(value / np.where(largest > 0.0, largest, 1.0)[:, None])
@@ -114,7 +113,7 @@ def _products(x: Floats, null: Floats) -> Floats:
 
 def _separable(slopes: Floats) -> Mask:
     """Return which rows can be made negative while no row is positive (docs/math.md, eq. 6.2)."""
-    moving = np.any(slopes != 0.0, axis=1)
+    moving: Mask = np.any(slopes != 0.0, axis=1)
     if not moving.any():
         return moving
     if slopes.shape[1] == 1:
@@ -172,4 +171,4 @@ def _extreme(along: Floats, rows: Floats, sign: float) -> float:
     )
     if answer.x is None:
         raise RuntimeError(f"The linear program of the existence test failed: {answer.message}")
-    return float(-sign * answer.fun)
+    return sign * float(np.add.reduce(along * answer.x))

@@ -128,6 +128,18 @@ def fit_glm(
         run_blocks(problem.fit_range, genes, block_size=block, threads=pool, progress=advance)
     pattern, separated = _patterns(problem.completions, n)
     stats = problem.stats
+    record = {
+        "family": family,
+        "solver": solver,
+        "tol": options.tol,
+        "max_iter": options.max_iter,
+        "dispersion": "estimated" if alpha is None else "given",
+        "max_dispersion": options.cap,
+        "size_factors": size_factors if isinstance(size_factors, str) else "given",
+        "formula": model.formula,
+        "threads": pool,
+        "block_size": block,
+    }
     return GLMFit(
         coefficients=problem.coefficients,
         standard_errors=problem.standard_errors,
@@ -154,13 +166,7 @@ def fit_glm(
         weights=given_weights,
         family=family,
         tol=options.tol,
-        provenance=provenance(
-            family=family, solver=solver, tol=options.tol, max_iter=options.max_iter,
-            dispersion="estimated" if alpha is None else "given",
-            max_dispersion=options.cap, threads=pool, block_size=block,
-            size_factors=size_factors if isinstance(size_factors, str) else "given",
-            formula=model.formula, seconds=time.perf_counter() - begun,
-        ),  # fmt: skip
+        provenance=provenance(**record, seconds=time.perf_counter() - begun),
         counts=matrix,
         counts_fingerprint=matrix.fingerprint(),
         trace=tuple(problem.traces) if trace else None,

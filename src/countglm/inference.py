@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._contrast_fit import constrained_log_likelihood, contrast_values
 from .errors import InputError
-from .existence import complete
 from .status import Status
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 LN2 = float(np.log(2.0))
+ALTERNATIVES = ("greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less")
 
 
 def benjamini_hochberg(pvalue: ArrayLike) -> Floats:
@@ -40,7 +41,176 @@ def benjamini_hochberg(pvalue: ArrayLike) -> Floats:
 
     p = np.asarray(pvalue, dtype=np.float64)
     known = ~np.isnan(p)
+    if ((p[known] < 0.0) | (p[known] > 1.0)).any():
+        raise InputError("pvalue has entries outside [0, 1]; pass p-values, or NaN for none.")
     adjusted = np.full(p.shape, np.nan)
     if known.any():
         adjusted[known] = false_discovery_control(p[known], method="bh")
     return adjusted
+
+
+def wald_test(
+    fit: GLMFit,
+    contrast: Any,
+    *,
+    lfc_threshold: float = 0.0,
+    alternative: str = "greaterAbs",
+    use_t: bool = False,
+    counts: Any = None,
+) -> pd.DataFrame:
+    """Test one coefficient or contrast in every gene.
+
+    Where the contrast has no finite estimate (a group without counts) the Wald test has no
+    value: the p-value is then that of the likelihood ratio at the supremum, for the same
+    hypothesis and dispersion, ``stat`` its signed root, and ``test`` says ``LRT``.
+
+    Parameters
+    ----------
+    fit : GLMFit
+    contrast : str, [factor, tested, reference] or (n_coef,) array_like
+        Coefficient, comparison of two levels, or weights of the coefficients.
+    lfc_threshold : float
+        Bound of the null hypothesis, log2, >= 0.
+    alternative : {"greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"}
+        Larger than the threshold in absolute value (DESeq2's rule since 1.43, or before), smaller
+        in absolute value, above, below minus the threshold.
+    use_t : bool
+        Student's t with ``n - p`` degrees of freedom (effective number of samples under weights)
+        in place of the normal distribution.
+    counts : optional
+        The counts of the fit, samples x genes; only needed after `GLMFit.load`, for ``LRT`` rows.
+
+    Returns
+    -------
+    DataFrame
+        One row per gene: ``baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, test, status,
+        na_reason``; fold changes and their errors are log2, ``padj`` is Benjamini-Hochberg's,
+        ``na_reason`` a word for every p-value that is NaN.
+
+    Raises
+    ------
+    InputError
+        Unknown contrast or alternative, negative threshold, counts missing.
+
+    References
+    ----------
+    docs/math.md, section 7.
+    """
+    import pandas as pd
+
+    if alternative not in ALTERNATIVES:
+        raise InputError(
+            f"alternative={alternative!r} is not known; choose from {', '.join(ALTERNATIVES)}."
+        )
+    if not 0.0 <= lfc_threshold < np.inf:
+        raise InputError(f"lfc_threshold={lfc_threshold!r} must be a log2 fold change >= 0.")
+    if alternative == "lessAbs" and lfc_threshold == 0.0:
+        raise InputError("alternative='lessAbs' needs lfc_threshold > 0: nothing is less than 0.")
+    vector, _ = fit.design.contrast(contrast)
+    estimate, error = contrast_values(fit, vector)
+    lfc, se = estimate / LN2, error / LN2
+    df = _residual_df(fit) if use_t else None
+    stat, pvalue = _wald(lfc, se, float(lfc_threshold), alternative, df)
+    pvalue[fit.status == Status.MAX_ITER] = np.nan
+    test = np.full(fit.n_genes, "Wald", dtype=object)
+    infinite = np.flatnonzero(np.isinf(lfc))
+    if infinite.size:
+        test[infinite] = "LRT"
+        stat[infinite], pvalue[infinite] = _at_infinity(
+            fit, infinite, vector, np.sign(lfc[infinite]), float(lfc_threshold), alternative, counts
+        )
+    return pd.DataFrame(
+        {
+            "baseMean": fit.base_mean,
+            "log2FoldChange": lfc,
+            "lfcSE": se,
+            "stat": stat,
+            "pvalue": pvalue,
+            "padj": benjamini_hochberg(pvalue),
+            "test": test,
+            "status": [Status(code).name for code in fit.status],
+            "na_reason": _reasons(fit, lfc, pvalue),
+        },
+        index=pd.Index(fit.gene_names, name="gene"),
+    )
+
+
+def _residual_df(fit: GLMFit) -> Floats:
+    """Return residual degrees of freedom (n_genes,), the samples counted by relative weight."""
+    effective = np.full(fit.n_genes, float(fit.n_samples))
+    if fit.weights is not None:
+        by_gene = fit.weights.reshape(fit.n_samples, -1)
+        largest = np.max(by_gene, axis=0)
+        scaled = by_gene / np.where(largest > 0.0, largest, 1.0)
+        effective = np.broadcast_to(np.add.reduce(scaled, axis=0), (fit.n_genes,))
+    return np.asarray(effective - len(fit.coef_names))
+
+
+def _upper_tail(z: Floats, df: Floats | None) -> Floats:
+    from scipy.special import ndtr, stdtr
+
+    if df is None:
+        return np.asarray(ndtr(-z))
+    with np.errstate(invalid="ignore"):
+        return np.where(df > 0.0, stdtr(np.where(df > 0.0, df, 1.0), -z), np.nan)
+
+
+def _wald(
+    lfc: Floats, se: Floats, bound: float, alternative: str, df: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return statistic and p-value (docs/math.md, eqs. 7.1 to 7.5)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        above, below = (lfc - bound) / se, (-bound - lfc) / se
+        distance = (np.abs(lfc) - bound) / se
+        if alternative == "greaterAbs":
+            far = (np.abs(lfc) + bound) / se
+            return lfc / se, _upper_tail(distance, df) + _upper_tail(far, df)
+        if alternative == "greaterAbs2014":
+            stat = np.sign(lfc) * np.maximum(distance, 0.0)
+            return stat, np.minimum(1.0, 2.0 * _upper_tail(distance, df))
+        if alternative == "greater":
+            return np.maximum(above, 0.0), _upper_tail(above, df)
+        if alternative == "less":
+            return np.minimum(-below, 0.0), _upper_tail(below, df)
+        low, high = (bound - lfc) / se, (bound + lfc) / se
+        stat = np.minimum(np.maximum(low, 0.0), np.maximum(high, 0.0))
+        return stat, np.maximum(_upper_tail(low, df), _upper_tail(high, df))
+
+
+def _at_infinity(
+    fit: GLMFit,
+    genes: NDArray[np.intp],
+    vector: Floats,
+    sign: Floats,
+    bound: float,
+    alternative: str,
+    counts: Any,
+) -> tuple[Floats, Floats]:
+    """Return signed root and p-value of the likelihood ratio at the supremum (eq. 7.6)."""
+    matrix = fit.require_counts(counts)
+    root = np.zeros(genes.size)
+    for direction in (1.0, -1.0):
+        here = np.flatnonzero(sign == direction)
+        if here.size:
+            null = constrained_log_likelihood(
+                fit, matrix, genes[here], vector, direction * bound * LN2
+            )
+            gain = fit.log_likelihood[genes[here]] - null
+            root[here] = direction * np.sqrt(np.maximum(2.0 * gain, 0.0))
+    tail = _upper_tail(np.abs(root), None)
+    if alternative in ("greaterAbs", "greaterAbs2014"):
+        return root, 2.0 * tail
+    # One-sided hypotheses: an infinite estimate inside the null speaks for it.
+    outside = {"greater": sign > 0.0, "less": sign < 0.0}.get(alternative, sign == 0.0)
+    return np.where(outside, root, 0.0), np.where(outside, tail, 1.0)
+
+
+def _reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
+    """Return the word for every p-value that is NaN, None for the others."""
+    reason = np.full(fit.n_genes, None, dtype=object)
+    missing = np.isnan(pvalue)
+    reason[missing] = "not_estimable"
+    reason[missing & (fit.status == Status.MAX_ITER)] = "not_converged"
+    reason[missing & (fit.status == Status.ALL_ZERO)] = "all_zero"
+    reason[missing & (fit.status == Status.INVALID)] = "no_weight"
+    return reason

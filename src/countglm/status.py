@@ -62,6 +62,7 @@ _SENTENCES: dict[Status, str] = {
         "such genes or leave them: they do not affect the others."
     ),
     Status.INVALID: (
-        "No sample has a positive weight for this gene, so there is nothing to fit. Check the weights."
+        "No sample has a positive weight for this gene, so there is nothing to fit. Check the "
+        "weights."
     ),
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from .._jit import entry, kernel, stay_apart
+from countglm._jit import entry, kernel, stay_apart
+
 from .certificate import (
     MAX_CONDITION,
     absolute_terms,
@@ -122,8 +123,27 @@ def standard_errors(w, alpha, basis, to_coef, ws, out):
 
 @entry
 def fit_block(
-    y, offset, weight, alpha, basis, raw, to_coef, skeel, estimate, cap, prior_log,
-    prior_precision, fisher, tol, max_iter, scratch, coef_out, se_out, stats_out, counters_out, trace_out,
+    y,
+    offset,
+    weight,
+    alpha,
+    basis,
+    raw,
+    to_coef,
+    skeel,
+    estimate,
+    cap,
+    prior_log,
+    prior_precision,
+    fisher,
+    tol,
+    max_iter,
+    scratch,
+    coef_out,
+    se_out,
+    stats_out,
+    counters_out,
+    trace_out,
 ):
     """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors."""
     p = basis.shape[0]
@@ -146,9 +166,7 @@ def fit_block(
         stats[DISPERSION] = a
         # A cold start: the same bits as a fit with this dispersion given.
         set_start(yg, w, o, a, basis, coef, ws)
-        steps, _ = solve(
-            yg, w, o, a, basis, coef, ws, fisher, tol, max_iter, skeel, trace_out[g]
-        )
+        steps, _ = solve(yg, w, o, a, basis, coef, ws, fisher, tol, max_iter, skeel, trace_out[g])
         counters[STEPS] = steps
         for j in range(raw.shape[0]):
             s = 0.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from .._jit import kernel, stay_apart
+from countglm._jit import kernel, stay_apart
+
 from .gene import combine, dot
 from .smallmat import norm
 

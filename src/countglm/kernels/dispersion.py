@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from .._jit import kernel, stay_apart
+from countglm._jit import kernel, stay_apart
+
 from .certificate import leverages
 from .family import count_slope, dispersion_score
 from .gene import (

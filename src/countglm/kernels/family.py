@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from .._jit import scalar, stay_apart
+from countglm._jit import scalar, stay_apart
+
 from .special import (
     entropy_excess,
     expm1,

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import kernel, stay_apart
+from countglm._jit import kernel, stay_apart
+
 from .family import (
     expected_information,
     half_deviance,

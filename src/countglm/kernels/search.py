@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from .._jit import kernel
+from countglm._jit import kernel
 
 WALK, REFINE, COMPARE, DONE = 0.0, 1.0, 2.0, 3.0
 # Fields of the state.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .._jit import kernel, stay_apart
+from countglm._jit import kernel, stay_apart
 
 
 @kernel

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from .._jit import kernel, stay_apart
+from countglm._jit import kernel, stay_apart
+
 from .certificate import absolute_terms, largest_where, rounding_radius
 from .gene import (
     combine,

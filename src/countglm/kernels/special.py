@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .._jit import bits_float, float_bits, scalar, stay_apart
+from countglm._jit import bits_float, float_bits, scalar, stay_apart
 
 LN2_HI = 6.93147180369123816490e-01
 LN2_LO = 1.90821492927058770002e-10
