@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._count_checks import missing_error, object_counts
-from countglm._names import Names, first_few, name_array, plural, sample_names_of
+from countglm._names import (
+    Names,
+    anndata_sample_names,
+    first_few,
+    name_array,
+    plural,
+    sample_names_of,
+)
 from countglm._sources import DenseSource, PanelSource, Source, sparse_source
 from countglm.errors import InputError
 
@@ -103,7 +110,7 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
             f"The AnnData has no layer {layer!r}; its layers are "
             f"{first_few(adata.layers, 10) or 'none'}."
         )
-    samples, genes = sample_names_of(adata.obs_names), name_array(adata.var_names)
+    samples, genes = anndata_sample_names(adata.obs_names), name_array(adata.var_names)
     if is_a(values, "pandas", "DataFrame"):
         values = values.to_numpy()
     return Opened(_array_source(values, samples, genes), samples, genes, adata.obs)

@@ -39,12 +39,21 @@ def name_array(names: Iterable[Any]) -> Names:
     return out
 
 
-def sample_names_of(index: Iterable[Any]) -> Names | None:
-    """Sample names, or None where the index only counts 0, 1, 2, ... and so names nothing."""
+def sample_names_of(index: Any) -> Names | None:
+    """Names in the index of a table, or None for the default index of integers 0, 1, 2, ..."""
+    counted = getattr(getattr(index, "dtype", None), "kind", "O") in "iu"
     names = name_array(index)
-    if all(name == str(i) for i, name in enumerate(names)):
-        return None
-    return names
+    return None if counted and _is_counting(names) else names
+
+
+def anndata_sample_names(obs_names: Iterable[Any]) -> Names | None:
+    """Sample names of an AnnData, or None for its default, which is the text 0, 1, 2, ..."""
+    names = name_array(obs_names)
+    return None if _is_counting(names) else names
+
+
+def _is_counting(names: Names) -> bool:
+    return all(name == str(i) for i, name in enumerate(names))
 
 
 def label(names: Names | None, i: int) -> str:
