@@ -14,19 +14,15 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "countglm"
 FACADE = "countglm"
 
-# A module imports from its own floor and the floors before it. Packages stand by their name.
+# A module imports from its own floor and the floors before it. Packages stand by their name; a
+# private module that is not listed stands as low as its own imports allow.
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "_jit _version _warn errors status",
         "kernels",
-        # inputs, results and what they are made of
-        "basis counts design readers results transforms "
-        "_aliasing _columns _containers _contrasts _count_checks _covariance _fitfile _formula "
-        "_gram_schmidt _names _parallel _progress _provenance _select _sources _store _tables",
-        # one statistical step each
-        "datasets diagnostics existence glm inference simulate size_factors "
-        "_arguments _fitting _iterate _size_options _tmm _trimmed",
+        "_parallel basis counts design readers results transforms",
+        "datasets diagnostics existence glm inference simulate size_factors",
         "workflows",
         "adapters",
         "plots report cli",
@@ -118,15 +114,19 @@ def outside(name: str) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             found.add((node.module or "").partition(".")[0])
-    return found
+    return found - {FACADE}
 
 
+@cache
 def floor(name: str) -> int:
     top = name.partition(".")[0]
     for number, names in enumerate(FLOORS):
         if top in names:
             return number
-    pytest.fail(f"module {top!r} has no floor: add it to FLOORS in {Path(__file__).name}")
+    if not top.startswith("_"):
+        pytest.fail(f"module {top!r} has no floor: add it to FLOORS in {Path(__file__).name}")
+    # Private modules in a circle recurse for ever: that fails here and is named by its own test.
+    return max(map(floor, imports(name)), default=0)
 
 
 def text_files() -> list[Path]:
