@@ -13,6 +13,7 @@ from .basis import Basis, make_basis, pad
 from .existence import Completion, ExistenceTest
 from .kernels import blocks
 from .kernels.gene import make_scratch
+from .kernels.solver import FISHER, NEWTON
 from .status import Status
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class Problem:
         blocks.fit_block(
             np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
             basis.to_coef, basis.skeel, estimate, options.cap, np.zeros(rows.size), 0.0,
-            options.fisher, options.tol, options.max_iter, self._scratch(basis),
+            FISHER if options.fisher else NEWTON, options.tol, float(options.max_iter),
+            self._scratch(basis),
             coef, errors, stats, counters, trace,
         )  # fmt: skip
         self.finite_coefficients[genes] = coef

@@ -129,6 +129,9 @@ if JIT_DISABLED:
     def stay_apart() -> None:
         """Do nothing: there is no inlining in plain Python."""
 
+    def stay_small() -> None:
+        """Do nothing: there is no code size in plain Python."""
+
 else:
 
     @intrinsic
@@ -149,6 +152,14 @@ else:
 
         return types.float64(types.int64), codegen
 
+    def _marker(*attributes: str) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            for attribute in attributes:
+                builder.function.attributes.add(attribute)
+            return context.get_dummy_value()
+
+        return types.void(), codegen
+
     @intrinsic
     def stay_apart(typingctx: Any) -> Any:
         """Keep the calling function out of line.
@@ -156,9 +167,12 @@ else:
         LLVM would copy a large function into each of its callers, and again into theirs, and
         optimise every copy: compile time, which users wait for, grows several times.
         """
+        return _marker("noinline")
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            builder.function.attributes.add("noinline")
-            return context.get_dummy_value()
+    @intrinsic
+    def stay_small(typingctx: Any) -> Any:
+        """Keep the calling function out of line, its short loops neither unrolled nor vectorised.
 
-        return types.void(), codegen
+        For loops over coefficients, which are few: the wide forms only cost compile time.
+        """
+        return _marker("noinline", "optsize")

@@ -12,7 +12,7 @@ from countglm._jit import entry, kernel, stay_apart
 
 from .certificate import (
     MAX_CONDITION,
-    absolute_terms,
+    add_absolute_terms,
     decrement_of,
     distance_bound,
     largest_where,
@@ -73,8 +73,9 @@ def certify(y, w, offset, alpha, basis, raw, coef, raw_coef, skeel, tol, ws, sta
         return False
     invert_factor(ws.chol, ws.scale, ws.inverse)
     decrement = decrement_of(ws)
-    absolute_terms(basis, coef, ws.eta, False)
-    absolute_terms(raw, raw_coef, ws.eta, True)
+    ws.eta[:] = 0.0
+    add_absolute_terms(basis, coef, ws.eta)
+    add_absolute_terms(raw, raw_coef, ws.eta)
     floor = rounding_radius(basis, coef, offset, ws.eta, skeel, ws)
     leverages(basis, ws.inverse, ws.scratch, ws.step_eta)
     radius = math.sqrt(largest_where(ws.step_eta, w))
@@ -135,9 +136,9 @@ def fit_block(
     cap,
     prior_log,
     prior_precision,
-    fisher,
+    kind,
     tol,
-    max_iter,
+    max_steps,
     scratch,
     coef_out,
     se_out,
@@ -166,7 +167,7 @@ def fit_block(
         stats[DISPERSION] = a
         # A cold start: the same bits as a fit with this dispersion given.
         set_start(yg, w, o, a, basis, coef, ws)
-        steps, _ = solve(yg, w, o, a, basis, coef, ws, fisher, tol, max_iter, skeel, trace_out[g])
+        steps, _ = solve(yg, w, o, a, basis, coef, ws, kind, tol, max_steps, skeel, trace_out[g])
         counters[STEPS] = steps
         for j in range(raw.shape[0]):
             s = 0.0

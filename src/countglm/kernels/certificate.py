@@ -51,10 +51,8 @@ def rounding_radius(columns, coef, offset, spread, skeel, ws):
 
 
 @kernel
-def absolute_terms(columns, coef, out, add):
-    """Set (or add to) ``out`` the sum over k of ``abs(coef[k] * columns[k])``."""
-    if not add:
-        out[:] = 0.0
+def add_absolute_terms(columns, coef, out):
+    """Add to ``out`` the sum over k of ``abs(coef[k] * columns[k])``."""
     for k in range(coef.size):
         c = abs(coef[k])
         row = columns[k]

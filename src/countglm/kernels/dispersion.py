@@ -22,12 +22,12 @@ from .gene import (
 )
 from .search import BEST, COMPARE, COUNT, DONE, PHASE, advance, begin, lead
 from .smallmat import back_solve, factor, half_solve, invert_factor, log_determinant
-from .solver import solve
+from .solver import NEWTON, solve
 
 # Decrement at which the coefficients of the profile are taken as re-maximised; one more full
 # step follows, and Newton squares it.
 PROFILE_TOL = 1e-6
-PROFILE_STEPS = 60
+PROFILE_STEPS = 60.0
 
 
 @kernel
@@ -64,7 +64,7 @@ def profile(y, w, offset, alpha, basis, coef, ws, skeel, prior_log, prior_precis
     """
     stay_apart()
     solve(
-        y, w, offset, alpha, basis, coef, ws, False, PROFILE_TOL, PROFILE_STEPS, skeel, ws.no_trace
+        y, w, offset, alpha, basis, coef, ws, NEWTON, PROFILE_TOL, PROFILE_STEPS, skeel, ws.no_trace
     )
     coefficient_motion(alpha, basis, ws)
     expected_weights(w, alpha, ws.mu, ws.info)

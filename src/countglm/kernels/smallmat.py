@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from countglm._jit import kernel, stay_apart
+from countglm._jit import kernel, stay_small
 
 
 @kernel
@@ -16,7 +16,7 @@ def factor(a, ridge, chol_out, scale_out):
 
     ``scale_out[j] = 1/sqrt(a[j, j])``, ``chol_out`` = L with diag(s) a diag(s) + ridge I = L L'.
     """
-    stay_apart()
+    stay_small()
     p = a.shape[0]
     for j in range(p):
         if not (a[j, j] > 0.0 and a[j, j] < math.inf):
@@ -39,6 +39,7 @@ def factor(a, ridge, chol_out, scale_out):
 @kernel
 def half_solve(chol, scale, b, out):
     """Set ``out`` to L⁻¹ diag(scale) b; its square norm is b' a⁻¹ b."""
+    stay_small()
     for j in range(b.size):
         s = b[j] * scale[j]
         for m in range(j):
@@ -49,6 +50,7 @@ def half_solve(chol, scale, b, out):
 @kernel
 def back_solve(chol, scale, z, out):
     """Set ``out`` to diag(scale) L⁻' z, which completes a solve; ``out`` may be ``z``."""
+    stay_small()
     for j in range(z.size - 1, -1, -1):
         s = z[j]
         for m in range(j + 1, z.size):
@@ -61,6 +63,7 @@ def back_solve(chol, scale, z, out):
 @kernel
 def norm(z):
     """Return the Euclidean norm of a short vector."""
+    stay_small()
     s = 0.0
     for j in range(z.size):
         s += z[j] * z[j]
@@ -70,7 +73,7 @@ def norm(z):
 @kernel
 def invert_factor(chol, scale, out):
     """Set ``out`` (lower triangle) to T = L⁻¹ diag(scale), so that T' T is the inverse."""
-    stay_apart()
+    stay_small()
     p = scale.size
     for k in range(p):
         for j in range(p):
@@ -86,6 +89,7 @@ def invert_factor(chol, scale, out):
 @kernel
 def log_determinant(chol, scale):
     """Return log det a from its scaled factor."""
+    stay_small()
     s = 0.0
     for j in range(scale.size):
         s += math.log(chol[j, j]) - math.log(scale[j])
@@ -98,6 +102,7 @@ def tridiagonalize(a, diagonal_out, off_out, work):
 
     Golub and Van Loan, Matrix Computations, algorithm 8.3.1.
     """
+    stay_small()
     p = a.shape[0]
     for k in range(p - 2):
         s = 0.0
@@ -133,6 +138,7 @@ def tridiagonalize(a, diagonal_out, off_out, work):
 @kernel
 def count_below(diagonal, off, x):
     """Return how many eigenvalues of a tridiagonal matrix are below ``x`` (Sturm sequence)."""
+    stay_small()
     count = 0
     q = 1.0
     for j in range(diagonal.size):
@@ -148,6 +154,7 @@ def count_below(diagonal, off, x):
 @kernel
 def bisect_eigenvalue(diagonal, off, index, upper):
     """Return the eigenvalue number ``index`` (from 0) in [0, upper] by bisection."""
+    stay_small()
     low, high = 0.0, upper
     for _ in range(60):
         middle = 0.5 * (low + high)
@@ -164,7 +171,7 @@ def scaled_spectrum(a, square, diagonal, off, work):
 
     ``square`` (p, p) and the three vectors are scratch.  Values below 1e-16 p are rounding.
     """
-    stay_apart()
+    stay_small()
     p = a.shape[0]
     for j in range(p):
         for k in range(j + 1):
@@ -177,6 +184,6 @@ def scaled_spectrum(a, square, diagonal, off, work):
     tridiagonalize(square, diagonal, off, work)
     top = float(p) * (1.0 + 1e-12)
     return (
-        bisect_eigenvalue(diagonal, off, 0, top),
-        bisect_eigenvalue(diagonal, off, p - 1, top),
+        bisect_eigenvalue(diagonal, off, 0.0, top),
+        bisect_eigenvalue(diagonal, off, p - 1.0, top),
     )

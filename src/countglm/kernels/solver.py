@@ -10,7 +10,7 @@ import math
 
 from countglm._jit import kernel, stay_apart
 
-from .certificate import absolute_terms, largest_where, rounding_radius
+from .certificate import add_absolute_terms, largest_where, rounding_radius
 from .gene import (
     combine,
     deviance_change,
@@ -59,10 +59,10 @@ def set_start(y, w, offset, alpha, basis, coef, ws):
 
 
 @kernel
-def quadratic_model(y, w, alpha, basis, fisher, ws):
+def quadratic_model(y, w, alpha, basis, kind, ws):
     """Set Hessian, score and factor at the current mu; return (decrement, ridge), eq. 3.3."""
     stay_apart()
-    if fisher:
+    if kind == FISHER:
         expected_weights(w, alpha, ws.mu, ws.info)
     else:
         observed_weights(y, w, alpha, ws.mu, ws.info)
@@ -104,7 +104,8 @@ def rounding_floor(offset, basis, coef, skeel, ws):
     stay_apart()
     invert_factor(ws.chol, ws.scale, ws.inverse)
     # step_eta and eta are free here: eta is set again by the next evaluation.
-    absolute_terms(basis, coef, ws.eta, False)
+    ws.eta[:] = 0.0
+    add_absolute_terms(basis, coef, ws.eta)
     return rounding_radius(basis, coef, offset, ws.eta, skeel, ws)
 
 
@@ -123,8 +124,11 @@ def record(trace, row, kind, length, decrement, y, w, alpha, coef, ws):
 
 
 @kernel
-def solve(y, w, offset, alpha, basis, coef, ws, fisher, tol, max_iter, skeel, trace):
+def solve(y, w, offset, alpha, basis, coef, ws, kind, tol, max_steps, skeel, trace):
     """Minimise the deviance from ``coef``; return (steps taken, converged).
+
+    Counts and switches are floats: Numba compiles a function anew for every literal integer or
+    boolean that it is called with.
 
     1. quadratic model at the current point: score, information, factor, decrement;
     2. Fisher scoring hands over to Newton near the optimum, or where it does not contract;
@@ -133,38 +137,37 @@ def solve(y, w, offset, alpha, basis, coef, ws, fisher, tol, max_iter, skeel, tr
     """
     stay_apart()
     evaluate(y, w, offset, alpha, basis, coef, ws)
-    steps = 0
-    slow = 0
+    steps = 0.0
+    slow = 0.0
     previous = math.inf
     polished = False
     length = 0.0
     while True:
-        decrement, ridge = quadratic_model(y, w, alpha, basis, fisher, ws)
+        decrement, ridge = quadratic_model(y, w, alpha, basis, kind, ws)
         if ridge < 0.0:
             return steps, False
-        if fisher:
-            slow = slow + 1 if decrement > SLOW * previous else 0
+        if kind == FISHER:
+            slow = slow + 1.0 if decrement > SLOW * previous else 0.0
             previous = decrement
-            if decrement < HANDOVER or slow >= 2:
-                fisher = False
+            if decrement < HANDOVER or slow >= 2.0:
+                kind = NEWTON
                 continue
         if trace.shape[0] > 0:
-            kind = FISHER if fisher else NEWTON
-            record(trace, steps, kind, length, decrement, y, w, alpha, coef, ws)
+            record(trace, int(steps), kind, length, decrement, y, w, alpha, coef, ws)
         near = False
-        if not fisher and ridge == 0.0 and decrement < NEAR:
+        if kind == NEWTON and ridge == 0.0 and decrement < NEAR:
             near = decrement <= tol
             if not near:
                 floor = rounding_floor(offset, basis, coef, skeel, ws)
                 near = decrement <= 4.0 * floor
-        if (near and polished) or steps >= max_iter:
+        if (near and polished) or steps >= max_steps:
             return steps, near
         polished = near
         half_solve(ws.chol, ws.scale, ws.score, ws.vector)
         back_solve(ws.chol, ws.scale, ws.vector, ws.step)
         combine(basis, ws.step, ws.step_eta)
-        length = step_length(y, w, alpha, decrement, not fisher and ridge == 0.0, ws)
+        length = step_length(y, w, alpha, decrement, kind == NEWTON and ridge == 0.0, ws)
         for j in range(coef.size):
             coef[j] += length * ws.step[j]
         evaluate(y, w, offset, alpha, basis, coef, ws)
-        steps += 1
+        steps += 1.0
