@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -20,28 +22,43 @@ if TYPE_CHECKING:
 _DESIGN = "~ cell + dex"
 _CONTRAST = ["dex", "trt", "untrt"]
 _TOP = 20
-# HGNC symbols of genes known to answer to glucocorticoids, so that the table reads at a glance.
+# HGNC symbols of genes that answer to glucocorticoids here, so that the table reads at a glance.
 _SYMBOLS = {
+    "ENSG00000008441": "NFIX",
+    "ENSG00000091527": "CDV3",
     "ENSG00000096060": "FKBP5",
     "ENSG00000101347": "SAMHD1",
+    "ENSG00000102804": "TSC22D1",
     "ENSG00000103196": "CRISPLD2",
+    "ENSG00000106976": "DNM1",
     "ENSG00000109906": "ZBTB16",
     "ENSG00000120129": "DUSP1",
+    "ENSG00000124762": "CDKN1A",
     "ENSG00000125148": "MT2A",
-    "ENSG00000127954": "STEAP4",
+    "ENSG00000128923": "MINDY2",
+    "ENSG00000131831": "RAI2",
     "ENSG00000134243": "SORT1",
     "ENSG00000139132": "FGD4",
+    "ENSG00000139289": "PHLDA1",
+    "ENSG00000145685": "LHFPL2",
+    "ENSG00000146250": "PRSS35",
+    "ENSG00000148848": "ADAM12",
     "ENSG00000152583": "SPARCL1",
     "ENSG00000154734": "ADAMTS1",
+    "ENSG00000154930": "ACSS1",
     "ENSG00000157214": "STEAP2",
     "ENSG00000162493": "PDPN",
     "ENSG00000162614": "NEXN",
+    "ENSG00000162616": "DNAJB4",
     "ENSG00000162692": "VCAM1",
-    "ENSG00000163884": "KLF15",
     "ENSG00000165995": "CACNB2",
+    "ENSG00000172986": "GXYLT2",
     "ENSG00000178695": "KCTD12",
     "ENSG00000179094": "PER1",
+    "ENSG00000179593": "ALOX15B",
     "ENSG00000189221": "MAOA",
+    "ENSG00000196507": "TCEAL3",
+    "ENSG00000196517": "SLC6A9",
     "ENSG00000211445": "GPX3",
 }
 
@@ -74,6 +91,8 @@ def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> Non
     click.echo(f"\nGenes that respond to dexamethasone ({label}), by p-value:\n")
     click.echo(text_table(words.top_genes(table, _TOP)))
     click.echo(f"\n{words.contrast_sentence(table)}")
+    for sentence in words.dispersion_caution(fit):
+        click.echo(fill(sentence, 79))
     click.echo(_known_gene(table))
     click.echo("\nThe proof:")
     for sentence in words.certificate_sentences(fit):
@@ -94,10 +113,14 @@ def text_table(top: pd.DataFrame) -> str:
     for gene, row in top.iterrows():
         lines.append(
             f"{gene!s:16} {_SYMBOLS.get(str(gene), ''):9} {row['baseMean']:9.1f} "
-            f"{row['log2FoldChange']:7.2f} {row['lfcSE']:6.3f} {row['stat']:7.1f} "
+            f"{row['log2FoldChange']:7.2f} {_error(row['lfcSE']):>6} {row['stat']:7.1f} "
             f"{row['pvalue']:9.1e} {row['padj']:9.1e}"
         )
     return "\n".join(lines)
+
+
+def _error(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "NA"
 
 
 def _known_gene(table: pd.DataFrame) -> str:

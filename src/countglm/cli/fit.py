@@ -79,7 +79,9 @@ def run(
 def _told(fit: GLMFit, tables: dict[str, pd.DataFrame], facts: dict[str, Any], output: Path) -> str:
     lines = [repr(fit), "", *words.certificate_sentences(fit)]
     lines += [f"{label}: {words.contrast_sentence(table)}" for label, table in tables.items()]
-    if not tables:
+    if tables:
+        lines += words.dispersion_caution(fit)
+    else:
         lines.append("No --contrast was given, so nothing was tested.")
     return "\n".join([*lines, "", f"Written to {output}: {', '.join(facts['files'])}"])
 

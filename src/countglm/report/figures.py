@@ -82,14 +82,17 @@ def mean_dispersion(fit: GLMFit) -> str:
     usable = fit.converged & (fit.base_mean > 0)
     mean, alpha = fit.base_mean[usable], fit.dispersion[usable]
     positive = alpha > 0
+    many = mean.size > _RASTER_ABOVE
     floor = max(float(np.quantile(alpha[positive], 0.01)) / 3, 1e-9) if positive.any() else 1e-3
     low = alpha < floor
 
     def paint(axes: Axes) -> None:
-        _scatter(axes, mean[~low], alpha[~low], BLUE, "o", f"{int((~low).sum()):,} genes")
+        label = f"{int((~low).sum()):,} genes"
+        _scatter(axes, mean[~low], alpha[~low], BLUE, "o", label, many)
         if low.any():
             at_floor = np.full(int(low.sum()), floor)
-            _scatter(axes, mean[low], at_floor, VERMILION, "v", f"{int(low.sum()):,} at or near 0")
+            label = f"{int(low.sum()):,} at or near 0"
+            _scatter(axes, mean[low], at_floor, VERMILION, "v", label, many)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("mean of counts divided by size factors")
@@ -106,6 +109,7 @@ def ma_plot(table: pd.DataFrame) -> str:
     mean = shown["baseMean"].to_numpy(dtype=np.float64)
     change = shown["log2FoldChange"].to_numpy(dtype=np.float64)
     called = (shown["padj"] < PADJ_LEVEL).to_numpy()
+    many = mean.size > _RASTER_ABOVE
     finite = np.abs(change[np.isfinite(change)])
     edge = 1.15 * max(float(np.quantile(finite, 0.999)), 1.0) if finite.size else 1.0
 
@@ -116,11 +120,11 @@ def ma_plot(table: pd.DataFrame) -> str:
             (called, VERMILION, f"adjusted p < {PADJ_LEVEL:g} ({int(called.sum()):,})"),
         ):
             inside = flag & (np.abs(change) <= edge)
-            _scatter(axes, mean[inside], change[inside], colour, "o", label)
+            _scatter(axes, mean[inside], change[inside], colour, "o", label, many)
             for sign, marker in ((1, "^"), (-1, "v")):
                 beyond = flag & (sign * change > edge)
                 at_edge = np.full(int(beyond.sum()), sign * edge)
-                _scatter(axes, mean[beyond], at_edge, colour, marker, None)
+                _scatter(axes, mean[beyond], at_edge, colour, marker, None, many)
         axes.set_xscale("log")
         axes.set_ylim(-1.08 * edge, 1.08 * edge)
         axes.set_xlabel("mean of counts divided by size factors")
@@ -144,10 +148,11 @@ def p_value_histogram(table: pd.DataFrame) -> str:
     return _draw(paint)
 
 
-def _scatter(axes: Axes, x: Floats, y: Floats, colour: str, marker: str, label: str | None) -> None:
+def _scatter(
+    axes: Axes, x: Floats, y: Floats, colour: str, marker: str, label: str | None, many: bool
+) -> None:
     if not x.size:
         return
-    many = x.size > _RASTER_ABOVE
     axes.scatter(
         x, y, s=4 if many else 9, c=colour, marker=marker, linewidths=0, label=label,
         alpha=0.35 if many else 0.7, rasterized=many,

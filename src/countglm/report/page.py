@@ -41,7 +41,7 @@ def render(fit: GLMFit, tables: Mapping[str, pd.DataFrame], title: str) -> str:
         _status(fit),
         _certificate(fit),
         *(
-            _contrast(label, table, number < _CONTRASTS_WITH_FIGURES)
+            _contrast(fit, label, table, number < _CONTRASTS_WITH_FIGURES)
             for number, (label, table) in enumerate(tables.items())
         ),
         _provenance(fit),
@@ -131,9 +131,9 @@ def _median_dispersion(fit: GLMFit) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-def _contrast(label: str, table: pd.DataFrame, with_figures: bool) -> str:
+def _contrast(fit: GLMFit, label: str, table: pd.DataFrame, with_figures: bool) -> str:
     sentence = words.contrast_sentence(table)
-    parts = [_paragraphs([sentence])]
+    parts = [_paragraphs([sentence, *words.dispersion_caution(fit)])]
     if with_figures:
         parts.append(
             '<div class="figures">'

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from countglm.status import Status
 
 PADJ_LEVEL = 0.1
+_FREE_ENOUGH = 20
 
 
 def plural(count: int, noun: str) -> str:
@@ -121,6 +122,19 @@ def contrast_sentence(table: pd.DataFrame) -> str:
         f"{plural(counts['n_tested'], 'gene')} tested; {counts['n_below_level']:,} with adjusted "
         f"p below {PADJ_LEVEL:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
     )
+
+
+def dispersion_caution(fit: GLMFit) -> list[str]:
+    """What to keep in mind where every gene has a dispersion of its own and few samples."""
+    free = fit.n_samples - len(fit.coef_names)
+    estimated = fit.provenance.get("options", {}).get("dispersion") == "estimated"
+    if fit.family == "poisson" or not estimated or free >= _FREE_ENOUGH:
+        return []
+    return [
+        "Every gene has its own dispersion here, estimated from "
+        f"{plural(free, 'residual degree')} of freedom without sharing between genes: the "
+        "smallest p-values are too small, most of all where the dispersion is 0."
+    ]
 
 
 def top_genes(table: pd.DataFrame, count: int) -> pd.DataFrame:
