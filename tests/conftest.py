@@ -3,7 +3,9 @@
 Tests marked ``data`` read tables that are not part of the repository, from the folder named by
 the environment variable ``COUNTGLM_TEST_DATA``; tests marked ``r`` call R and its packages. Where
 one is absent its tests are deselected and the summary says so in one line. ``make test`` installs
-R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
+R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error. Tests marked ``plain``
+call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python; their compiled form is
+tested through the entries, and ``make test`` runs the unit tests both ways.
 """
 
 from __future__ import annotations
@@ -50,6 +52,13 @@ def r_available() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def plain_kernels() -> bool:
+    """Return whether Python can call the array kernels: they are not compiled."""
+    from countglm._jit import JIT_DISABLED
+
+    return JIT_DISABLED
+
+
 def absent_requirements() -> dict[str, str]:
     """Return for each marker whose requirement is absent the line that tells it."""
     absent = {}
@@ -64,12 +73,15 @@ def absent_requirements() -> dict[str, str]:
                 "run tools/install_r.sh"
             )
         absent["r"] = f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}"
+    if not plain_kernels():
+        absent["plain"] = "tests marked 'plain' are deselected: set NUMBA_DISABLE_JIT=1 for them"
     return absent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "data: needs the folder named by COUNTGLM_TEST_DATA")
     config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma and glmGamPoi")
+    config.addinivalue_line("markers", "plain: calls array kernels, needs NUMBA_DISABLE_JIT=1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
