@@ -81,6 +81,11 @@ def _plain_array(values: Any) -> NDArray[Any]:
             "The counts are no rectangular table: the rows have different lengths; give one count "
             "per sample and gene."
         ) from error
+    if array.ndim == 0:
+        raise InputError(
+            f"counts is of type {type(values).__name__}; give an array, DataFrame, SciPy sparse "
+            "matrix, AnnData or Dask array of samples x genes."
+        )
     _check_ndim(array.ndim, array.shape)
     return array
 

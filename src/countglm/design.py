@@ -213,6 +213,11 @@ def _matrix(design: Any) -> NDArray[Any]:
             f"The design is no matrix of numbers ({str(error).splitlines()[0]}); give an array "
             "(n_samples, n_coef), a DataFrame of numbers, or a formula with obs=."
         ) from error
+    if matrix.ndim == 0:
+        raise InputError(
+            f"The design is {design!r}; give an array (n_samples, n_coef), a DataFrame of numbers, "
+            "or a formula with obs=."
+        )
     if matrix.ndim != 2:
         raise InputError(
             f"The design has {plural(matrix.ndim, 'dimension')} (shape {matrix.shape}); give one "
@@ -254,8 +259,8 @@ def _check_values(design: Design) -> None:
         sample, column = (int(k) for k in np.argwhere(bad)[0])
         value = design.matrix[sample, column]
         raise InputError(
-            f"The design has {plural(int(bad.sum()), 'value')} that are missing or infinite, first "
-            f"{value} in column {design.names[column]!r} at sample "
+            f"The design has {plural(int(bad.sum()), 'missing or infinite value')}, first {value} "
+            f"in column {design.names[column]!r} at sample "
             f"{label(design.sample_names, sample)}; every sample needs a finite value."
         )
 

@@ -81,7 +81,6 @@ CASES = {
     "damaged CSR": (lambda: fit(broken_csr()), "sparse count matrix is damaged"),
     # shapes and names of counts
     "one dimension": (lambda: fit(np.ones(N)), r"1 dimension \(shape \(6,\)\)"),
-    "three dimensions": (lambda: fit(np.ones((N, G, 2))), "3 dimensions"),
     "ragged lists": (lambda: fit([[1, 2], [3]]), "different lengths"),
     "no gene": (lambda: fit(counts().iloc[:, :0]), "empty.*6 samples x 0 genes"),
     "no sample": (lambda: fit(counts().iloc[:0]), "empty.*0 samples x 9 genes"),
@@ -97,7 +96,7 @@ CASES = {
         "'s1' occurs more than once in the counts",
     ),
     "a path": (lambda: fit("counts.csv"), r"is the path 'counts\.csv'.*read_counts"),
-    "nothing": (lambda: fit(object()), "dimension"),
+    "nothing": (lambda: fit(object()), "counts is of type object"),
     "unknown layer": (
         lambda: fit(ad.AnnData(counts()), layer="raw"),
         "no layer 'raw'; its layers are none",
@@ -124,7 +123,7 @@ CASES = {
         lambda: fit(design=pd.DataFrame(design_with(1.0), SAMPLES, ["a", "a"])),
         "several columns named 'a'",
     ),
-    "no design": (lambda: fit(design=None), "design"),
+    "no design": (lambda: fit(design=None), "The design is None; give"),
     "rank-deficient matrix": (
         lambda: fit(design=np.ones((N, 2))),
         "rank 1 with 2 columns: 'x1' = x0",
@@ -204,10 +203,10 @@ FILES = {
     "corrupt.csv.gz": (packed(TEXT)[:40] + b"\x00" * 9 + packed(TEXT)[49:], "gzip data"),
     "cut.csv.gz": (packed(TEXT)[:-9], "gzip data are cut short"),
     "words.csv": (
-        TEXT.replace("\ng4,", "\ng4,x").encode(),
-        "line 6: .* row 'g4', column 's0' is no",
+        re.sub("\ng4,\\d+", "\ng4,x", TEXT).encode(),
+        "line 6: .*'g4', column 's0' is no",
     ),
-    "missing.csv": (TEXT.replace("s0,", "s0,", 1).replace("\ng2,", "\ng2,NA").encode(), "'NA"),
+    "missing.csv": (re.sub("\ng2,\\d+", "\ng2,NA", TEXT).encode(), r"missing \('NA'\)"),
     "renamed.csv": (TEXT.replace("s5", "t5").encode(), r"missing in the sample table \('t5'\)"),
     "both.csv": ("".join(TEXT.replace("g", "s").splitlines(True)[:7]).encode(), "both carry"),
     "latin.csv": (TEXT.replace("g3", "µ3").encode("latin-1"), "not UTF-8"),
