@@ -18,6 +18,7 @@ from countglm._columns import (
     sample_label,
     scale_to_unit_geometric_mean,
 )
+from countglm._iterate import iterate_size_factors
 from countglm._size_options import (
     by_sample_name,
     gene_mask,
@@ -30,7 +31,7 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
 
-METHODS = ("ratio", "poscounts", "tmm", "library", "none")
+METHODS = ("ratio", "poscounts", "iterate", "tmm", "library", "none")
 
 # Options and the methods that know them.
 _OPTIONS = {
@@ -47,6 +48,7 @@ def estimate_size_factors(
     control_genes: ArrayLike | Sequence[str] | None = None,
     geo_means: ArrayLike | None = None,
     reference: int | str | None = None,
+    threads: int | None = None,
     layer: str | None = None,
     allow_noninteger: bool = False,
 ) -> NDArray[np.float64]:
@@ -61,6 +63,9 @@ def estimate_size_factors(
         2010); uses the genes that are positive in every sample.
         ``"poscounts"``: the same with geometric means in which zeros count as ones, so that genes
         with some zeros take part; scaled to geometric mean 1.
+        ``"iterate"``: maximises the negative binomial likelihood of the 95% of genes that fit best,
+        in turn with their means and dispersions (intercept only), until nothing moves; for counts
+        in which every gene has a zero.  Slow: it estimates all dispersions many times.
         ``"tmm"``: library size times the trimmed mean of M-values (Robinson and Oshlack 2010), that
         is the effective library size, scaled to geometric mean 1.  Divide by ``"library"`` and
         scale to geometric mean 1 for the bare TMM factor.
@@ -74,6 +79,8 @@ def estimate_size_factors(
         genes with 0 are left out and the result is scaled to geometric mean 1.
     reference
         For ``"tmm"``: name or index of the reference sample; None chooses it by upper quartiles.
+    threads
+        For ``"iterate"``: number of threads; None is all that the process may use.
     layer, allow_noninteger
         As in `fit_glm`.
 
@@ -103,6 +110,8 @@ def estimate_size_factors(
     matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger)
     if method == "none":
         return np.ones(matrix.n_samples)
+    if method == "iterate":
+        return iterate_size_factors(matrix, threads)
     if method == "tmm":
         return tmm_size_factors(matrix, sample_index(matrix, reference))
     genes = None if control_genes is None else gene_mask(matrix, control_genes)
@@ -113,7 +122,9 @@ def estimate_size_factors(
     return _median_ratio(matrix, method, genes, geo_means)
 
 
-def resolve_size_factors(counts: CountMatrix, size_factors: Any) -> NDArray[np.float64]:
+def resolve_size_factors(
+    counts: CountMatrix, size_factors: Any, *, threads: int | None = None
+) -> NDArray[np.float64]:
     """Return size factors (n_samples,) from the name of a method or from given values.
 
     A pandas Series with names is matched with the samples by name, any other array by position.
@@ -125,7 +136,7 @@ def resolve_size_factors(counts: CountMatrix, size_factors: Any) -> NDArray[np.f
                 f"size_factors={size_factors!r} is unknown; choose one of {', '.join(METHODS)}, "
                 "or give an array with one value per sample"
             )
-        return estimate_size_factors(counts, size_factors)
+        return estimate_size_factors(counts, size_factors, threads=threads)
     if size_factors is None:
         raise InputError("size_factors is None; use 'none' for 1 in every sample")
     try:
