@@ -105,8 +105,11 @@ def check_gene(fit: Any, gene: Gene, index: int, tally: Tally, cache: dict[Any, 
         expected = [Status.SINGULAR]
     elif not gene.counts[live].any():
         expected = [Status.ALL_ZERO]
-    elif separated_samples(design[live], gene.counts[live] > 0).any():
+    elif (mask := separated_samples(design[live], gene.counts[live] > 0)).any():
         expected = [Status.SEPARATED]
+        pattern = int(fit.separation_pattern[index])
+        if pattern < 0 or np.any(fit.separated_samples[pattern][live] != mask):
+            tally.wrong_status.append(f"{gene.name}: other separated samples than the program's")
     else:
         expected = [Status.CONVERGED, Status.BOUNDARY_DISPERSION]
     if status not in expected:

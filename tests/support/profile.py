@@ -98,7 +98,7 @@ def profile_coefficients(y, basis, offset, alpha, weight) -> np.ndarray:
         reach = np.max(np.abs(step @ basis.T), axis=1)
         length = np.minimum(1.0, 3.0 / np.maximum(reach, 1e-300))
         before = _objective(y, eta, a, weight)
-        noise = 1e-13 * np.sum(weight * y * np.abs(eta), axis=1)
+        noise = 1e-13 * np.sum(weight * (1 + y * np.abs(eta)), axis=1)
         for _ in range(60):
             after = _objective(y, offset + (gamma + length[:, None] * step) @ basis.T, a, weight)
             worse = ~(after <= before + noise)
