@@ -136,11 +136,11 @@ def _open_frame(frame: pd.DataFrame) -> Opened:
         return Opened(DenseSource(values), samples, genes)
     if all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in dtypes):
         return Opened(sparse_source(cast(Any, frame).sparse.to_coo()), samples, genes)
-    missing = frame.isna().to_numpy()
-    if missing.any():
-        raise missing_error(missing, samples, genes)
     plain = [getattr(d, "subtype", getattr(d, "numpy_dtype", d)) for d in dtypes]
-    return Opened(DenseSource(frame.to_numpy(dtype=np.result_type(*plain))), samples, genes)
+    try:
+        return Opened(DenseSource(frame.to_numpy(dtype=np.result_type(*plain))), samples, genes)
+    except ValueError as error:  # integers and booleans cannot hold NA
+        raise missing_error(frame.isna().to_numpy(), samples, genes) from error
 
 
 def is_a(value: Any, module: str, *classes: str) -> bool:

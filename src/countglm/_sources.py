@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _PANEL_ENTRIES = 4_194_304
 _PANELS_KEPT = 2
 
-Triplets = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]
-
 
 class Source(Protocol):
     """Counts (samples x genes) that hand out blocks of genes; safe to read from many threads."""
@@ -32,10 +30,6 @@ class Source(Protocol):
 
     def native(self, start: int, stop: int) -> NDArray[Any]:
         """Genes [start, stop) as (stop - start, n_samples), perhaps a view, never to be changed."""
-        ...
-
-    def nonzero(self, start: int, stop: int) -> Triplets:
-        """Gene (from ``start``), sample and value of the nonzero counts, sorted in this order."""
         ...
 
     def stored(self) -> NDArray[Any] | None:
@@ -57,9 +51,6 @@ class DenseSource:
         block: NDArray[Any] = self._array[:, start:stop].T
         return block
 
-    def nonzero(self, start: int, stop: int) -> Triplets:
-        return _nonzero_of_block(self.native(start, stop))
-
     def stored(self) -> NDArray[Any] | None:
         return None
 
@@ -75,26 +66,16 @@ class SparseSource:
         return self._matrix.shape[0], self._matrix.shape[1]
 
     def native(self, start: int, stop: int) -> NDArray[Any]:
-        genes, samples, values = self._entries(start, stop)
-        block = np.zeros((stop - start, self.shape[0]), dtype=values.dtype)
-        block[genes, samples] = values
+        pointers = self._matrix.indptr[start : stop + 1]
+        inside = slice(int(pointers[0]), int(pointers[-1]))
+        genes = np.repeat(np.arange(stop - start), np.diff(pointers))
+        block = np.zeros((stop - start, self.shape[0]), dtype=self._matrix.dtype)
+        block[genes, self._matrix.indices[inside]] = self._matrix.data[inside]
         return block
-
-    def nonzero(self, start: int, stop: int) -> Triplets:
-        genes, samples, values = self._entries(start, stop)
-        keep = values != 0
-        return genes[keep], samples[keep], values[keep]
 
     def stored(self) -> NDArray[Any] | None:
         data: NDArray[Any] = self._matrix.data
         return data
-
-    def _entries(self, start: int, stop: int) -> Triplets:
-        pointers = self._matrix.indptr[start : stop + 1]
-        inside = slice(int(pointers[0]), int(pointers[-1]))
-        genes = np.repeat(np.arange(stop - start, dtype=np.int64), np.diff(pointers))
-        samples = self._matrix.indices[inside].astype(np.int64, copy=False)
-        return genes, samples, self._matrix.data[inside]
 
 
 class PanelSource:
@@ -130,9 +111,6 @@ class PanelSource:
             pieces.append(self._panel(k)[max(start - left, 0) : stop - left])
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    def nonzero(self, start: int, stop: int) -> Triplets:
-        return _nonzero_of_block(self.native(start, stop))
-
     def stored(self) -> NDArray[Any] | None:
         return None
 
@@ -162,11 +140,6 @@ def sparse_source(matrix: Any) -> SparseSource:
         columns = columns.copy()
         columns.sum_duplicates()
     return SparseSource(columns)
-
-
-def _nonzero_of_block(block: NDArray[Any]) -> Triplets:
-    genes, samples = np.nonzero(block)
-    return genes.astype(np.int64), samples.astype(np.int64), block[genes, samples]
 
 
 def _panel_edges(shape: tuple[int, int], chunk_edges: Sequence[int]) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_HASHED_ENTRIES = 2_097_152
+_HASHED_ENTRIES = 262_144
 
 
 class CountMatrix:
@@ -70,17 +70,16 @@ class CountMatrix:
     def fingerprint(self) -> str:
         """Hexadecimal hash of shape and values; storage, dtype and names do not enter."""
         if self._fingerprint is None:
-            places, values = (hashlib.blake2b(digest_size=16) for _ in range(2))
+            digest = hashlib.blake2b(f"{self.n_samples}x{self.n_genes}".encode(), digest_size=16)
+            # A step that depends on the shape alone, so every storage is hashed in equal pieces.
             step = max(1, _HASHED_ENTRIES // self.n_samples)
             for start in range(0, self.n_genes, step):
-                genes, samples, nonzero = self._source.nonzero(
-                    start, min(start + step, self.n_genes)
-                )
-                places.update(((genes + start) * self.n_samples + samples).astype("<i8").tobytes())
-                values.update(nonzero.astype("<f8").tobytes())
-            whole = hashlib.blake2b(f"{self.n_samples}x{self.n_genes}".encode(), digest_size=16)
-            whole.update(places.digest() + values.digest())
-            self._fingerprint = whole.hexdigest()
+                block = self.block(start, min(start + step, self.n_genes))
+                positive = block != 0.0
+                values = block[positive]
+                digest.update(np.packbits(positive).tobytes())
+                digest.update(_compact(values).tobytes())
+            self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
     def renamed(self, gene_names: Any) -> CountMatrix:
@@ -154,6 +153,14 @@ def _check_shape(n_samples: int, n_genes: int) -> None:
             f"The counts have one sample (shape (1, {n_genes})), and a comparison needs at least "
             "two; rows are samples, columns are genes."
         )
+
+
+def _compact(values: NDArray[np.float64]) -> NDArray[Any]:
+    """Values in four bytes each where these hold them exactly, little-endian, for hashing."""
+    if values.size == 0 or values.max() > 0xFFFFFFFF:
+        return values.astype("<f8")
+    whole = values.astype("<u4")
+    return whole if np.array_equal(whole, values) else values.astype("<f8")
 
 
 def _given_gene_names(gene_names: Any, n_genes: int) -> Names:
