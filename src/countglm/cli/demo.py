@@ -19,9 +19,12 @@ from countglm.report import words
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm.results import GLMFit
+
 _DESIGN = "~ cell + dex"
 _CONTRAST = ["dex", "trt", "untrt"]
 _TOP = 20
+_WIDTH = 79
 # HGNC symbols of genes that answer to glucocorticoids here, so that the table reads at a glance.
 _SYMBOLS = {
     "ENSG00000008441": "NFIX",
@@ -87,21 +90,29 @@ def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> Non
         click.echo(dumps(facts))
         return
     label, table = next(iter(tables.items()))
-    click.echo(f"{study.uns['title']} ({study.uns['accession']}): {fit.n_samples} samples")
-    click.echo(f"\nGenes that respond to dexamethasone ({label}), by p-value:\n")
-    click.echo(text_table(words.top_genes(table, _TOP)))
-    click.echo(f"\n{words.contrast_sentence(table)}")
-    for sentence in words.dispersion_caution(fit):
-        click.echo(fill(sentence, 79))
-    click.echo(_known_gene(table))
-    click.echo("\nThe proof:")
-    for sentence in words.certificate_sentences(fit):
-        click.echo(f"  {sentence}")
-    for status, count in fit.status_counts().items():
-        click.echo(f"  {count:>7,} {status.name}: {status.sentence.split(':')[0].split('.')[0]}.")
-    total = time.perf_counter() - start
-    click.echo(f"  Fitted in {fit_seconds:.1f} s, everything with report in {total:.1f} s.")
+    seconds = fit_seconds, time.perf_counter() - start
+    click.echo(_told(fit, label, table, f"{study.uns['title']} ({study.uns['accession']})"))
+    click.echo(f"  Fitted in {seconds[0]:.1f} s, everything with report in {seconds[1]:.1f} s.")
     click.echo(f"\nOpen {output / 'report.html'}; tables and fit are beside it.")
+
+
+def _told(fit: GLMFit, label: str, table: pd.DataFrame, study: str) -> str:
+    notes = [words.contrast_sentence(table), *words.dispersion_caution(fit), _known_gene(table)]
+    proof = words.certificate_sentences(fit)
+    proof += [
+        f"{count:,} {status.name}: {status.sentence.split(':')[0].split('.')[0]}."
+        for status, count in fit.status_counts().items()
+    ]
+    return "\n".join(
+        [
+            *(fill(study, _WIDTH), ""),
+            *(f"Genes that respond to dexamethasone ({label}), by p-value:", ""),
+            *(text_table(words.top_genes(table, _TOP)), ""),
+            *(fill(sentence, _WIDTH) for sentence in notes),
+            *("", "The proof:"),
+            *(fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ") for line in proof),
+        ]
+    )
 
 
 def text_table(top: pd.DataFrame) -> str:
@@ -114,13 +125,18 @@ def text_table(top: pd.DataFrame) -> str:
         lines.append(
             f"{gene!s:16} {_SYMBOLS.get(str(gene), ''):9} {row['baseMean']:9.1f} "
             f"{row['log2FoldChange']:7.2f} {_error(row['lfcSE']):>6} {row['stat']:7.1f} "
-            f"{row['pvalue']:9.1e} {row['padj']:9.1e}"
+            f"{_p_value(row['pvalue'])} {_p_value(row['padj'])}"
         )
     return "\n".join(lines)
 
 
 def _error(value: float) -> str:
     return f"{value:.3f}" if math.isfinite(value) else "NA"
+
+
+def _p_value(value: float) -> str:
+    # Below the smallest double the p-value is known to be smaller, not to be 0.
+    return f"{value:9.1e}" if value > 0 else " < 1e-307"
 
 
 def _known_gene(table: pd.DataFrame) -> str:

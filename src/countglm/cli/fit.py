@@ -96,15 +96,22 @@ def read_inputs(
     allow_saturated: bool,
 ) -> tuple[CountMatrix, Design]:
     """Read the counts and the design, matched by sample names."""
+    from countglm._stored_counts import kind_of
     from countglm.counts import as_count_matrix
     from countglm.design import as_design
     from countglm.readers import read_counts, read_samples
 
-    table = None if samples is None else read_samples(samples)
     model: Any = design if "~" in design else _design_table(design)
+    # The rows of a design table name the samples as well as a sample table does.
+    table = None if isinstance(model, str) else model
+    if samples is not None:
+        table = read_samples(samples)
+    if table is None and kind_of(counts) == "text":
+        raise InputError(
+            f"{counts} is a text table, whose samples stand in rows or columns; give the sample "
+            "table with --samples, its names tell."
+        )
     raw, obs = read_counts(counts, samples=table, layer=layer)
-    if table is not None:
-        obs = table
     if isinstance(model, str) and obs is None:
         raise InputError(
             f"{counts} brings no sample table, so {design!r} has no columns to use; give one "
