@@ -153,7 +153,9 @@ def _plain(name: str) -> str:
 
 def _warn_if_shuffled(names: Names | None, what: str) -> None:
     """Warn where an index 2, 0, 1 meets rows without names: someone sorted only one side."""
-    if names is not None and set(names) == {str(i) for i in range(len(names))}:
+    if names is None or _is_counting(names):
+        return
+    if set(names) == {str(i) for i in range(len(names))}:
         warn(
             f"One of the counts and {what} carries the row numbers in another order "
             f"({first_few(names)}) and the other carries no names; samples were taken by position. "

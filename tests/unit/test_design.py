@@ -90,6 +90,14 @@ def test_integer_names_match_text_names(obs):
     np.testing.assert_array_equal(as_design("~ t", counts, obs=table).matrix[:, 1], obs["t"])
 
 
+def test_an_anndata_without_names_goes_by_position(obs):
+    plain = obs.set_axis([str(i) for i in range(12)])
+    data = ad.AnnData(np.ones((12, 2)), obs=plain)
+    for table in (None, obs, obs.reset_index(drop=True)):
+        design = as_design("~ t", as_count_matrix(data), obs=table)
+        np.testing.assert_array_equal(design.matrix[:, 1], obs["t"])
+
+
 def test_a_sorted_default_index_is_pointed_out(obs):
     table = obs.reset_index(drop=True).sort_values("batch")
     with pytest.warns(CountglmWarning, match="row numbers in another order"):

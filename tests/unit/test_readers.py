@@ -203,7 +203,7 @@ def test_sample_table_columns(tmp_path):
     assert table["condition"].tolist() == ["None", "null", "Inf"]
     assert table["dose"].tolist() == [1.5, 2.0, -300.0]
     assert table["plate"].tolist() == ["01", "02", "10"]
-    assert table["note"].tolist() == [None, "x", None]
+    assert table["note"].isna().tolist() == [True, False, True]
     assert table["old"].tolist() == [True, False, True]
     assert table["when"].isna().tolist() == [False, True, False]
     assert table["flag"].dtype == bool
