@@ -9,6 +9,7 @@ import numpy as np
 from countglm.basis import Basis, make_basis, pad
 from countglm.kernels import blocks
 from countglm.kernels.gene import Workspace, lay_out, make_scratch
+from countglm.kernels.solver import FISHER, NEWTON
 
 
 class BlockFit(NamedTuple):
@@ -64,8 +65,8 @@ def fit_block(
         pad(y), per_sample(offset, n, 0.0), per_sample(weight, n, 1.0),
         np.ascontiguousarray(np.broadcast_to(np.asarray(alpha, dtype=float), (genes,))),
         basis.columns, basis.raw, basis.to_coef, basis.skeel, estimate, cap,
-        np.full(genes, log_mean), precision, fisher, tol, max_iter, scratch,
-        coef, errors, stats, counters, trace,
+        np.full(genes, log_mean), precision, FISHER if fisher else NEWTON, tol, float(max_iter),
+        scratch, coef, errors, stats, counters, trace,
     )  # fmt: skip
     return BlockFit(coef, errors, stats, counters, trace, basis)
 
