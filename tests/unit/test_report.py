@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.support.fits import synthetic_fit, synthetic_table
 
 from countglm.errors import InputError
 from countglm.report import render_report, words, write_report
 from countglm.status import Status
-from tests.support.fits import synthetic_fit, synthetic_table
 
 LABEL = "dex: trt against untrt"
 VOID = {"meta", "img", "br", "link", "hr"}
@@ -189,6 +189,17 @@ def test_certificate_names_the_worst_gene() -> None:
     facts = words.certificate(synthetic_fit(20, newton_decrement=decrement))
     assert facts["max_newton_decrement"] == 5e-9
     assert facts["max_newton_decrement_gene"] == "gene9"
+
+
+def test_a_gene_without_a_bound_is_told() -> None:
+    bound = np.full(20, 1e-12)
+    bound[9] = np.inf
+    fit = synthetic_fit(20, distance_bound=bound)
+    facts = words.certificate(fit)
+    assert (facts["n_without_bound"], facts["max_distance_bound"]) == (1, 1e-12)
+    assert "1 gene among them without a proven distance, first gene9" in " ".join(
+        words.certificate_sentences(fit)
+    )
 
 
 def test_writing_respects_an_existing_file(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,11 +60,17 @@ def _gene_at_maximum(fit: GLMFit, values: np.ndarray, among: np.ndarray) -> int 
     return int(places[np.argmax(values[places])]) if places.size else None
 
 
-def certificate(fit: GLMFit) -> dict[str, object]:
+def certificate(fit: GLMFit) -> dict[str, Any]:
     """Numbers that prove the fit: worst genes of every kind, JSON-able."""
     converged = fit.converged
     tried = converged | (fit.n_iter > 0)
-    facts: dict[str, object] = {"n_converged": int(converged.sum()), "tol": fit.tol}
+    unbounded = np.flatnonzero(converged & ~np.isfinite(fit.distance_bound))
+    facts: dict[str, Any] = {
+        "n_converged": int(converged.sum()),
+        "n_without_bound": int(unbounded.size),
+        "genes_without_bound": [str(name) for name in fit.gene_names[unbounded[:10]]],
+        "tol": fit.tol,
+    }
     for name, values, among in (
         ("newton_decrement", fit.newton_decrement, converged),
         ("distance_bound", fit.distance_bound, converged),
@@ -75,6 +81,8 @@ def certificate(fit: GLMFit) -> dict[str, object]:
         if worst is not None:
             facts[f"max_{name}"] = float(values[worst])
             facts[f"max_{name}_gene"] = str(fit.gene_names[worst])
+    if "max_n_iter" in facts:
+        facts["max_n_iter"] = int(facts["max_n_iter"])
     return facts
 
 
@@ -95,10 +103,15 @@ def certificate_sentences(fit: GLMFit) -> list[str]:
             "Largest proven distance of a coefficient vector from its optimum: "
             f"{facts['max_distance_bound']:.1e} standard errors."
         )
+    if facts["n_without_bound"]:
+        sentences.append(
+            f"{plural(facts['n_without_bound'], 'gene')} among them without a proven distance, "
+            f"first {facts['genes_without_bound'][0]}: the curvature is too small there to bound "
+            "it; do not rely on it."
+        )
     if "max_n_iter" in facts:
         sentences.append(
-            f"Slowest gene: {facts['max_n_iter_gene']}, "
-            f"{plural(int(str(facts['max_n_iter']).split('.')[0]), 'iteration')}."
+            f"Slowest gene: {facts['max_n_iter_gene']}, {plural(facts['max_n_iter'], 'iteration')}."
         )
     return sentences
 
