@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._names import match_samples, sample_names_of
 from .basis import pad
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .counts import GeneBlocks
 
 Floats = NDArray[np.float64]
 # exp() of a larger offset leaves double precision together with any count.
@@ -18,9 +22,13 @@ MAX_OFFSET = 600.0
 
 @dataclass(frozen=True, eq=False)
 class PerSample:
-    """A (n,) vector for all genes or a (n, n_genes) matrix, given out as padded gene rows."""
+    """A (n,) vector for all genes or a (n, n_genes) matrix, given out as padded gene rows.
+
+    ``given`` keeps what the caller passed, in the order of the counts; None for the default.
+    """
 
     values: Floats
+    given: Floats | None = None
 
     def rows(self, start: int, stop: int) -> Floats:
         """Return (1, n_pad) for a vector, (stop - start, n_pad) for a matrix."""
@@ -40,17 +48,38 @@ def as_real_array(value: Any, name: str) -> Floats:
     return array
 
 
-def _shaped(value: Any, name: str, n: int, n_genes: int) -> Floats:
+def _shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
+    """Return (n,) or (n, n_genes) in the order of the counts: by name where names are given."""
+    n, n_genes = counts.n_samples, counts.n_genes
     array = as_real_array(value, name)
-    if array.shape == (n, n_genes) or array.shape == (n,):
-        return array
-    hint = ""
-    if array.shape == (n_genes, n):
-        hint = " It looks transposed: pass its transpose."
-    raise InputError(
-        f"{name} has shape {array.shape}; it must be ({n},), one value per sample, or "
-        f"({n}, {n_genes}), samples x genes.{hint}"
-    )
+    if array.shape != (n, n_genes) and array.shape != (n,):
+        hint = ""
+        if array.shape == (n_genes, n):
+            hint = " It looks transposed: pass its transpose."
+        raise InputError(
+            f"{name} has shape {array.shape}; it must be ({n},), one value per sample, or "
+            f"({n}, {n_genes}), samples x genes.{hint}"
+        )
+    index = getattr(value, "index", None)
+    if index is not None and not callable(index):
+        order = match_samples(counts.sample_names, sample_names_of(index), what=name)
+        array = array if order is None else array[order]
+    columns = getattr(value, "columns", None)
+    if columns is not None and array.ndim == 2:
+        _check_genes(sample_names_of(columns), name, counts)
+    return np.ascontiguousarray(array)
+
+
+def _check_genes(given: Any, name: str, counts: GeneBlocks) -> None:
+    if given is None:
+        return
+    wrong = np.flatnonzero(given != counts.gene_names)
+    if wrong.size:
+        raise InputError(
+            f"The gene names of {name} are not those of the counts: {wrong.size} of "
+            f"{given.size} differ, first {given[wrong[0]]!r} where the counts have "
+            f"{counts.gene_names[wrong[0]]!r}. Bring them into the order of the counts."
+        )
 
 
 def _refuse(bad: NDArray[np.bool_], array: Floats, name: str, what: str, remedy: str) -> None:
@@ -63,12 +92,12 @@ def _refuse(bad: NDArray[np.bool_], array: Floats, name: str, what: str, remedy:
         )
 
 
-def resolve_offset(offset: Any, size_factors: Floats, n_genes: int) -> tuple[PerSample, Any]:
-    """Return log size factors plus the caller's offset, and that offset as an array or None."""
+def resolve_offset(offset: Any, size_factors: Floats, counts: GeneBlocks) -> PerSample:
+    """Return log size factors plus the caller's offset."""
     log_factors = np.log(size_factors)
     if offset is None:
-        return PerSample(log_factors), None
-    given = _shaped(offset, "offset", size_factors.size, n_genes)
+        return PerSample(log_factors)
+    given = _shaped(offset, "offset", counts)
     _refuse(
         ~(np.abs(given) <= MAX_OFFSET),
         given,
@@ -76,14 +105,15 @@ def resolve_offset(offset: Any, size_factors: Floats, n_genes: int) -> tuple[Per
         f"not finite or beyond ±{MAX_OFFSET:.0f}",
         "Offsets are natural logarithms: pass log(normalisation factors), without zeros.",
     )
-    return PerSample(given + (log_factors if given.ndim == 1 else log_factors[:, None])), given
+    shift = log_factors if given.ndim == 1 else log_factors[:, None]
+    return PerSample(given + shift, given)
 
 
-def resolve_weights(weights: Any, n: int, n_genes: int) -> tuple[PerSample, Any]:
-    """Return likelihood weights (1 by default), and the caller's as an array or None."""
+def resolve_weights(weights: Any, counts: GeneBlocks) -> PerSample:
+    """Return likelihood weights, 1 by default."""
     if weights is None:
-        return PerSample(np.ones(n)), None
-    given = _shaped(weights, "weights", n, n_genes)
+        return PerSample(np.ones(counts.n_samples))
+    given = _shaped(weights, "weights", counts)
     _refuse(
         ~((given >= 0.0) & (given < np.inf)),
         given,
@@ -93,11 +123,12 @@ def resolve_weights(weights: Any, n: int, n_genes: int) -> tuple[PerSample, Any]
     )
     if not (given > 0.0).any():
         raise InputError("All weights are zero, so there is nothing to fit. Give positive weights.")
-    return PerSample(given), given
+    return PerSample(given, given)
 
 
-def resolve_dispersion(dispersion: Any, family: str, n_genes: int) -> Floats | None:
+def resolve_dispersion(dispersion: Any, family: str, counts: GeneBlocks) -> Floats | None:
     """Return (n_genes,) dispersions, or None where they are to be estimated."""
+    n_genes = counts.n_genes
     if family not in ("nb", "poisson"):
         raise InputError(f"family={family!r} is not known; choose 'nb' or 'poisson'.")
     if family == "poisson":
@@ -113,6 +144,9 @@ def resolve_dispersion(dispersion: Any, family: str, n_genes: int) -> Floats | N
         raise InputError(
             f"dispersion has shape {given.shape}; give one number or {n_genes} values, one a gene."
         )
+    index = getattr(dispersion, "index", None)
+    if index is not None and not callable(index) and given.shape == (n_genes,):
+        _check_genes(sample_names_of(index), "dispersion", counts)
     flat = given.reshape(-1)
     bad = ~((flat >= 0.0) & (flat <= 1e8))
     if bad.any():

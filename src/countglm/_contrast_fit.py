@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import PerSample, resolve_offset, resolve_options, resolve_weights
+from ._arguments import resolve_offset, resolve_options, resolve_weights
 from ._covariance import counts_of, fisher_weight, inverse_information
 from ._fitting import Problem
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
@@ -101,9 +101,12 @@ def _errors(
 class _GeneSubset:
     """Some genes of a count matrix, read as blocks."""
 
+    sample_names: Any = None
+
     def __init__(self, counts: CountMatrix, genes: Index) -> None:
         self._counts = counts
         self._genes = genes
+        self.gene_names = counts.gene_names[genes]
         self.n_genes = genes.size
         self.n_samples = counts.n_samples
 
@@ -137,20 +140,14 @@ def constrained_log_likelihood(
     weights = fit.weights
     if weights is not None and weights.ndim == 2:
         weights = weights[:, genes]
-    total, _ = resolve_offset(offset, fit.size_factors, genes.size)
-    weight, _ = resolve_weights(weights, n, genes.size)
-    problem = _problem(fit, _GeneSubset(counts, genes), design, total, weight, genes)
+    subset = _GeneSubset(counts, genes)
+    total = resolve_offset(offset, fit.size_factors, subset)
+    weight = resolve_weights(weights, subset)
+    options = resolve_options("newton", fit.tol, 200, None, False, fit.n_samples)
+    alpha = fit.dispersion[genes].copy()
+    problem = Problem(subset, design, fit.size_factors, total, weight, alpha, options)
     run_blocks(
         problem.fit_range, genes.size,
         block_size=resolve_block_size(None, n), threads=resolve_threads(None),
     )  # fmt: skip
     return problem.stats[:, blocks.LOG_LIKELIHOOD].copy()
-
-
-def _problem(
-    fit: GLMFit, counts: Any, design: Floats, offset: PerSample, weight: PerSample, genes: Index
-) -> Problem:
-    options = resolve_options("newton", fit.tol, 200, None, False, fit.n_samples)
-    return Problem(
-        counts, design, fit.size_factors, offset, weight, fit.dispersion[genes].copy(), options
-    )

@@ -17,7 +17,7 @@ from .kernels.solver import FISHER, NEWTON
 from .status import Status
 
 if TYPE_CHECKING:
-    from .counts import CountMatrix
+    from .counts import GeneBlocks
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class GeneTrace(NamedTuple):
 class Problem:
     """What is fitted, and the arrays that blocks fill; every block writes rows of its own."""
 
-    counts: CountMatrix
+    counts: GeneBlocks
     design: Floats
     size_factors: Floats
     offset: PerSample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HASHED_ENTRIES = 262_144
+
+
+class GeneBlocks(Protocol):
+    """What a fit needs of counts: shape, names and gene-major blocks."""
+
+    @property
+    def n_samples(self) -> int: ...
+
+    @property
+    def n_genes(self) -> int: ...
+
+    @property
+    def sample_names(self) -> Names | None: ...
+
+    @property
+    def gene_names(self) -> Names: ...
+
+    def block(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Genes [start, stop) as float64 (stop - start, n_samples)."""
+        ...
 
 
 class CountMatrix:

@@ -13,8 +13,8 @@ from ._fitting import Problem
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
 from ._progress import progress_bar
 from ._provenance import provenance
-from .counts import as_count_matrix
-from .design import as_design
+from .counts import CountMatrix, as_count_matrix
+from .design import Design, as_design
 from .existence import Completion
 from .kernels import blocks
 from .results import GLMFit
@@ -114,37 +114,46 @@ def fit_glm(
     matrix = as_count_matrix(
         counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
     )
-    n, genes = matrix.n_samples, matrix.n_genes
-    alpha = resolve_dispersion(dispersion, family, genes)
-    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, n)
+    alpha = resolve_dispersion(dispersion, family, matrix)
+    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples)
     pool = resolve_threads(threads)
-    block = resolve_block_size(block_size, n)
+    block = resolve_block_size(block_size, matrix.n_samples)
     model = as_design(design, matrix, obs=obs, allow_saturated=alpha is not None)
-    weight, given_weights = resolve_weights(weights, n, genes)
-    factors = resolve_size_factors(matrix, size_factors)
-    total_offset, given_offset = resolve_offset(offset, factors, genes)
-    problem = Problem(matrix, model.matrix, factors, total_offset, weight, alpha, options)
-    with progress_bar(progress, genes, "genes") as advance:
-        run_blocks(problem.fit_range, genes, block_size=block, threads=pool, progress=advance)
-    pattern, separated = _patterns(problem.completions, n)
+    weight = resolve_weights(weights, matrix)
+    factors = resolve_size_factors(matrix, size_factors, threads=pool)
+    total = resolve_offset(offset, factors, matrix)
+    problem = Problem(matrix, model.matrix, factors, total, weight, alpha, options)
+    with progress_bar(progress, matrix.n_genes, "genes") as advance:
+        run_blocks(
+            problem.fit_range, matrix.n_genes, block_size=block, threads=pool, progress=advance
+        )
+    record = provenance(
+        family=family,
+        solver=solver,
+        tol=options.tol,
+        max_iter=options.max_iter,
+        dispersion="estimated" if alpha is None else "given",
+        max_dispersion=options.cap,
+        size_factors=size_factors if isinstance(size_factors, str) else "given",
+        formula=model.formula,
+        threads=pool,
+        block_size=block,
+        seconds=time.perf_counter() - begun,
+    )
+    return _result(problem, matrix, model, family, record)
+
+
+def _result(
+    problem: Problem, matrix: CountMatrix, model: Design, family: str, record: dict[str, Any]
+) -> GLMFit:
+    """Return the frozen result of a problem whose blocks have all run."""
     stats = problem.stats
-    record = {
-        "family": family,
-        "solver": solver,
-        "tol": options.tol,
-        "max_iter": options.max_iter,
-        "dispersion": "estimated" if alpha is None else "given",
-        "max_dispersion": options.cap,
-        "size_factors": size_factors if isinstance(size_factors, str) else "given",
-        "formula": model.formula,
-        "threads": pool,
-        "block_size": block,
-    }
+    pattern, separated = _patterns(problem.completions, matrix.n_samples)
     return GLMFit(
         coefficients=problem.coefficients,
         standard_errors=problem.standard_errors,
         dispersion=stats[:, blocks.DISPERSION].copy(),
-        size_factors=factors,
+        size_factors=problem.size_factors,
         deviance=stats[:, blocks.DEVIANCE].copy(),
         log_likelihood=stats[:, blocks.LOG_LIKELIHOOD].copy(),
         n_iter=problem.counters[:, blocks.STEPS].copy(),
@@ -162,14 +171,14 @@ def fit_glm(
         gene_names=matrix.gene_names,
         sample_names=matrix.sample_names,
         design=model,
-        offset=given_offset,
-        weights=given_weights,
+        offset=problem.offset.given,
+        weights=problem.weights.given,
         family=family,
-        tol=options.tol,
-        provenance=provenance(**record, seconds=time.perf_counter() - begun),
+        tol=problem.options.tol,
+        provenance=record,
         counts=matrix,
         counts_fingerprint=matrix.fingerprint(),
-        trace=tuple(problem.traces) if trace else None,
+        trace=tuple(problem.traces) if problem.options.trace else None,
     )
 
 
