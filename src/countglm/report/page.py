@@ -209,6 +209,8 @@ def _flat(entries: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
             rows += _flat(value, f"{name} / ")
         elif isinstance(value, (list, tuple)):
             rows.append((name, ", ".join(str(item) for item in value)))
+        elif isinstance(value, float):
+            rows.append((name, f"{value:.6g}"))
         else:
             rows.append((name, "none" if value is None else str(value)))
     return rows
