@@ -398,7 +398,8 @@ def test_precompile_says_where(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert Path(facts["cache"]).is_relative_to(tmp_path)
-    assert facts["n_files"] > 0
+    assert facts["n_files"] == sum(path.is_file() for path in tmp_path.rglob("*"))
+    assert facts["bytes"] > 0
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from countglm.design import Design
     from countglm.results import GLMFit
 
-_METHODS = ("ratio", "poscounts", "iterate", "tmm", "library", "none")
-
 
 def run(
     *,
@@ -172,11 +170,13 @@ def _check_numbers(dispersion: float | None, tol: float) -> None:
 
 
 def _size_factors(given: str, counts: CountMatrix) -> str | NDArray[np.float64]:
-    if given in _METHODS:
+    from countglm.size_factors import METHODS
+
+    if given in METHODS:
         return given
     if not Path(given).is_file():
         raise InputError(
-            f"--size-factors {given!r} is neither a method ({', '.join(_METHODS)}) nor a file."
+            f"--size-factors {given!r} is neither a method ({', '.join(METHODS)}) nor a file."
         )
     import numpy as np
 

@@ -18,7 +18,8 @@ def run(*, as_json: bool) -> None:
     seconds = time.perf_counter() - start
     from countglm import _jit
 
-    files = list(Path(_jit.CACHE_DIR).iterdir()) if _jit.CACHE_DIR else []
+    kept = Path(_jit.CACHE_DIR).rglob("*") if _jit.CACHE_DIR else iter(())
+    files = [path for path in kept if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     if as_json:
         click.echo(
