@@ -18,7 +18,8 @@ from countglm.kernels.gene import (
     deviance_change,
     evaluate,
     gram,
-    make_workspace,
+    lay_out,
+    make_scratch,
     observed_weights,
     project,
 )
@@ -31,8 +32,9 @@ REPEATS = 15
 
 
 @entry
-def passes(y, w, offset, alpha, columns, coef, ws, values_out):
+def passes(y, w, offset, alpha, columns, coef, scratch, values_out):
     """Make one pass over every row of ``y``."""
+    ws = lay_out(scratch)
     for g in range(y.shape[0]):
         evaluate(y[g], w, offset, alpha, columns, coef[g], ws)
         observed_weights(y[g], w, alpha, ws.mu, ws.info)
@@ -51,14 +53,14 @@ def nanoseconds(n: int, p: int) -> float:
     coef = rng.normal(0, 0.3, (genes, p)) * np.sqrt(n)
     y = pad(rng.poisson(50, (genes, n)).astype(np.float64))
     w, offset = pad(np.array([np.ones(n), np.full(n, np.log(50.0))]))
-    ws = make_workspace(y.shape[1], p, p)
-    ws.step_eta[:n] = 0.01 * rng.normal(size=n)
+    scratch = make_scratch(y.shape[1], p, p)
+    lay_out.py_func(scratch).step_eta[:n] = 0.01 * rng.normal(size=n)
     values = np.empty(genes)
-    passes(y, w, offset, 0.1, columns, coef, ws, values)
+    passes(y, w, offset, 0.1, columns, coef, scratch, values)
     best = np.inf
     for _ in range(REPEATS):
         start = time.perf_counter()
-        passes(y, w, offset, 0.1, columns, coef, ws, values)
+        passes(y, w, offset, 0.1, columns, coef, scratch, values)
         best = min(best, time.perf_counter() - start)
     if not np.isfinite(values).all():
         raise ArithmeticError("a pass gave a value that is not finite")

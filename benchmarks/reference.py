@@ -15,7 +15,7 @@ from problems import Problem
 Long = NDArray[np.longdouble]
 
 STEP_TOLERANCE = np.longdouble(1e-15)
-MAX_STEPS = 200
+MAX_STEPS = 2000
 
 
 def orthonormal(design: NDArray[np.float64]) -> tuple[Long, Long]:
@@ -76,7 +76,8 @@ class Reference:
         damp = 1 + self.alpha * mu
         score = (((self.y - mu) / damp)[:, :, None] * self.q).sum(axis=1)
         observed = mu * (1 + self.alpha * self.y) / damp**2
-        return score, self._gram(observed), self._gram(mu / damp)
+        larger = np.maximum(observed, mu / damp)
+        return score, self._gram(observed), self._gram(larger)
 
     def _gram(self, weight: Long) -> Long:
         p = self.q.shape[1]
@@ -91,21 +92,24 @@ class Reference:
         gamma = (response[:, :, None] * self.q).sum(axis=1)
         value = self._log_likelihood(gamma)
         for _ in range(MAX_STEPS):
-            score, observed, expected = self._derivatives(gamma)
-            # Far from the optimum Fisher's step, near it Newton's.
-            far = (solve(expected, score) * score).sum(axis=1) > 0.01
-            step = solve(np.where(far[:, None, None], expected, observed), score)
-            for _ in range(40):
+            score, observed, larger = self._derivatives(gamma)
+            # Newton's step near the optimum; before, the larger of both informations keeps the
+            # step short where either alone would overshoot.
+            far = (solve(larger, score) * score).sum(axis=1) > 1e-3
+            step = solve(np.where(far[:, None, None], larger, observed), score)
+            rise = (step * score).sum(axis=1)
+            for _ in range(60):
                 trial = self._log_likelihood(gamma + step)
-                worse = trial < value - 1e-12 * np.abs(value)
-                if not worse.any():
+                # Within 1e-4 standard errors the full step is safe and the gain below rounding.
+                enough = (trial >= value + 1e-4 * (step * score).sum(axis=1)) | (rise < 1e-8)
+                if enough.all():
                     break
-                step = np.where(worse[:, None], step / 2, step)
+                step = np.where(enough[:, None], step, step / 2)
             gamma, value = gamma + step, trial
-            size = np.sqrt(np.abs((step * score).sum(axis=1)))
+            size = np.sqrt(rise)
             if size.max() < STEP_TOLERANCE:
-                break
-        return gamma, self._derivatives(gamma)[1], size
+                return gamma, self._derivatives(gamma)[1], size
+        raise ArithmeticError(f"the reference still moves by {float(size.max()):.0e} SE")
 
     def distance(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the distance (n_genes,) of coefficients to the optimum, in standard errors."""

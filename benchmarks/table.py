@@ -95,10 +95,13 @@ def _startup(result: dict[str, Any]) -> list[str]:
         "",
         "Medians over fresh processes, in seconds. " + _machine(result),
         "",
-        "| what | seconds |",
-        "|---|---|",
+        "| what | wall | CPU |",
+        "|---|---|---|",
     ]
-    rows = [f"| {label} | {seconds:.2f} |" for label, seconds in result["seconds"].items()]
+    rows = [
+        f"| {label} | {seconds['wall']:.2f} | {seconds['cpu']:.2f} |"
+        for label, seconds in result["seconds"].items()
+    ]
     return lines + rows
 
 
