@@ -216,9 +216,9 @@ def maximise(problem: Problem, alpha, start: Sequence[float] | None = None) -> M
 
 def _line_search(problem, beta, step, alpha, state):
     value, size = state
-    # Far from the optimum exp() rules: no linear predictor moves by more than 5 at once.
+    # Far from the optimum exp() rules: no linear predictor moves by more than 50 at once.
     reach = max(abs(mp.fdot(row, step)) for row in problem.rows)
-    length = min(mpf(1), 5 / reach)
+    length = min(mpf(1), 50 / reach)
     while True:
         trial = [b + length * s for b, s in zip(beta, step, strict=True)]
         lowered = objective(problem, trial, alpha)

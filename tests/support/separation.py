@@ -187,16 +187,16 @@ def complete(counts, design, alpha, *, offset=None) -> Completion:
     coefficients = np.where(limits == 0, 0.0, np.copysign(np.inf, limits))
     coefficients[np.isnan(limits)] = np.nan
     errors = np.full(p, np.nan)
-    value = 0.0
-    if basis.shape[1]:
+    with ref.mp.workdps(ref.DIGITS):
         reduced = ref.make_problem(counts[keep], design[keep] @ basis, offset=offset[keep])
-        with ref.mp.workdps(ref.DIGITS):
-            best = ref.maximise(reduced, alpha)
-            value = float(ref.log_likelihood(reduced, best, alpha))
+        # Samples whose rows are all zero keep their mean whatever the coefficients.
+        best = ref.maximise(reduced, alpha) if basis.shape[1] else []
+        value = float(ref.log_likelihood(reduced, best, alpha))
+        if basis.shape[1]:
             covariance = ref.inverse(ref.information(reduced, best, alpha, expected=True))
-            for j in np.flatnonzero(limits == 0):
-                row = [ref.mpf(float(v)) for v in basis[j]]
-                coefficients[j] = float(ref.mp.fdot(row, best))
-                spread = [ref.mp.fdot(row, line) for line in covariance]
-                errors[j] = float(ref.mp.sqrt(ref.mp.fdot(row, spread)))
+        for j in np.flatnonzero(limits == 0):
+            row = [ref.mpf(float(v)) for v in basis[j]]
+            coefficients[j] = float(ref.mp.fdot(row, best))
+            spread = [ref.mp.fdot(row, line) for line in covariance]
+            errors[j] = float(ref.mp.sqrt(ref.mp.fdot(row, spread)))
     return Completion(separated, limits, coefficients, errors, value)

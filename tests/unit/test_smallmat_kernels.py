@@ -8,6 +8,8 @@ from tests.support import reference as ref
 
 from countglm.kernels import smallmat
 
+pytestmark = pytest.mark.plain
+
 
 def positive_definite(seed: int, p: int, spread: float) -> np.ndarray:
     """Random positive definite matrix whose columns differ in scale by ``spread``."""
