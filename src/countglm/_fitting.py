@@ -79,18 +79,14 @@ class Problem:
         weight = self.weights.rows(start, stop)
         codes = np.zeros(stop - start, dtype=np.int64)
         blocks.screen_block(y, weight, self.basis.columns, self._scratch(self.basis), codes)
-        remaining: dict[int, tuple[Completion, list[int]]] = {}
-        regular = list(np.flatnonzero(codes == blocks.EXISTS))
-        for g in np.flatnonzero(codes == blocks.UNDECIDED):
-            n = values.shape[1]
+        self._fit_rows(np.flatnonzero(codes == blocks.EXISTS), start, y, weight, None)
+        groups: dict[int, tuple[Completion, list[int]]] = {}
+        n = values.shape[1]
+        for g in np.flatnonzero(codes == blocks.UNDECIDED).tolist():
             weighted = weight[min(g, weight.shape[0] - 1), :n] > 0.0
             completion = self.existence((values[g] > 0.0) & weighted, weighted)
-            if completion is None:
-                regular.append(g)
-            else:
-                remaining.setdefault(id(completion), (completion, []))[1].append(int(g))
-        self._fit_rows(np.array(sorted(regular), dtype=np.intp), start, y, weight, None)
-        for completion, rows in remaining.values():
+            groups.setdefault(id(completion), (completion, []))[1].append(g)
+        for completion, rows in groups.values():
             self._fit_rows(np.array(rows), start, y, weight, completion)
         self._close_unfitted(codes, start)
 
@@ -111,7 +107,7 @@ class Problem:
         genes = rows + start
         basis = self.basis if completion is None else completion.basis
         w = weight if weight.shape[0] == 1 else weight[rows]
-        if completion is not None:
+        if completion is not None and completion.separated.any():
             w = np.where(pad(completion.separated[None, :].astype(np.float64)) > 0.0, 0.0, w)
         offset = self.offset.rows(start, start + y.shape[0])
         offset = offset if offset.shape[0] == 1 else offset[rows]
@@ -137,7 +133,7 @@ class Problem:
         self.counters[genes] = counters
         self.status[genes] = self._statuses(stats, counters, estimate, completion)
         self.coefficients[genes] = coef
-        if completion is not None:
+        if completion is not None and not completion.exists:
             self._complete(genes, completion)
         if options.trace:
             for gene, rows_of_gene, steps in zip(
@@ -156,7 +152,7 @@ class Problem:
         alpha = stats[:, blocks.DISPERSION]
         edge = estimate & ((alpha <= 0.0) | (alpha >= self.options.cap))
         fine = np.where(edge, Status.BOUNDARY_DISPERSION, Status.CONVERGED)
-        if completion is not None:
+        if completion is not None and not completion.exists:
             fine = np.full(alpha.size, Status.SINGULAR if completion.singular else Status.SEPARATED)
         elif not converged.all():
             fine = np.where(converged, fine, Status.MAX_ITER)

@@ -126,7 +126,8 @@ def _levels(model_spec: Any, data: pd.DataFrame) -> dict[str, Levels]:
         known = {str(value) for value in data[used[0]].unique()} if len(used) == 1 else set()
         if known & {str(level) for level in state.levels} and used[0] not in out:
             out[used[0]] = tuple(state.levels)
-    return out
+    # formulaic keeps factors in a set, whose order changes between processes.
+    return {name: out[name] for name in data.columns if name in out}
 
 
 def _variables(parsed: Any) -> list[str]:

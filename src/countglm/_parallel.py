@@ -13,7 +13,7 @@ from .errors import InputError
 
 # Entries of a block: small enough that an interrupt is answered at once and skewed genes balance,
 # large enough that Python's share of the time is small.
-BLOCK_ENTRIES = 65536
+BLOCK_ENTRIES = 16384
 MAX_BLOCK = 512
 
 

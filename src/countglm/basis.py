@@ -15,6 +15,9 @@ from ._gram_schmidt import gram_schmidt
 from .kernels.gene import LANES
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+# An entry this far below the terms that make it is rounding.
+ZERO = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ def pad(rows: Floats) -> Floats:
     return out
 
 
-def make_basis(design: Floats, keep: NDArray[np.bool_] | None = None) -> Basis:
+def make_basis(design: Floats, keep: Mask | None = None) -> Basis:
     """Return the basis of a design matrix (n, p), on the samples ``keep`` only where given."""
     if keep is None:
         groups = _one_way(design)
@@ -64,13 +67,53 @@ def make_basis(design: Floats, keep: NDArray[np.bool_] | None = None) -> Basis:
     inverse = invert_upper(r[np.ix_(chosen, chosen)])
     to_coef = np.zeros((design.shape[1], chosen.size))
     to_coef[chosen] = inverse
-    return Basis(
-        pad(columns),
-        pad(design.T),
-        to_coef,
-        _skeel(to_coef, r[chosen]),
-        _null(r, independent, inverse),
-    )
+    null = _null(r, independent, inverse, design[keep])
+    return Basis(pad(columns), pad(design.T), to_coef, _skeel(to_coef, r[chosen]), null)
+
+
+def make_graded_basis(design: Floats, keep: Mask, positive: Mask) -> Basis:
+    """Return a basis on ``keep`` that keeps apart what the ``positive`` samples determine.
+
+    Directions that only samples of count zero determine can carry information smaller than the
+    rounding of the rest.  In columns that vanish on the positive samples the scaled Hessian stays
+    well conditioned all the same (docs/math.md, 3.1).
+    """
+    first = make_basis(design, positive)
+    if first.null.shape[1] == 0:
+        return make_basis(design, keep)
+    n = design.shape[0]
+    rest = keep & ~positive
+    slopes, directions = orthonormal_slopes(design[rest], first.null)
+    above = np.zeros((first.to_coef.shape[1], n))
+    above[:, rest] = products(design[rest], first.to_coef).T
+    above[:, positive] = first.columns[:, :n][:, positive]
+    below = np.zeros((slopes.shape[1], n))
+    below[:, rest] = slopes.T
+    null = make_basis(design, keep).null
+    to_coef = np.hstack([first.to_coef, directions])
+    return Basis(pad(np.vstack([above, below])), pad(design.T), to_coef, first.skeel, null)
+
+
+def orthonormal_slopes(rows: Floats, null: Floats) -> tuple[Floats, Floats]:
+    """Return orthonormal columns spanning ``rows @ null``, and directions that give them.
+
+    The second (p, r) satisfies ``rows @ directions == slopes`` (m, r) and spans the part of
+    ``null`` that moves ``rows``.
+    """
+    slopes = products(rows, null)
+    q, r, independent = gram_schmidt(slopes)
+    chosen = np.flatnonzero(independent)
+    inverse = invert_upper(r[np.ix_(chosen, chosen)])
+    q = np.where(np.abs(q) > ZERO, q, 0.0)
+    return np.ascontiguousarray(q[:, chosen]), products(null[:, chosen], inverse)
+
+
+def products(x: Floats, y: Floats) -> Floats:
+    """Return ``x @ y`` without BLAS; what is rounding of terms that cancel is set to 0."""
+    terms = x[:, :, None] * y[None, :, :]
+    value: Floats = np.add.reduce(terms, axis=1)
+    value[np.abs(value) <= ZERO * np.add.reduce(np.abs(terms), axis=1)] = 0.0
+    return value
 
 
 def _one_way(design: Floats) -> Basis | None:
@@ -100,17 +143,18 @@ def invert_upper(r: Floats) -> Floats:
     return out
 
 
-def _null(r: Floats, independent: NDArray[np.bool_], inverse: Floats) -> Floats:
-    """Return, for every dependent column, the combination that it equals, as a null vector."""
+def _null(r: Floats, independent: Mask, inverse: Floats, x: Floats) -> Floats:
+    """Return, for every dependent column of ``x``, the combination that it equals."""
     chosen = np.flatnonzero(independent)
     dependent = np.flatnonzero(~independent)
+    length = np.sqrt(np.add.reduce(x * x, axis=0))
     null = np.zeros((r.shape[0], dependent.size))
     for k, column in enumerate(dependent):
+        along = -products(inverse, r[chosen, column][:, None])[:, 0]
+        # A part that is 1e-9 of the column it helps to make is rounding.
+        negligible = np.abs(along) * length[chosen] <= ZERO * length[column]
+        null[chosen, k] = np.where(negligible, 0.0, along)
         null[column, k] = 1.0
-        along = np.add.reduce(inverse * r[chosen, column][None, :], axis=1)
-        # What is zero in exact arithmetic comes out as rounding of the terms that cancelled.
-        scale = np.add.reduce(np.abs(inverse * r[chosen, column][None, :]), axis=1)
-        null[chosen, k] = np.where(np.abs(along) > 1e-9 * scale, -along, 0.0)
     return null
 
 

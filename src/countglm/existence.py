@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis import Basis, make_basis
+from .basis import ZERO, Basis, make_basis, make_graded_basis, orthonormal_slopes, products
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-# An entry this far below the terms that make it is rounding.
-ZERO = 1e-9
+_PRECISE: dict[str, Any] = {
+    "method": "highs-ds",
+    "options": {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +34,8 @@ class Completion:
         Samples whose fitted mean is 0 in the limit; none where only weights were missing.
     basis : Basis
         Coordinates of the remaining problem.
-    rows : (m, k) float64
-        ``rows @ u <= 0`` describes the directions ``null @ u`` along which the likelihood rises.
+    rows, directions : (m, k) and (p, k) float64
+        The likelihood rises for ever along ``directions @ u`` where ``rows @ u <= 0``.
     limits : (p,) float64
         +inf, -inf or NaN (not identified) for coefficients without a finite value, else 0.
     """
@@ -40,16 +43,22 @@ class Completion:
     separated: Mask
     basis: Basis
     rows: Floats
+    directions: Floats
     limits: Floats
+
+    @property
+    def exists(self) -> bool:
+        """True where every coefficient has a finite maximum likelihood estimate."""
+        return bool(self.basis.null.shape[1] == 0)
 
     @property
     def singular(self) -> bool:
         """True where the samples of positive weight do not determine the coefficients."""
-        return not self.separated.any()
+        return not self.exists and not self.separated.any()
 
     def limit(self, contrast: Floats) -> float:
         """Return where ``contrast @ beta`` goes: +inf, -inf, NaN (not identified) or 0 (finite)."""
-        return _limit(self.basis.null, self.rows, contrast)
+        return _limit(contrast, self.basis.null, self.rows, self.directions)
 
 
 class ExistenceTest:
@@ -57,11 +66,11 @@ class ExistenceTest:
 
     def __init__(self, design: Floats) -> None:
         self.design = design
-        self._memory: dict[bytes, Completion | None] = {}
+        self._memory: dict[bytes, Completion] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, positive: Mask, weighted: Mask) -> Completion | None:
-        """Return None if the estimate exists, else the completion.
+    def __call__(self, positive: Mask, weighted: Mask) -> Completion:
+        """Return the problem that remains for a pattern, the whole one if the estimate exists.
 
         ``positive`` marks samples with a positive count and weight, ``weighted`` those with a
         positive weight.
@@ -70,57 +79,57 @@ class ExistenceTest:
         with self._lock:
             if key in self._memory:
                 return self._memory[key]
-        answer = complete(self.design, positive, weighted)
+        separated = separated_samples(self.design, positive, weighted)
+        answer = completion_of(self.design, separated, weighted, positive)
         with self._lock:
             return self._memory.setdefault(key, answer)
 
 
-def complete(design: Floats, positive: Mask, weighted: Mask) -> Completion | None:
-    """Return None if a finite estimate exists, else the completion (docs/math.md, 6.1 to 6.3)."""
-    nothing = np.zeros_like(positive)
-    if not weighted.all() and make_basis(design, weighted).null.shape[1]:
-        return completion_of(design, nothing, weighted)
-    null = make_basis(design, positive).null
-    if null.shape[1] == 0:
-        return None
-    zeros = np.flatnonzero(weighted & ~positive)
-    slopes = _products(design[zeros], null)
-    falling = _separable(slopes)
-    if not falling.any():
-        return None
+def separated_samples(design: Floats, positive: Mask, weighted: Mask) -> Mask:
+    """Return the samples whose fitted mean is 0 in the limit (docs/math.md, 6.1 and 6.2).
+
+    None where the samples of positive weight do not determine the coefficients anyway.
+    """
     separated = np.zeros_like(positive)
-    separated[zeros[falling]] = True
-    return completion_of(design, separated, weighted)
+    null = make_basis(design, positive).null
+    if null.shape[1] == 0 or (not weighted.all() and make_basis(design, weighted).null.shape[1]):
+        return separated
+    zeros = np.flatnonzero(weighted & ~positive)
+    slopes, _ = orthonormal_slopes(design[zeros], null)
+    separated[zeros[_separable(slopes)]] = True
+    return separated
 
 
-def completion_of(design: Floats, separated: Mask, weighted: Mask) -> Completion:
-    """Return the completion of a problem whose separated samples are known."""
-    basis = make_basis(design, weighted & ~separated)
-    rows = np.unique(_products(design[separated], basis.null), axis=0)
+def completion_of(
+    design: Floats, separated: Mask, weighted: Mask, positive: Mask | None = None
+) -> Completion:
+    """Return the problem that remains on the samples that are not separated (6.3)."""
+    keep = weighted & ~separated
+    basis = (
+        make_basis(design, keep) if positive is None else make_graded_basis(design, keep, positive)
+    )
+    rows, directions = orthonormal_slopes(design[separated], basis.null)
     units = np.eye(design.shape[1])
-    limits = np.array([_limit(basis.null, rows, unit) for unit in units])
-    return Completion(separated, basis, rows, limits)
-
-
-def _products(x: Floats, null: Floats) -> Floats:
-    """Return ``x @ null`` with rounding noise set to 0, rows scaled to a largest entry of 1."""
-    terms = x[:, :, None] * null[None, :, :]
-    value: Floats = np.add.reduce(terms, axis=1)
-    value[np.abs(value) <= ZERO * np.add.reduce(np.abs(terms), axis=1)] = 0.0
-    largest = np.max(np.abs(value), axis=1, initial=0.0)
-    return np.asarray(value / np.where(largest > 0.0, largest, 1.0)[:, None])
+    limits = np.array([_limit(unit, basis.null, rows, directions) for unit in units])
+    return Completion(separated, basis, rows, directions, limits)
 
 
 def _separable(slopes: Floats) -> Mask:
-    """Return which rows can be made negative while no row is positive (docs/math.md, eq. 6.2)."""
+    """Return which rows can be made negative while no row is positive (docs/math.md, 6.2)."""
     moving: Mask = np.any(slopes != 0.0, axis=1)
     if not moving.any():
         return moving
     if slopes.shape[1] == 1:
         signs = np.sign(slopes[moving, 0])
         return moving if signs.min() == signs.max() else np.zeros_like(moving)
-    rows, where = np.unique(slopes, axis=0, return_inverse=True)
-    return _largest_separation(rows)[where.reshape(-1)]
+    rows, where = np.unique(_scaled(slopes), axis=0, return_inverse=True)
+    return _largest_separation(rows)[where.reshape(-1)] & moving
+
+
+def _scaled(rows: Floats) -> Floats:
+    """Return ``rows`` with a largest entry of 1: the tolerances of a linear program are absolute."""
+    largest = np.max(np.abs(rows), axis=1, initial=0.0)
+    return np.asarray(rows / np.where(largest > 0.0, largest, 1.0)[:, None])
 
 
 def _largest_separation(rows: Floats) -> Mask:
@@ -133,22 +142,22 @@ def _largest_separation(rows: Floats) -> Mask:
         A_ub=np.hstack([rows, np.eye(m)]),
         b_ub=np.zeros(m),
         bounds=[(None, None)] * k + [(0.0, 1.0)] * m,
-        method="highs-ds",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        **_PRECISE,
     )
     if answer.x is None:
         raise RuntimeError(f"The linear program of the existence test failed: {answer.message}")
     return np.asarray(answer.x[k:] > 0.5)
 
 
-def _limit(null: Floats, rows: Floats, contrast: Floats) -> float:
-    """Return the limit of ``contrast @ null @ u`` over the directions of rise (eq. 6.3)."""
-    along = _products(contrast[None, :], null)[0]
-    if not along.any():
+def _limit(contrast: Floats, null: Floats, rows: Floats, directions: Floats) -> float:
+    """Return the limit of a contrast over the directions of rise (docs/math.md, 6.3)."""
+    if not products(contrast[None, :], null).any():
         return 0.0
-    if rows.shape[0] == 0:
+    if directions.shape[1] < null.shape[1]:
         return np.nan
-    high, low = _extreme(along, rows, 1.0), _extreme(along, rows, -1.0)
+    along = _scaled(products(contrast[None, :], directions))[0]
+    cone = np.unique(_scaled(rows), axis=0)
+    high, low = _extreme(along, cone, 1.0), _extreme(along, cone, -1.0)
     if high > ZERO and low < -ZERO:
         return np.nan
     return np.inf if high > ZERO else -np.inf
@@ -166,9 +175,8 @@ def _extreme(along: Floats, rows: Floats, sign: float) -> float:
         A_ub=rows,
         b_ub=np.zeros(rows.shape[0]),
         bounds=[(-1.0, 1.0)] * along.size,
-        method="highs-ds",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        **_PRECISE,
     )
     if answer.x is None:
         raise RuntimeError(f"The linear program of the existence test failed: {answer.message}")
-    return sign * float(np.add.reduce(along * answer.x))
+    return float(np.add.reduce(along * answer.x))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from countglm.counts import as_count_matrix
 from numpy.typing import ArrayLike, NDArray
 
 from countglm._columns import (
@@ -26,6 +25,7 @@ from countglm._size_options import (
     sample_index,
 )
 from countglm._tmm import tmm_size_factors
+from countglm.counts import as_count_matrix
 from countglm.errors import InputError
 
 if TYPE_CHECKING:

@@ -28,6 +28,8 @@ from .smallmat import back_solve, factor, half_solve, invert_factor, norm
 HANDOVER = 0.1
 # ... or after two steps that do not shrink the decrement by this factor.
 SLOW = 0.25
+# No step moves a linear predictor by more than this: exp() stays far from its ends.
+LONGEST = 50.0
 # Below this decrement the rounding term is worth its cost.
 NEAR = 1e-4
 FISHER, NEWTON = 0.0, 1.0
@@ -87,7 +89,7 @@ def step_length(y, w, alpha, decrement, guaranteed, ws):
     if guaranteed and largest <= 1.0:
         return 1.0
     safe = math.log1p(largest) / largest if guaranteed else 0.0
-    length = 1.0
+    length = min(1.0, LONGEST / largest)
     for _ in range(60):
         if length <= safe:
             return safe
