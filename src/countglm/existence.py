@@ -127,7 +127,7 @@ def _separable(slopes: Floats) -> Mask:
 
 
 def _scaled(rows: Floats) -> Floats:
-    """Return ``rows`` with a largest entry of 1: the tolerances of a linear program are absolute."""
+    """Return ``rows`` with a largest entry of 1: a linear program has absolute tolerances."""
     largest = np.max(np.abs(rows), axis=1, initial=0.0)
     return np.asarray(rows / np.where(largest > 0.0, largest, 1.0)[:, None])
 
