@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.support.separation import coefficient_limits, exact_separated_samples
 
-from countglm.existence import ExistenceTest, complete, completion_of
+from countglm.existence import Completion, ExistenceTest, completion_of, separated_samples
 
 INF, NAN = np.inf, np.nan
 ALL = slice(None)
@@ -66,6 +66,16 @@ CASES = {
 }  # fmt: skip
 
 
+def complete(design: np.ndarray, positive: np.ndarray, weighted: np.ndarray) -> Completion | None:
+    """The problem that remains, or None where the estimate exists."""
+    answer = ExistenceTest(design)(positive, weighted)
+    assert answer.exists == (
+        not separated_samples(design, positive, weighted).any()
+        and np.linalg.matrix_rank(design[weighted]) == design.shape[1]
+    )
+    return None if answer.exists else answer
+
+
 def test_cases_agree_with_rational_arithmetic() -> None:
     # The table itself is judged: no entry rests on the author's head alone.
     for name, (design, counts, separated, limits) in CASES.items():
@@ -116,10 +126,11 @@ def test_remaining_basis_determines_what_is_finite() -> None:
     assert answer.basis.columns.shape[0] == 2
     kept = ~answer.separated
     np.testing.assert_allclose(design[kept] @ answer.basis.null, 0.0, atol=1e-14)
-    # The rows say how the separated samples move along the null vectors, up to scale.
-    moves = design[answer.separated] @ answer.basis.null
-    scaled = np.unique(moves / np.abs(moves).max(axis=1, keepdims=True), axis=0)
-    np.testing.assert_allclose(answer.rows, scaled, atol=1e-14)
+    # The rows say how the separated samples move along the directions, which move no other.
+    moves = design[answer.separated] @ answer.directions
+    np.testing.assert_allclose(answer.rows, moves, atol=1e-14)
+    np.testing.assert_allclose(design[kept] @ answer.directions, 0.0, atol=1e-14)
+    assert np.linalg.matrix_rank(answer.directions) == 2
 
 
 @pytest.mark.parametrize(
@@ -216,10 +227,9 @@ def test_answers_are_remembered_by_pattern() -> None:
     positive = GROUP != 2
     first = test(positive, everything)
     assert test(positive.copy(), everything.copy()) is first
-    assert test(everything, everything) is None
+    assert test(everything, everything).exists
     other = test(positive, GROUP != 2)
     assert other is not first
-    assert other is not None
     assert other.singular
 
 

@@ -65,7 +65,8 @@ def test_recorded_numbers_are_those_of_the_iterate(name: str) -> None:
     for row in path[path[:, DECREMENT] > 1e-3]:
         fisher, observed, score = informations(fit, row[GAMMA:], counts, alpha)
         hessian = fisher if row[KIND] == solver.FISHER else observed
-        assert row[DECREMENT] == pytest.approx(decrement(hessian, score), rel=1e-6)
+        slack = 1e-14 * np.linalg.cond(hessian)
+        assert row[DECREMENT] == pytest.approx(decrement(hessian, score), rel=1e-6 + slack)
     np.testing.assert_allclose(
         fit.basis.to_coef @ path[-1, GAMMA:], fit.coefficients[0], rtol=1e-14, atol=1e-14
     )
