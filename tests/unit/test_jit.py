@@ -1,0 +1,107 @@
+"""Bits of floats, the hash of the kernels' sources, and where compiled code is kept."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from countglm import _jit
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("x", [0.0, -0.0, 1.0, -2.5, 1e-308, 5e-324, 1e308, np.inf, -np.inf])
+def test_bits_are_those_of_ieee_754(x: float) -> None:
+    bits = _jit.float_bits(x)
+    assert bits == struct.unpack("<q", struct.pack("<d", x))[0]
+    assert struct.pack("<d", _jit.bits_float(bits)) == struct.pack("<d", x)
+    assert int(np.float64(x).view(np.int64)) == bits
+
+
+def test_bits_carry_through_the_compiled_functions() -> None:
+    # Exponent and mantissa are taken apart and put together: powers of two are exact.
+    from countglm.kernels import special
+
+    for k in range(-1000, 1001, 125):
+        assert special.log(2.0**k) == pytest.approx(k * np.log(2.0), rel=2e-16)
+
+
+def test_hash_follows_every_kernel_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "countglm"
+    (package / "kernels").mkdir(parents=True)
+    sources = [package / "_jit.py", package / "kernels" / "a.py", package / "kernels" / "b.py"]
+    for number, path in enumerate(sources):
+        path.write_text(f"x = {number}\n")
+    (package / "glm.py").write_text("y = 0\n")
+    monkeypatch.setattr(_jit, "__file__", str(package / "_jit.py"))
+    first = _jit.source_hash()
+    assert len(first) == 16
+    assert _jit.source_hash() == first
+    seen = {first}
+    for path in sources:
+        path.write_text(path.read_text() + "# changed\n")
+        seen.add(_jit.source_hash())
+    sources[2].rename(package / "kernels" / "c.py")
+    seen.add(_jit.source_hash())
+    assert len(seen) == 5
+    before = _jit.source_hash()
+    (package / "glm.py").write_text("y = 1\n")
+    assert _jit.source_hash() == before, "what holds no kernel compiles nothing anew"
+
+
+def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **environment: str) -> None:
+    """Let only these environment variables and ``tmp_path`` decide."""
+    monkeypatch.setattr(_jit._config, "CACHE_DIR", environment.pop("numba", ""))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(_jit.Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setattr(_jit.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir(exist_ok=True)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"kernels-{_jit.source_hash()}"
+    xdg, chosen = str(tmp_path / "xdg"), str(tmp_path / "chosen")
+    places(monkeypatch, tmp_path)
+    assert _jit.cache_directory() == str(tmp_path / "home" / ".cache" / "countglm" / name)
+    places(monkeypatch, tmp_path, XDG_CACHE_HOME=xdg)
+    assert _jit.cache_directory() == str(tmp_path / "xdg" / "countglm" / name)
+    places(monkeypatch, tmp_path, XDG_CACHE_HOME=xdg, numba=chosen)
+    assert _jit.cache_directory() == str(tmp_path / "chosen" / name)
+
+
+def test_a_place_that_cannot_be_written_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("a file, no folder")
+    places(monkeypatch, tmp_path, XDG_CACHE_HOME=str(blocked))
+    found = _jit.cache_directory()
+    assert found is not None
+    folder = Path(found).parent
+    assert folder.parent == tmp_path / "temporary"
+    # Others must not write what this process will run.
+    if hasattr(os, "getuid"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert folder.name.endswith(str(os.getuid()))
+
+
+def test_a_shared_folder_of_someone_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("a file, no folder")
+    places(monkeypatch, tmp_path, XDG_CACHE_HOME=str(blocked))
+    monkeypatch.setattr(_jit, "_owned", lambda path: False)
+    assert _jit.cache_directory() is None
+
+
+def test_marking_a_function_leaves_the_settings_of_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jit._config, "CACHE_DIR", "untouched")
+    _jit.entry(lambda x: x)
+    assert _jit._config.CACHE_DIR == "untouched"
