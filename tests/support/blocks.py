@@ -63,7 +63,7 @@ def fit_block(
     scratch = make_scratch(basis.columns.shape[1], rank, p)
     blocks.fit_block(
         pad(y), per_sample(offset, n, 0.0), per_sample(weight, n, 1.0),
-        np.ascontiguousarray(np.broadcast_to(np.asarray(alpha, dtype=float), (genes,))),
+        np.full(genes, alpha, dtype=float),
         basis.columns, basis.raw, basis.to_coef, basis.skeel, estimate, cap,
         np.full(genes, log_mean), precision, FISHER if fisher else NEWTON, tol, float(max_iter),
         scratch, coef, errors, stats, counters, trace,
