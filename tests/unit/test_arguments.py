@@ -235,7 +235,7 @@ class TestOptions:
         with says(f"tol={tol!r} must lie between 0 and 1 (standard errors); 1e-8 is usual."):
             resolve_options("irls", tol, 100, None, False, 6)
 
-    @pytest.mark.parametrize("max_iter", [0, -3, 1.5, "9", None, False])
+    @pytest.mark.parametrize("max_iter", [0, -3, 1.5, np.nan, np.inf, "9", None, False])
     def test_number_of_steps_out_of_range_is_named(self, max_iter) -> None:
         with says(f"max_iter={max_iter!r} must be a whole number of at least 1."):
             resolve_options("irls", 1e-8, max_iter, None, False, 6)

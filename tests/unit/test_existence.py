@@ -106,7 +106,7 @@ def test_table_of_small_cases(name: str) -> None:
 )
 def test_every_pattern_of_zeros_agrees_with_rational_arithmetic(design: np.ndarray) -> None:
     everything = np.ones(8, dtype=bool)
-    patterns = list(itertools.product([False, True], repeat=8))[1::3]
+    patterns = list(itertools.product([False, True], repeat=8))[1::5]
     for pattern in patterns:
         positive = np.array(pattern)
         exact = exact_separated_samples(design, positive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -164,7 +165,7 @@ def test_threads_default_to_the_affinity_of_the_process() -> None:
     assert resolve_threads(2.0) == 2
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, False, "2"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, math.nan, math.inf, True, False, "2", "all", [2]])
 @pytest.mark.parametrize("name", ["threads", "block_size"])
 def test_wrong_numbers_are_named(name: str, value: object) -> None:
     resolve = {
