@@ -48,6 +48,12 @@ def _environment(cache: str | None = None) -> dict[str, str]:
     return environment
 
 
+def processor_time() -> float:
+    """Seconds of processor time of the finished child processes."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 def seconds(code: str, cache: str | None = None) -> float:
     """Wall time of a fresh interpreter that runs ``code``."""
     begin = time.perf_counter()
@@ -71,9 +77,12 @@ def check_start(table: Table) -> None:
     found = [name for name in FORBIDDEN if name in loaded]
     table.row("import countglm loads", "none of " + ", ".join(FORBIDDEN), str(found), not found)
     with tempfile.TemporaryDirectory() as cache:
+        spent = processor_time()
         first = seconds(FIT, cache)
+        spent = processor_time() - spent
         later = min(seconds(FIT, cache) for _ in range(repeats))
-    table.row("first fit, empty cache", "<= 8 s with imports", f"{first:.1f} s", first <= 8)
+    measured = f"{first:.1f} s, {spent:.1f} s of them processor time"
+    table.row("first fit, empty cache", "<= 8 s with imports", measured, first <= 8)
     bare = min(seconds(BARE) for _ in range(repeats))
     table.row(
         "first fit of a later process",

@@ -104,6 +104,19 @@ def test_separated_samples_of_an_interaction_are_the_empty_cells() -> None:
         assert higher <= 1e-8, f"gene {gene}: alpha {where} is better"
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1e-10, 0.1])
+def test_a_basis_vector_of_rounding_noise_determines_nothing(alpha: float) -> None:
+    # On the positive samples the last basis vector is 1e-17: it must not pass for full rank.
+    design = np.array(
+        [[0, 0, 1], [0, 0, 0], [0, 1, 1], [0, 1, 1], [1, 0, 0], [0, 1, 1], [1, 1, 1]], dtype=float
+    )
+    counts = np.array([0.0, 117.0, 106.0, 135.0, 86.0, 102.0, 130.0])
+    fit = fit_glm(counts[:, None], design, dispersion=alpha, size_factors="none")
+    assert fit.status[0] == Status.SEPARATED
+    np.testing.assert_array_equal(fit.separated_samples[fit.separation_pattern[0]], counts == 0)
+    np.testing.assert_array_equal(fit.coefficients[0, 1:], [np.inf, -np.inf])
+
+
 def test_limits_that_can_go_both_ways_are_not_a_number() -> None:
     design = np.array(
         [[1, 2, 2, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 2, -1, -1], [1, 1, -1, 1]], dtype=float
