@@ -40,7 +40,7 @@ def passes(y, w, offset, alpha, columns, coef, scratch, values_out):
         observed_weights(y[g], w, alpha, ws.mu, ws.info)
         change = deviance_change(y[g], w, alpha, ws, 1.0)
         project(columns, ws.resid, ws.score)
-        gram(columns, ws.info, ws.scratch, ws.hessian)
+        gram(columns, ws.info, ws.hessian)
         values_out[g] = change + ws.score[0] + ws.hessian[0, 0]
 
 

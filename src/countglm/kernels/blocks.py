@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from countglm._jit import entry, kernel, stay_apart
+from countglm._jit import entry, kernel, lane_dot, stay_apart
 
 from .certificate import (
     MAX_CONDITION,
@@ -22,7 +22,6 @@ from .certificate import (
 )
 from .dispersion import maximise_profile
 from .gene import (
-    dot,
     evaluate,
     expected_weights,
     gram,
@@ -64,9 +63,9 @@ def certify(y, w, offset, alpha, basis, raw, coef, raw_coef, skeel, tol, ws, sta
     stats_out[DEVIANCE] = 2.0 * half
     stats_out[LOG_LIKELIHOOD] = saturated_log_likelihood(y, w, alpha) - half
     observed_weights(y, w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.scratch, ws.hessian)
+    gram(basis, ws.info, ws.hessian)
     project(basis, ws.resid, ws.score)
-    stats_out[SCORE] = scaled_score(ws.score, ws.hessian, dot(w, y))
+    stats_out[SCORE] = scaled_score(ws.score, ws.hessian, lane_dot(w, y))
     if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
         stats_out[DECREMENT] = math.inf
         stats_out[BOUND] = math.inf
@@ -97,7 +96,7 @@ def conditioning(raw, ws, stats_out):
     q = raw.shape[0]
     hessian = ws.raw_square[:q]
     work = ws.raw_vectors
-    gram(raw, ws.info, ws.scratch, hessian)
+    gram(raw, ws.info, hessian)
     low, high = scaled_spectrum(hessian, ws.raw_square[q:], work[0], work[1], work[2])
     stats_out[MIN_EIGENVALUE] = low
     stats_out[CONDITION] = high / low if low > 1e-300 else math.inf
@@ -107,7 +106,7 @@ def conditioning(raw, ws, stats_out):
 def standard_errors(w, alpha, basis, to_coef, ws, out):
     """Set the standard errors from the Fisher information at the current mu (eq. 4.6)."""
     expected_weights(w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.scratch, ws.hessian)
+    gram(basis, ws.info, ws.hessian)
     if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
         out[:] = math.nan
         return
@@ -200,7 +199,7 @@ def screen_block(y, weight, basis, scratch, code_out):
         if positive == 0:
             code_out[g] = ALL_ZERO
             continue
-        gram(basis, ws.info, ws.scratch, ws.hessian)
+        gram(basis, ws.info, ws.hessian)
         regular = factor(ws.hessian, 0.0, ws.chol, ws.scale)
         for j in range(p):
             regular = regular and ws.chol[j, j] > 1e-4

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-from countglm._jit import kernel, stay_apart
+from countglm._jit import kernel, lane_sum, stay_apart
 
 from .certificate import leverages
-from .family import count_slope, dispersion_score
+from .family import count_slope_large, count_slope_small, dispersion_score
 from .gene import (
     combine,
     expected_weights,
@@ -44,16 +44,21 @@ def coefficient_motion(alpha, basis, ws):
 @kernel
 def slope_sum(y, w, alpha, ws):
     """Return d/d alpha of likelihood and Cox-Reid term (eq. 5.3); ``ws.eta`` holds x' B⁻¹ x."""
-    slope = 0.0
+    counts, out, mu = ws.scratch, ws.scratch2, ws.mu
+    if alpha <= 0.1:
+        for i in range(y.size):
+            counts[i] = count_slope_small(y[i], alpha)
+    else:
+        for i in range(y.size):
+            counts[i] = count_slope_large(y[i], alpha)
     for i in range(y.size):
-        if w[i] > 0.0:
-            m = ws.mu[i]
-            v = 1.0 + alpha * m
-            weight = m / v
-            change = weight * (ws.step_eta[i] / v - weight)
-            fit = dispersion_score(y[i], m, alpha, count_slope(y[i], alpha))
-            slope += w[i] * (fit - 0.5 * change * ws.eta[i])
-    return slope
+        counts[i] = dispersion_score(y[i], mu[i], alpha, counts[i])
+    for i in range(y.size):
+        v = 1.0 + alpha * mu[i]
+        out[i] = (mu[i] / v) * (ws.step_eta[i] / v - mu[i] / v) * ws.eta[i]
+    for i in range(y.size):
+        out[i] = w[i] * (counts[i] - 0.5 * out[i])
+    return lane_sum(out)
 
 
 @kernel
@@ -68,7 +73,7 @@ def profile(y, w, offset, alpha, basis, coef, ws, skeel, prior_log, prior_precis
     )
     coefficient_motion(alpha, basis, ws)
     expected_weights(w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.scratch, ws.hessian)
+    gram(basis, ws.info, ws.hessian)
     if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
         return math.nan
     if want_value:

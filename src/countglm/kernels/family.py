@@ -13,6 +13,7 @@ from countglm._jit import scalar, stay_apart
 from .special import (
     entropy_excess,
     expm1,
+    log1p,
     log1p_excess,
     log1p_ratio,
     stirling_difference,
@@ -95,45 +96,51 @@ def log_normalizer(y, alpha):
 
 
 @scalar
-def _digamma_excess(y, r):
-    """Return [psi(y + r) - psi(r) - log(1 + y/r)] for r >= 10 (eq. 2.8)."""
-    lam = math.log1p(y / r)
-    i2 = 1.0 / (r * r)
-    total = 0.5 * y / (r * (r + y))
+def _bernoulli_tail(z2, i2):
+    """Return sum_k B_2k/2k (1 - z2^k) i2^(k-1), k = 1..7, the tail of eq. 2.8."""
+    p = z2
+    total = (1.0 - p) / 12.0
     power = i2
-    total -= power * math.expm1(-2.0 * lam) / 12.0
+    p *= z2
+    total -= power * (1.0 - p) / 120.0
     power *= i2
-    total += power * math.expm1(-4.0 * lam) / 120.0
+    p *= z2
+    total += power * (1.0 - p) / 252.0
     power *= i2
-    total -= power * math.expm1(-6.0 * lam) / 252.0
+    p *= z2
+    total -= power * (1.0 - p) / 240.0
     power *= i2
-    total += power * math.expm1(-8.0 * lam) / 240.0
+    p *= z2
+    total += power * (1.0 - p) / 132.0
     power *= i2
-    total -= power * math.expm1(-10.0 * lam) / 132.0
+    p *= z2
+    total -= power * (1.0 - p) * (691.0 / 32760.0)
     power *= i2
-    total += power * math.expm1(-12.0 * lam) * (691.0 / 32760.0)
-    power *= i2
-    return total - power * math.expm1(-14.0 * lam) / 12.0
+    p *= z2
+    return total + power * (1.0 - p) / 12.0
 
 
 @scalar
-def _count_slope_small(y, alpha):
+def count_slope_small(y, alpha):
     """Return ``count_slope`` for alpha <= 0.1, by the asymptotic series in alpha (eq. 2.8)."""
-    lam = math.log1p(alpha * y)
-    a2 = alpha * alpha
-    total = 0.5 * y / (1.0 + alpha * y) - math.expm1(-2.0 * lam) / 12.0
-    power = a2
-    total += power * math.expm1(-4.0 * lam) / 120.0
-    power *= a2
-    total -= power * math.expm1(-6.0 * lam) / 252.0
-    power *= a2
-    total += power * math.expm1(-8.0 * lam) / 240.0
-    power *= a2
-    total -= power * math.expm1(-10.0 * lam) / 132.0
-    power *= a2
-    total += power * math.expm1(-12.0 * lam) * (691.0 / 32760.0)
-    power *= a2
-    return total - power * math.expm1(-14.0 * lam) / 12.0
+    z = 1.0 / (1.0 + alpha * y)
+    return 0.5 * y * z + _bernoulli_tail(z * z, alpha * alpha)
+
+
+@scalar
+def count_slope_large(y, alpha):
+    """Return ``count_slope`` for alpha > 0.1: the series after ten upward shifts (eq. 2.8)."""
+    r = 1.0 / alpha
+    total = 0.0
+    for j in range(10):
+        shifted = r + j
+        total += y / (shifted * (y + shifted))
+    shifted = r + 10.0
+    z = shifted / (y + shifted)
+    i2 = 1.0 / (shifted * shifted)
+    total += log1p(y / shifted) - log1p(y / r)
+    total += 0.5 * y / (shifted * (y + shifted)) + i2 * _bernoulli_tail(z * z, i2)
+    return r * r * total
 
 
 @scalar
@@ -142,20 +149,7 @@ def count_slope(y, alpha):
 
     The part of the derivative in alpha that depends on the count alone; y/2 at alpha = 0.
     """
-    stay_apart()
-    if y == 0.0:
-        return 0.0
-    if alpha <= 0.1:
-        return _count_slope_small(y, alpha)
-    r = 1.0 / alpha
-    shifted = r
-    total = -math.log1p(y / r)
-    # psi(y+z) - psi(z) loses y / (z (y+z)) at each upward shift of z; real y are allowed.
-    while shifted < 10.0:
-        total += y / (shifted * (y + shifted))
-        shifted += 1.0
-    total += math.log1p(y / shifted) + _digamma_excess(y, shifted)
-    return r * r * total
+    return count_slope_small(y, alpha) if alpha <= 0.1 else count_slope_large(y, alpha)
 
 
 @scalar

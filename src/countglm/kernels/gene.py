@@ -1,7 +1,7 @@
 """Sums over the samples of one gene, in one fixed order.
 
-Arrays over samples are padded with weight 0 to a multiple of ``LANES``; sums run as ``LANES``
-partial sums, which both vectorises them and fixes their order, whatever the machine or thread.
+Arrays over samples are padded with weight 0 to a multiple of ``LANES``; sums run as
+``LANES`` partial sums in one fixed order, whatever the machine or thread.
 Equation numbers refer to ``docs/math.md``.
 """
 
@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._jit import kernel, stay_apart
+from countglm._jit import LANES as LANES
+from countglm._jit import kernel, lane_dot, lane_dot3, lane_sum, stay_apart
 
 from .family import (
     expected_information,
@@ -25,8 +26,6 @@ from .family import (
 from .search import N_STATE
 from .special import exp, log
 
-LANES = 8
-
 
 class Workspace(NamedTuple):
     """Scratch of one block.  Kernels never allocate: the caller makes one of these a block."""
@@ -38,6 +37,7 @@ class Workspace(NamedTuple):
     info: NDArray[np.float64]
     step_eta: NDArray[np.float64]
     scratch: NDArray[np.float64]
+    scratch2: NDArray[np.float64]
     # over the coefficients of the basis
     coef: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -59,7 +59,7 @@ class Workspace(NamedTuple):
 def make_scratch(n: int, p: int, q: int) -> tuple[NDArray[np.float64], ...]:
     """Return the memory of a `Workspace`: ``n`` padded samples, rank ``p``, ``q`` coefficients."""
     return (
-        np.zeros((6, n)),
+        np.zeros((7, n)),
         np.zeros((5, p)),
         np.zeros((3 * p, p)),
         np.zeros((2 * q + 3, q)),
@@ -80,6 +80,7 @@ def lay_out(scratch):
         samples[3],
         samples[4],
         samples[5],
+        samples[6],
         vectors[0],
         vectors[1],
         vectors[2],
@@ -97,38 +98,6 @@ def lay_out(scratch):
 
 
 @kernel
-def dot(a, b):
-    """Return the sum of ``a * b`` as ``LANES`` partial sums added in a fixed tree."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    for i in range(0, a.size, 8):
-        s0 += a[i] * b[i]
-        s1 += a[i + 1] * b[i + 1]
-        s2 += a[i + 2] * b[i + 2]
-        s3 += a[i + 3] * b[i + 3]
-        s4 += a[i + 4] * b[i + 4]
-        s5 += a[i + 5] * b[i + 5]
-        s6 += a[i + 6] * b[i + 6]
-        s7 += a[i + 7] * b[i + 7]
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
-
-
-@kernel
-def total(a):
-    """Return the sum of ``a`` in the order of ``dot``."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    for i in range(0, a.size, 8):
-        s0 += a[i]
-        s1 += a[i + 1]
-        s2 += a[i + 2]
-        s3 += a[i + 3]
-        s4 += a[i + 4]
-        s5 += a[i + 5]
-        s6 += a[i + 6]
-        s7 += a[i + 7]
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
-
-
-@kernel
 def combine(columns, coef, out):
     """Set ``out`` to the sum over k of ``coef[k] * columns[k]``."""
     stay_apart()
@@ -142,16 +111,19 @@ def combine(columns, coef, out):
 
 @kernel
 def evaluate(y, w, offset, alpha, columns, coef, ws):
-    """Set eta, mu and the weighted residual of every sample at ``coef`` (eqs. 1.1, 1.2)."""
+    """Set eta, mu and the weighted residual of every sample at ``coef`` (eqs. 1.1, 1.2).
+
+    Two loops: with more than a few arrays LLVM gives up proving that they do not overlap, and
+    does not vectorise.
+    """
     stay_apart()
     combine(columns, coef, ws.eta)
     eta, mu, resid = ws.eta, ws.mu, ws.resid
-    for i in range(y.size):
-        e = eta[i] + offset[i]
-        m = exp(e)
-        eta[i] = e
-        mu[i] = m
-        resid[i] = w[i] * residual(y[i], m, alpha)
+    for i in range(mu.size):
+        eta[i] += offset[i]
+        mu[i] = exp(eta[i])
+    for i in range(mu.size):
+        resid[i] = w[i] * residual(y[i], mu[i], alpha)
 
 
 @kernel
@@ -171,21 +143,17 @@ def expected_weights(w, alpha, mu, out):
 @kernel
 def project(columns, values, out):
     """Set ``out[k]`` to the sum over samples of ``columns[k] * values``."""
-    stay_apart()
     for k in range(out.size):
-        out[k] = dot(columns[k], values)
+        out[k] = lane_dot(columns[k], values)
 
 
 @kernel
-def gram(columns, weights, scratch, out):
+def gram(columns, weights, out):
     """Set ``out`` (lower triangle) to columns diag(weights) columns'."""
     stay_apart()
     for j in range(out.shape[0]):
-        row = columns[j]
-        for i in range(scratch.size):
-            scratch[i] = weights[i] * row[i]
         for k in range(j + 1):
-            out[j, k] = dot(scratch, columns[k])
+            out[j, k] = lane_dot3(weights, columns[j], columns[k])
 
 
 @kernel
@@ -194,7 +162,7 @@ def deviance_change(y, w, alpha, ws, length):
     out, mu, step_eta = ws.scratch, ws.mu, ws.step_eta
     for i in range(y.size):
         out[i] = w[i] * half_deviance_change(y[i], mu[i], alpha, length * step_eta[i])
-    return total(out)
+    return lane_sum(out)
 
 
 @kernel

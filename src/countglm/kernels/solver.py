@@ -51,7 +51,7 @@ def set_start(y, w, offset, alpha, basis, coef, ws):
     """Set ``coef`` to the weighted least-squares fit of log(y + 1/4) - offset (eq. 3.2)."""
     stay_apart()
     start_response(y, w, offset, alpha, ws)
-    gram(basis, ws.info, ws.scratch, ws.hessian)
+    gram(basis, ws.info, ws.hessian)
     project(basis, ws.resid, ws.score)
     if factor_with_ridge(ws) < 0.0:
         coef[:] = 0.0
@@ -68,7 +68,7 @@ def quadratic_model(y, w, alpha, basis, kind, ws):
         expected_weights(w, alpha, ws.mu, ws.info)
     else:
         observed_weights(y, w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.scratch, ws.hessian)
+    gram(basis, ws.info, ws.hessian)
     project(basis, ws.resid, ws.score)
     ridge = factor_with_ridge(ws)
     if ridge < 0.0:

@@ -121,14 +121,14 @@ def _odd_series(t2):
 
 @scalar
 def log1p_excess(x):
-    """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1); x > -1."""
-    stay_apart()
-    if abs(x) < 0.1:
-        t = x / (2.0 + x)
-        # x - log1p(x) = x t - 2 t³ (1/3 + t²/5 + ...), and t/x = 1/(2 + x).
-        ratio = 1.0 / (2.0 + x)
-        return ratio - 2.0 * t * ratio * ratio * _odd_series(t * t)
-    return (x - math.log1p(x)) / (x * x)
+    """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1); x > -1.  Free of branches."""
+    ratio = 1.0 / (2.0 + x)
+    t = x * ratio
+    # x - log1p(x) = x t - 2 t³ (1/3 + t²/5 + ...), and t/x = 1/(2 + x).
+    series = ratio - 2.0 * t * ratio * ratio * _odd_series(t * t)
+    safe = x if abs(x) >= 0.1 else 1.0
+    direct = (safe - log1p(safe)) / (safe * safe)
+    return series if abs(x) < 0.1 else direct
 
 
 @scalar
