@@ -10,7 +10,7 @@ from mpmath import mp, mpf
 from tests.support import reference as ref
 from tests.support.blocks import one_gene
 
-from countglm.kernels import gene
+from countglm.kernels import gene, solver
 
 pytestmark = pytest.mark.plain
 
@@ -36,20 +36,33 @@ def test_lanes_divide_the_padding() -> None:
     assert np.all(case.w[N:] == 0.0)
 
 
-def test_sums_are_within_rounding_of_the_exact_sum() -> None:
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(size=(2, 64)) * 10.0 ** rng.uniform(-8, 8, (2, 64))
-    scale = math.fsum(np.abs(a * b).tolist())
-    assert abs(gene.dot(a, b) - math.fsum((a * b).tolist())) <= 8 * 2.0**-52 * scale
-    exact = math.fsum(a.tolist())
-    assert abs(gene.total(a) - exact) <= 8 * 2.0**-52 * math.fsum(np.abs(a).tolist())
+@pytest.mark.parametrize("n", [3, 8, 9, 24, 40, 65, 104, 1000])
+def test_sums_are_within_rounding_of_the_exact_sum(n: int) -> None:
+    rng = np.random.default_rng(n)
+    design = np.column_stack([np.ones(n), rng.normal(size=n)])
+    counts, weight = rng.poisson(10.0 ** rng.uniform(0, 5, n)), rng.uniform(0.1, 4.0, n)
+    case = one_gene(counts, design, weight=weight)
+    ws, q = case.ws, case.basis.columns
+    gene.evaluate(case.y, case.w, case.offset, 0.3, q, np.array([1.0, 0.2]), ws)
+    solver.quadratic_model(case.y, case.w, 0.3, q, solver.NEWTON, ws)
+    for j in range(2):
+        terms = (q[j] * ws.resid).tolist()
+        bound = (n + 2) * 2.0**-53 * math.fsum(map(abs, terms))
+        assert abs(ws.score[j] - math.fsum(terms)) <= bound
+        for k in range(j + 1):
+            terms = (q[j] * q[k] * ws.info).tolist()
+            bound = (n + 4) * 2.0**-53 * math.fsum(map(abs, terms))
+            assert abs(ws.hessian[j, k] - math.fsum(terms)) <= bound
 
 
-def test_padding_with_zeros_leaves_every_bit() -> None:
-    a = np.random.default_rng(2).normal(size=24)
-    longer = np.r_[a, np.zeros(16)]
-    assert gene.total(longer) == gene.total(a)
-    assert gene.dot(longer, longer) == gene.dot(a, a)
+@pytest.mark.parametrize("sample", range(N))
+def test_every_sample_enters_a_sum_once(sample: int) -> None:
+    weight = (np.arange(N) == sample).astype(float)
+    case = one_gene(COUNTS, np.ones((N, 1)), weight=weight)
+    gene.evaluate(case.y, case.w, case.offset, 0.0, case.basis.columns, np.zeros(1), case.ws)
+    solver.quadratic_model(case.y, case.w, 0.0, case.basis.columns, solver.NEWTON, case.ws)
+    assert case.ws.score[0] == COUNTS[sample] - 1.0
+    assert case.ws.hessian[0, 0] == 1.0
 
 
 def test_linear_predictor_mean_and_residual() -> None:
@@ -75,17 +88,23 @@ def test_informations_carry_the_weights() -> None:
     assert np.all(out[N:] == 0.0)
 
 
-def test_gram_and_projection_are_matrix_products() -> None:
+@pytest.mark.parametrize("kind", [solver.FISHER, solver.NEWTON])
+def test_quadratic_model_is_a_matrix_product(kind: float) -> None:
     case, _ = laid_out()
-    columns = case.basis.columns
-    weights = np.r_[WEIGHT, np.zeros(5)]
-    out, vector = np.full((3, 3), np.nan), np.zeros(3)
-    gene.gram(columns, weights, np.zeros(16), out)
-    expected = columns @ np.diag(weights) @ columns.T
-    np.testing.assert_allclose(np.tril(out), np.tril(expected), rtol=1e-13, atol=1e-15)
-    assert np.isnan(out[0, 1]), "only the lower triangle is written"
-    gene.project(columns, weights, vector)
-    np.testing.assert_allclose(vector, columns @ weights, rtol=1e-13, atol=1e-15)
+    ws, q = case.ws, case.basis.columns[:, :N]
+    ws.hessian[:] = np.nan
+    size, ridge = solver.quadratic_model(case.y, case.w, 0.3, case.basis.columns, kind, ws)
+    mu = ws.mu[:N]
+    info = WEIGHT * mu / (1 + 0.3 * mu)
+    if kind == solver.NEWTON:
+        info *= (1 + 0.3 * COUNTS) / (1 + 0.3 * mu)
+    expected = q @ np.diag(info) @ q.T
+    np.testing.assert_allclose(np.tril(ws.hessian), np.tril(expected), rtol=1e-12, atol=1e-13)
+    assert np.isnan(ws.hessian[0, 1]), "only the lower triangle is written"
+    score = q @ (WEIGHT * (COUNTS - mu) / (1 + 0.3 * mu))
+    np.testing.assert_allclose(ws.score, score, rtol=1e-11, atol=1e-12)
+    assert ridge == 0.0
+    assert size == pytest.approx(math.sqrt(score @ np.linalg.solve(expected, score)), rel=1e-11)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 50.0])
