@@ -16,6 +16,7 @@ from .special import (
     log1p,
     log1p_excess,
     log1p_ratio,
+    quotient_excess,
     stirling_difference,
     stirling_remainder,
 )
@@ -49,8 +50,14 @@ def half_deviance_change(y, mu, alpha, step):
     The difference is formed before anything cancels, so that its error is relative to the
     step and not to the count: this is what controls the step length.
     """
-    v = mu * expm1(step) / (1.0 + alpha * mu)
-    return (1.0 + alpha * y) * v * log1p_ratio(alpha * v) - y * step
+    v = 1.0 + alpha * mu
+    # Where alpha mu > 1 the linear part of log(1 + alpha mu e^step) is taken out first.
+    large = alpha * mu > 1.0
+    safe = alpha if large else 1.0
+    e = expm1(-step if large else step) / v
+    ratio = log1p_ratio(e if large else alpha * mu * e)
+    curved = (1.0 + alpha * y) * e * ratio * (1.0 / safe if large else mu)
+    return curved + (step / safe if large else -y * step)
 
 
 @scalar
@@ -155,5 +162,6 @@ def count_slope(y, alpha):
 @scalar
 def dispersion_score(y, mu, alpha, slope):
     """Return the derivative of the log-likelihood in alpha (eq. 2.7), ``slope = count_slope``."""
-    scaled = (y - mu) / (1.0 + alpha * mu)
-    return scaled * scaled * log1p_excess(alpha * scaled) - slope
+    v = 1.0 + alpha * mu
+    scaled = (y - mu) / v
+    return scaled * scaled * quotient_excess(alpha * scaled, (1.0 + alpha * y) / v) - slope

@@ -120,15 +120,30 @@ def _odd_series(t2):
 
 
 @scalar
-def log1p_excess(x):
-    """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1); x > -1.  Free of branches."""
+def _excess(x, logarithm):
+    """Return (x - logarithm) / x², by the series of log(1 + x) where x is small (eq. 2.1)."""
     ratio = 1.0 / (2.0 + x)
     t = x * ratio
     # x - log1p(x) = x t - 2 t³ (1/3 + t²/5 + ...), and t/x = 1/(2 + x).
     series = ratio - 2.0 * t * ratio * ratio * _odd_series(t * t)
     safe = x if abs(x) >= 0.1 else 1.0
-    direct = (safe - log1p(safe)) / (safe * safe)
+    direct = (safe - logarithm) / (safe * safe)
     return series if abs(x) < 0.1 else direct
+
+
+@scalar
+def log1p_excess(x):
+    """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1); x > -1, free of branches."""
+    return _excess(x, log1p(x))
+
+
+@scalar
+def quotient_excess(x, u):
+    """Return ``log1p_excess(x)`` given u = 1 + x.
+
+    For a caller whose quotient ``u`` is accurate where 1 + x has cancelled.
+    """
+    return _excess(x, log(u))
 
 
 @scalar
