@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._names import match_samples, sample_names_of
+from ._parallel import is_whole
 from .basis import pad
 from .errors import InputError
 
@@ -40,12 +41,14 @@ class PerSample:
 def as_real_array(value: Any, name: str) -> Floats:
     """Return ``value`` as a float64 array, or raise naming it."""
     try:
-        array = np.asarray(value, dtype=np.float64)
+        raw = np.asarray(value)
+        if raw.dtype.kind not in "biufO":
+            raise TypeError(f"values of type {raw.dtype}")
+        return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{name} must hold real numbers; got {type(value).__name__}. Convert it to float."
         ) from error
-    return array
 
 
 def _shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
@@ -178,7 +181,7 @@ def resolve_options(
         raise InputError(f"solver={solver!r} is not known; choose 'irls' or 'newton'.")
     if not _is_number(tol) or not 0.0 < tol < 1.0:
         raise InputError(f"tol={tol!r} must lie between 0 and 1 (standard errors); 1e-8 is usual.")
-    if not _is_number(max_iter) or max_iter < 1 or int(max_iter) != max_iter:
+    if not is_whole(max_iter, 1):
         raise InputError(f"max_iter={max_iter!r} must be a whole number of at least 1.")
     cap = float(max(10, n)) if max_dispersion is None else max_dispersion
     if not _is_number(cap) or not 0.0 < cap <= 1e8:

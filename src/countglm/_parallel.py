@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+import numpy as np
+
 from .errors import InputError
 
 # Entries of a block: small enough that an interrupt is answered at once and skewed genes balance,
@@ -17,13 +19,20 @@ BLOCK_ENTRIES = 16384
 MAX_BLOCK = 512
 
 
+def is_whole(value: object, least: int) -> bool:
+    """Return whether ``value`` is a whole number of at least ``least`` (no bool, no NaN)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(np.isfinite(value) and value >= least and value == int(value))
+
+
 def resolve_threads(threads: int | None) -> int:
     """Return the number of threads; None means every core this process may use."""
     if threads is None:
         if hasattr(os, "sched_getaffinity"):
             return max(1, len(os.sched_getaffinity(0)))
         return max(1, os.cpu_count() or 1)
-    if isinstance(threads, bool) or int(threads) != threads or threads < 1:
+    if not is_whole(threads, 1):
         raise InputError(f"threads={threads!r} must be a whole number of at least 1, or None.")
     return int(threads)
 
@@ -32,7 +41,7 @@ def resolve_block_size(block_size: int | None, n_samples: int) -> int:
     """Return the genes per block: as given, or from the number of samples."""
     if block_size is None:
         return min(MAX_BLOCK, max(1, BLOCK_ENTRIES // n_samples))
-    if isinstance(block_size, bool) or int(block_size) != block_size or block_size < 1:
+    if not is_whole(block_size, 1):
         raise InputError(
             f"block_size={block_size!r} must be a whole number of at least 1, or None."
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ._aliasing import aliased_columns
 from ._gram_schmidt import gram_schmidt
 from .status import Status
 
@@ -153,7 +154,7 @@ def diagnose(fit: GLMFit) -> Diagnosis:
 def report_design(matrix: Floats, names: tuple[str, ...], samples: list[str]) -> DesignReport:
     """Return rank, aliased columns, conditioning and leverages of a design (n_samples, n_coef)."""
     n, p = matrix.shape
-    q, r, independent = gram_schmidt(matrix)
+    q, _, independent = gram_schmidt(matrix)
     kept = np.flatnonzero(independent)
     leverage = np.add.reduce(q[:, kept] ** 2, axis=1)
     limit = EXTREME * kept.size / n
@@ -166,29 +167,12 @@ def report_design(matrix: Floats, names: tuple[str, ...], samples: list[str]) ->
         n_samples=n,
         coef_names=names,
         rank=int(kept.size),
-        aliased=_aliased(r, independent, names),
+        aliased={name: list(made_of) for name, made_of in aliased_columns(matrix, names).items()},
         condition_number=condition if kept.size == p else float("inf"),
         closest_pair=_closest(scaled, names),
         leverage=leverage,
         extreme_samples=tuple(samples[i] for i in np.flatnonzero(extreme)),
     )
-
-
-def _aliased(
-    r: Floats, independent: NDArray[np.bool_], names: tuple[str, ...]
-) -> dict[str, list[str]]:
-    """Return every dependent column with the columns that make it, by name."""
-    from .basis import invert_upper
-
-    kept = np.flatnonzero(independent)
-    inverse = invert_upper(r[np.ix_(kept, kept)])
-    out: dict[str, list[str]] = {}
-    for column in np.flatnonzero(~independent):
-        terms = inverse * r[kept, column][None, :]
-        weight = np.abs(np.add.reduce(terms, axis=1))
-        used = weight > 1e-9 * np.add.reduce(np.abs(terms), axis=1)
-        out[names[column]] = [names[k] for k in kept[used]]
-    return out
 
 
 def _closest(scaled: Floats, names: tuple[str, ...]) -> tuple[str, str, float] | None:

@@ -34,6 +34,8 @@ class Completion:
         Samples whose fitted mean is 0 in the limit; none where only weights were missing.
     basis : Basis
         Coordinates of the remaining problem.
+    free : (p, f) float64
+        Directions that no sample of positive weight feels: not identified.
     rows, directions : (m, k) and (p, k) float64
         The likelihood rises for ever along ``directions @ u`` where ``rows @ u <= 0``.
     limits : (p,) float64
@@ -42,6 +44,7 @@ class Completion:
 
     separated: Mask
     basis: Basis
+    free: Floats
     rows: Floats
     directions: Floats
     limits: Floats
@@ -54,11 +57,11 @@ class Completion:
     @property
     def singular(self) -> bool:
         """True where the samples of positive weight do not determine the coefficients."""
-        return not self.exists and not self.separated.any()
+        return bool(self.free.shape[1] > 0)
 
     def limit(self, contrast: Floats) -> float:
         """Return where ``contrast @ beta`` goes: +inf, -inf, NaN (not identified) or 0 (finite)."""
-        return _limit(contrast, self.basis.null, self.rows, self.directions)
+        return _limit(contrast, self.basis.null, self.free, self.rows, self.directions)
 
 
 class ExistenceTest:
@@ -86,13 +89,10 @@ class ExistenceTest:
 
 
 def separated_samples(design: Floats, positive: Mask, weighted: Mask) -> Mask:
-    """Return the samples whose fitted mean is 0 in the limit (docs/math.md, 6.1 and 6.2).
-
-    None where the samples of positive weight do not determine the coefficients anyway.
-    """
+    """Return the samples whose fitted mean is 0 in the limit (docs/math.md, 6.1 and 6.2)."""
     separated = np.zeros_like(positive)
     null = make_basis(design, positive).null
-    if null.shape[1] == 0 or (not weighted.all() and make_basis(design, weighted).null.shape[1]):
+    if null.shape[1] == 0:
         return separated
     zeros = np.flatnonzero(weighted & ~positive)
     slopes, _ = orthonormal_slopes(design[zeros], null)
@@ -108,10 +108,11 @@ def completion_of(
     basis = (
         make_basis(design, keep) if positive is None else make_graded_basis(design, keep, positive)
     )
+    free = make_basis(design, weighted).null if basis.null.shape[1] else basis.null
     rows, directions = orthonormal_slopes(design[separated], basis.null)
     units = np.eye(design.shape[1])
-    limits = np.array([_limit(unit, basis.null, rows, directions) for unit in units])
-    return Completion(separated, basis, rows, directions, limits)
+    limits = np.array([_limit(unit, basis.null, free, rows, directions) for unit in units])
+    return Completion(separated, basis, free, rows, directions, limits)
 
 
 def _separable(slopes: Floats) -> Mask:
@@ -149,11 +150,11 @@ def _largest_separation(rows: Floats) -> Mask:
     return np.asarray(answer.x[k:] > 0.5)
 
 
-def _limit(contrast: Floats, null: Floats, rows: Floats, directions: Floats) -> float:
+def _limit(contrast: Floats, null: Floats, free: Floats, rows: Floats, directions: Floats) -> float:
     """Return the limit of a contrast over the directions of rise (docs/math.md, 6.3)."""
     if not products(contrast[None, :], null).any():
         return 0.0
-    if directions.shape[1] < null.shape[1]:
+    if products(contrast[None, :], free).any():
         return np.nan
     along = _scaled(products(contrast[None, :], directions))[0]
     cone = np.unique(_scaled(rows), axis=0)

@@ -190,7 +190,7 @@ def _patterns(
     known: dict[bytes, int] = {}
     masks: list[NDArray[np.bool_]] = []
     for gene, completion in enumerate(completions):
-        if completion is None or completion.singular:
+        if completion is None or not completion.separated.any():
             continue
         key = completion.separated.tobytes()
         if key not in known:

@@ -31,7 +31,7 @@ from .gene import (
     project,
     saturated_log_likelihood,
 )
-from .smallmat import factor, invert_factor, scaled_spectrum
+from .smallmat import factor, invert_factor, scaled_spectrum, smallest_pivot
 from .solver import set_start, solve
 
 # Columns of the statistics that ``fit_block`` returns for every gene.
@@ -182,7 +182,6 @@ def fit_block(
 @entry
 def screen_block(y, weight, basis, scratch, code_out):
     """Set ``code_out``: do the samples with positive counts alone determine the coefficients?"""
-    p = basis.shape[0]
     ws = lay_out(scratch)
     for g in range(y.shape[0]):
         w = weight[min(g, weight.shape[0] - 1)]
@@ -200,7 +199,5 @@ def screen_block(y, weight, basis, scratch, code_out):
             code_out[g] = ALL_ZERO
             continue
         gram(basis, ws.info, ws.hessian)
-        regular = factor(ws.hessian, 0.0, ws.chol, ws.scale)
-        for j in range(p):
-            regular = regular and ws.chol[j, j] > 1e-4
+        regular = factor(ws.hessian, 0.0, ws.chol, ws.scale) and smallest_pivot(ws.chol) > 1e-4
         code_out[g] = EXISTS if regular else UNDECIDED

@@ -61,6 +61,9 @@ def next_cell(s, maxima):
         return s[LOW] * math.expm1(s[T_MAX] * s[INDEX] / s[CELLS])
     if s[WALK_F] > 0.0:
         keep_maximum(s, maxima, s[CAP])
+    if s[COUNT] == 0.0:
+        # No slope could be computed anywhere.
+        keep_maximum(s, maxima, 0.0)
     s[BEST] = maxima[0]
     s[INDEX] = 0.0
     s[PHASE] = COMPARE if s[COUNT] > 1.0 else DONE
@@ -72,7 +75,8 @@ def propose(s, maxima):
     """Return the next point of the bracket (secant, now and then the middle), or move on."""
     t = 0.5 * (s[T0] + s[T1])
     fourth = s[TURN] % 4.0 == 3.0
-    if not fourth or s[T1] - s[T0] < 0.25 * s[WIDTH]:
+    finite = s[F0] < math.inf and s[F1] > -math.inf
+    if finite and (not fourth or s[T1] - s[T0] < 0.25 * s[WIDTH]):
         secant = s[T0] + (s[T1] - s[T0]) * (s[F0] / (s[F0] - s[F1]))
         if s[T0] < secant < s[T1]:
             t = secant

@@ -37,6 +37,16 @@ def factor(a, ridge, chol_out, scale_out):
 
 
 @kernel
+def smallest_pivot(chol):
+    """Return the smallest diagonal entry of a factor."""
+    stay_small()
+    least = math.inf
+    for j in range(chol.shape[0]):
+        least = min(least, chol[j, j])
+    return least
+
+
+@kernel
 def half_solve(chol, scale, b, out):
     """Set ``out`` to L⁻¹ diag(scale) b; its square norm is b' a⁻¹ b."""
     stay_small()

@@ -22,14 +22,17 @@ from .gene import (
     project,
     start_response,
 )
-from .smallmat import back_solve, factor, half_solve, invert_factor, norm
+from .smallmat import back_solve, factor, half_solve, invert_factor, norm, smallest_pivot
 
 # Fisher steps hand over to Newton below this decrement, in standard errors ...
 HANDOVER = 0.1
 # ... or after two steps that do not shrink the decrement by this factor.
 SLOW = 0.25
-# No step moves a linear predictor by more than this: exp() stays far from its ends.
-LONGEST = 50.0
+# No step moves a linear predictor by more than this: a Fisher step can point far out where
+# alpha is large and the likelihood flat.
+LONGEST = 5.0
+# A factor with a smaller diagonal may be rounding, and promises nothing about its step.
+HEALTHY = 1e-5
 # Below this decrement the rounding term is worth its cost.
 NEAR = 1e-4
 FISHER, NEWTON = 0.0, 1.0
@@ -168,7 +171,8 @@ def solve(y, w, offset, alpha, basis, coef, ws, kind, tol, max_steps, skeel, tra
         half_solve(ws.chol, ws.scale, ws.score, ws.vector)
         back_solve(ws.chol, ws.scale, ws.vector, ws.step)
         combine(basis, ws.step, ws.step_eta)
-        length = step_length(y, w, alpha, decrement, kind == NEWTON and ridge == 0.0, ws)
+        sure = kind == NEWTON and ridge == 0.0 and smallest_pivot(ws.chol) > HEALTHY
+        length = step_length(y, w, alpha, decrement, sure, ws)
         for j in range(coef.size):
             coef[j] += length * ws.step[j]
         evaluate(y, w, offset, alpha, basis, coef, ws)
