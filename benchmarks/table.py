@@ -7,7 +7,12 @@ from typing import Any
 
 from machine import RESULTS
 
-PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
+ROOT = RESULTS.parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+# The README shows this problem, between these two lines.
+SHOWN = "airway"
+BEGIN, END = "<!-- benchmarks: written by make bench -->", "<!-- end of benchmarks -->"
 
 INTRODUCTION = """# Benchmarks
 
@@ -35,7 +40,7 @@ def _machine(result: dict[str, Any]) -> str:
     machine = result["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_before']} at the end, "
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the end, "
         f"{machine['system']}, Python {machine['python']}, {packages}; {machine['date']}."
     )
 
@@ -108,13 +113,42 @@ def _startup(result: dict[str, Any]) -> list[str]:
 SECTIONS = {"engines": _engines, "kernel_pass": _kernel, "startup": _startup}
 
 
+def _summary(result: dict[str, Any]) -> str:
+    problem = result["problems"][SHOWN]
+    lines = [
+        "",
+        f"Coefficients of {problem['n_genes']:,} genes of {problem['description']}, dispersions "
+        "given: time of a repeat in one process, and distance to the optimum in standard errors.",
+        "",
+        "| engine | ms | median distance | worst distance |",
+        "|---|---|---|---|",
+    ]
+    for engine, found in problem["engines"].items():
+        if "error" not in found:
+            distance = found["distance"]
+            lines.append(
+                f"| {engine} | {found['warm'] * 1e3:,.1f} | {distance['median']:.0e} "
+                f"| {distance['max']:.0e} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+def write_readme(result: dict[str, Any]) -> None:
+    """Replace the table between the two marks of the README."""
+    before, rest = README.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    README.write_text(f"{before}{BEGIN}\n{_summary(result)}\n{END}{after}")
+
+
 def write_page() -> None:
-    """Write the page from whichever results exist."""
+    """Write the page from whichever results exist, and the README's table."""
     lines = [INTRODUCTION]
     for name, section in SECTIONS.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
             lines += [*section(json.loads(path.read_text())), ""]
+            if name == "engines":
+                write_readme(json.loads(path.read_text()))
     PAGE.write_text("\n".join(lines))
 
 
