@@ -53,7 +53,7 @@ def nanoseconds(n: int, p: int) -> float:
     coef = rng.normal(0, 0.3, (genes, p)) * np.sqrt(n)
     y = pad(rng.poisson(50, (genes, n)).astype(np.float64))
     w, offset = pad(np.array([np.ones(n), np.full(n, np.log(50.0))]))
-    scratch = make_scratch(y.shape[1], p, p)
+    scratch = make_scratch(y.shape[1], p)
     lay_out.py_func(scratch).step_eta[:n] = 0.01 * rng.normal(size=n)
     values = np.empty(genes)
     passes(y, w, offset, 0.1, columns, coef, scratch, values)

@@ -182,7 +182,8 @@ def test_imports_make_no_circle() -> None:
 
 def test_one_module_names_the_compiler() -> None:
     compilers = {"numba", "llvmlite"}
-    assert [name for name in modules() if outside(name) & compilers] == ["_jit"]
+    naming = {name for name in modules() if outside(name) & compilers}
+    assert {name.split(".")[0] for name in naming} == {"_jit"}
 
 
 def test_one_module_warns() -> None:

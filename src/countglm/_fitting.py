@@ -91,7 +91,7 @@ class Problem:
         self._close_unfitted(codes, start)
 
     def _scratch(self, basis: Basis) -> tuple[Floats, ...]:
-        return make_scratch(basis.columns.shape[1], basis.columns.shape[0], basis.raw.shape[0])
+        return make_scratch(basis.columns.shape[1], basis.columns.shape[0])
 
     def _fit_rows(
         self,
@@ -119,14 +119,16 @@ class Problem:
         errors = np.zeros((rows.size, p))
         stats = np.full((rows.size, blocks.N_STATS), np.nan)
         counters = np.zeros((rows.size, blocks.N_COUNTERS), dtype=np.int32)
+        hessian = np.zeros((rows.size, p, p))
         trace = np.full((rows.size, options.max_iter + 1 if options.trace else 0, rank + 4), np.nan)
         blocks.fit_block(
             np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
             basis.to_coef, basis.skeel, estimate, options.cap, np.zeros(rows.size), 0.0,
             FISHER if options.fisher else NEWTON, options.tol, float(options.max_iter),
             self._scratch(basis),
-            coef, errors, stats, counters, trace,
+            coef, errors, stats, counters, hessian, trace,
         )  # fmt: skip
+        stats[:, blocks.MIN_EIGENVALUE], stats[:, blocks.CONDITION] = scaled_spectra(hessian)
         self.finite_coefficients[genes] = coef
         self.standard_errors[genes] = errors
         self.stats[genes] = stats
@@ -185,3 +187,21 @@ def _trace(rows: Floats, to_coef: Floats) -> GeneTrace:
     coefficients = np.add.reduce(gamma[:, None, :] * to_coef[None, :, :], axis=2)
     kind = np.where(rows[:, 0] == 0.0, "fisher", "newton")
     return GeneTrace(kind, rows[:, 1], rows[:, 2], rows[:, 3], coefficients)
+
+
+def scaled_spectra(hessian: Floats) -> tuple[Floats, Floats]:
+    """Return smallest eigenvalues and condition numbers (docs/math.md, 4.7).
+
+    Of the unit-diagonal scaling of symmetric matrices (g, p, p), lower triangles given; NaN and
+    infinity where a matrix is not finite or has a zero diagonal.
+    """
+    diagonal = np.sqrt(np.abs(np.einsum("gii->gi", hessian)))
+    sound = np.isfinite(hessian).all(axis=(1, 2)) & (diagonal > 0.0).all(axis=1)
+    low, condition = np.full(len(hessian), np.nan), np.full(len(hessian), np.inf)
+    if hessian.shape[1] and sound.any():
+        d = diagonal[sound]
+        values = np.linalg.eigvalsh(hessian[sound] / (d[:, :, None] * d[:, None, :]))
+        low[sound] = np.maximum(values[:, 0], 0.0)
+        with np.errstate(divide="ignore"):
+            condition[sound] = values[:, -1] / low[sound]
+    return low, condition

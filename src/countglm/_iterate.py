@@ -141,9 +141,9 @@ def _fit_intercepts(
         blocks.fit_block(
             y[rows], offset, weight, np.zeros(stop - start), basis.columns, basis.raw,
             basis.to_coef, basis.skeel, True, float(max(10, n)), centre[rows], prior_precision,
-            NEWTON, 1e-8, 100.0, make_scratch(y.shape[1], 1, 1),
+            NEWTON, 1e-8, 100.0, make_scratch(y.shape[1], 1),
             coef[rows], errors[rows], stats[rows], counters[rows],
-            np.zeros((stop - start, 0, 5)),
+            np.zeros((stop - start, 1, 1)), np.zeros((stop - start, 0, 5)),
         )  # fmt: skip
 
     run_blocks(fit, n_genes, block_size=resolve_block_size(None, n), threads=threads)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from tests.accept.table import Table
-from tests.support import cases
 
 from countglm import fit_glm
+from tests.accept.table import Table
+from tests.support import cases
 
 PER_GENE = (
     "coefficients",

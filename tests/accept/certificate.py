@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from countglm import Status, fit_glm
 from tests.accept.table import Table
 from tests.support import cases
 from tests.support import reference as ref
 from tests.support.separation import separated_samples
-
-from countglm import Status, fit_glm
 
 LARGEST_DISTANCE = 1e-8
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
+from countglm import Status, fit_glm
 from tests.accept.table import Table
 from tests.support import cases
 from tests.support.profile import adjusted_profile_grid
-
-from countglm import Status, fit_glm
 
 TOLERANCE = 1e-8
 POINTS = 200

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from countglm import Status, fit_glm
 from tests.accept.table import Table
 from tests.support import reference as ref
 from tests.support.separation import complete, exact_separated_samples, separated_samples
-
-from countglm import Status, fit_glm
 
 
 def factorial(rng: np.random.Generator) -> np.ndarray:

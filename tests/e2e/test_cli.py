@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.fits import synthetic_fit
-from tests.support.fresh import SOURCE, run_python
 
 from countglm.cli import app
 from countglm.cli.outcome import run_command
 from countglm.results import GLMFit
+from tests.support.fits import synthetic_fit
+from tests.support.fresh import SOURCE, run_python
 
 SAMPLES = [f"s{i}" for i in range(8)]
 FORMULA = "~ cell + dex"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.support.fresh import FIT, SOURCE, run_python
 
 # Another value of one inner kernel, as a new release might bring it.

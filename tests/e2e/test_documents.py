@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from tests.support.fresh import REPOSITORY, SOURCE, run_python
 
 DOCUMENTS = ("README.md", "docs/guide.md")

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+
 from tests.support.fresh import run_python
 
 HEAVY = ("pandas", "anndata", "formulaic", "dask", "scipy.stats", "h5py", "matplotlib", "zarr")

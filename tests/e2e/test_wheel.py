@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.support.fresh import REPOSITORY, run_python
 
 MAX_DATA_BYTES = 1_500_000

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import nbinom
-from tests.support import deseq2
-from tests.support.profile import adjusted_profile_grid
-from tests.support.r import run_r
 
 import countglm
 from countglm import Status
+from tests.support import deseq2
+from tests.support.profile import adjusted_profile_grid
+from tests.support.r import run_r
 
 EMBEDDED = ("airway", "pasilla")
 COMPLETE = ("airway", "pasilla", "fission")

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.r import run_r
 
 from countglm import _iterate, datasets
 from countglm.counts import as_count_matrix
 from countglm.size_factors import estimate_size_factors
+from tests.support.r import run_r
 
 GOLDEN = Path(__file__).parent / "golden"
 TWELVE_DIGITS = 5e-12

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from countglm import Status, fit_glm
 from tests.accept.certificate import Tally, check_gene, gene_of
 from tests.accept.dispersion import excess
 from tests.accept.separation import Survey, examine
 from tests.support import cases
 from tests.support import reference as ref
 from tests.support.profile import adjusted_profile_grid
-
-from countglm import Status, fit_glm
 
 
 def interaction_design(repeats: int = 3) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from countglm._fitting import scaled_spectra
 from countglm.basis import Basis, make_basis, pad
 from countglm.kernels import blocks
 from countglm.kernels.gene import Workspace, lay_out, make_scratch
@@ -60,14 +61,17 @@ def fit_block(
     stats = np.full((genes, blocks.N_STATS), np.nan)
     counters = np.zeros((genes, blocks.N_COUNTERS), dtype=np.int32)
     trace = np.full((genes, trace_rows, rank + 4), np.nan)
-    scratch = make_scratch(basis.columns.shape[1], rank, p)
+    scratch = make_scratch(basis.columns.shape[1], rank)
+    hessian = np.zeros((genes, p, p))
     blocks.fit_block(
         pad(y), per_sample(offset, n, 0.0), per_sample(weight, n, 1.0),
         np.full(genes, alpha, dtype=float),
         basis.columns, basis.raw, basis.to_coef, basis.skeel, estimate, cap,
         np.full(genes, log_mean), precision, FISHER if fisher else NEWTON, tol, float(max_iter),
-        scratch, coef, errors, stats, counters, trace,
+        scratch, coef, errors, stats, counters, hessian, trace,
     )  # fmt: skip
+    spectra = scaled_spectra(hessian)
+    stats[:, blocks.MIN_EIGENVALUE], stats[:, blocks.CONDITION] = spectra
     return BlockFit(coef, errors, stats, counters, trace, basis)
 
 
@@ -91,6 +95,6 @@ def one_gene(counts, design, *, offset=None, weight=None) -> OneGene:
     design = np.asarray(design, dtype=float)
     basis = make_basis(design)
     n = design.shape[0]
-    ws = lay_out(make_scratch(basis.columns.shape[1], basis.columns.shape[0], design.shape[1]))
+    ws = lay_out(make_scratch(basis.columns.shape[1], basis.columns.shape[0]))
     y = pad(np.asarray(counts, dtype=float)[None, :])[0]
     return OneGene(y, per_sample(weight, n, 1.0)[0], per_sample(offset, n, 0.0)[0], basis, ws)

@@ -9,6 +9,7 @@ depends on the basis of the design is arbitrary.
 from __future__ import annotations
 
 import numpy as np
+
 from tests.support.separation import separated_samples
 
 Long = np.longdouble

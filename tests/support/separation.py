@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 from scipy.optimize import linprog
+
 from tests.support import reference as ref
 
 Row = list[Fraction]

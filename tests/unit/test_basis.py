@@ -6,12 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from tests.support.blocks import fit_block
-from tests.support.separation import null_space
 
 from countglm.basis import Basis, invert_upper, make_basis, pad
 from countglm.kernels import blocks
 from countglm.kernels.gene import LANES
+from tests.support.blocks import fit_block
+from tests.support.separation import null_space
 
 GROUP = np.array([0, 2, 1, 1, 0, 2, 1, 0, 2, 2])
 TREATMENT = np.column_stack([np.ones(10), GROUP == 1, GROUP == 2]).astype(float)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from tests.support import reference as ref
-from tests.support.blocks import fit_block, per_sample
 
 from countglm.basis import make_basis, pad
 from countglm.kernels import blocks
 from countglm.kernels.gene import make_scratch
+from tests.support import reference as ref
+from tests.support.blocks import fit_block, per_sample
 
 DESIGN = np.column_stack([np.ones(7), [0.0, 1, 0, 1, 0, 1, 1], [0.2, -1, 0.7, 1.4, -0.5, 0, 0.9]])
 COUNTS = np.array(
@@ -31,7 +31,7 @@ def screen(counts, design, weight=None) -> list[int]:
     rank, n_pad = basis.columns.shape
     codes = np.full(y.shape[0], -1, dtype=np.int64)
     weights = per_sample(weight, np.shape(design)[0], 1.0)
-    scratch = make_scratch(n_pad, rank, basis.raw.shape[0])
+    scratch = make_scratch(n_pad, rank)
     blocks.screen_block(y, weights, basis.columns, scratch, codes)
     return codes.tolist()
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from tests.support import reference as ref
-from tests.support.blocks import fit_block, one_gene
 
 from countglm.kernels import blocks, certificate, gene, smallmat, solver
+from tests.support import reference as ref
+from tests.support.blocks import fit_block, one_gene
 
 GENES = {
     "poisson": (np.array([3.0, 0, 7, 5, 1, 9, 12, 2]), 0.0),

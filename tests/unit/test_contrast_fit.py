@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from mpmath import mp, mpf
-from tests.support import reference as ref
 
 import countglm
 from countglm._contrast_fit import (
@@ -16,6 +15,7 @@ from countglm._contrast_fit import (
     positive_weights,
 )
 from countglm.status import Status
+from tests.support import reference as ref
 
 N = 9
 LEVEL = np.array(list("aaabbbccc"))

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 import pytest
-from tests.support.fits import synthetic_fit
-from tests.support.separation import null_space, rational
 
 import countglm
 from countglm.diagnostics import diagnose, report_design
 from countglm.status import Status
+from tests.support.fits import synthetic_fit
+from tests.support.separation import null_space, rational
 
 A = np.repeat([0.0, 1.0], 6)
 B = np.tile([0.0, 1.0, 2.0], 4)

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 from mpmath import mp, mpf
+
+from countglm.kernels import blocks, dispersion, solver
 from tests.support import reference as ref
 from tests.support.blocks import fit_block, one_gene
 from tests.support.profile import adjusted_profile_grid
-
-from countglm.kernels import blocks, dispersion, solver
 
 DESIGN = np.column_stack([np.ones(7), [0.0, 1, 0, 1, 0, 1, 1], [0.2, -1, 0.7, 1.4, -0.5, 0, 0.9]])
 OFFSET = np.array([0.3, -0.2, 0.0, 0.1, -0.5, 0.2, 0.4])

@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from tests.support.separation import coefficient_limits, exact_separated_samples
 
 from countglm.existence import Completion, ExistenceTest, completion_of, separated_samples
+from tests.support.separation import coefficient_limits, exact_separated_samples
 
 INF, NAN = np.inf, np.nan
 ALL = slice(None)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from tests.support import reference as ref
 
 from countglm.kernels import family
+from tests.support import reference as ref
 
 CASES = [
     (y, mu, alpha)

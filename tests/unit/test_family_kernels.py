@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from tests.support import reference as ref
 
 from countglm.kernels import family
+from tests.support import reference as ref
 
 
 def observations(seed: int, count: int) -> Iterator[tuple[float, float, float]]:

@@ -7,7 +7,7 @@ import pytest
 
 import countglm
 from countglm._arguments import resolve_offset, resolve_options, resolve_weights
-from countglm._fitting import Problem
+from countglm._fitting import Problem, scaled_spectra
 from countglm.counts import as_count_matrix
 from countglm.kernels import blocks
 from countglm.status import Status
@@ -190,3 +190,20 @@ def test_traces_end_at_the_coefficients() -> None:
 
 def test_traces_change_nothing() -> None:
     np.testing.assert_array_equal(run(trace=True).stats, run().stats)
+
+
+@pytest.mark.parametrize("gap", [1e-2, 1e-6, 1e-10, 1e-13])
+def test_smallest_eigenvalue_near_singularity(gap: float) -> None:
+    # Correlation 1 - gap between two columns of any scale: eigenvalues gap and 2 - gap.
+    corner = 1e2 * (1 - gap)
+    low, condition = scaled_spectra(np.array([[[1e10, 0.0], [corner, 1e-6]]]))
+    assert low[0] == pytest.approx(gap, rel=1e-2, abs=1e-15)
+    assert condition[0] == pytest.approx((2 - gap) / low[0], rel=1e-14)
+
+
+def test_spectra_of_matrices_that_have_none() -> None:
+    with_nan = np.array([[np.nan, 0.0], [0.0, 1.0]])
+    hessian = np.array([np.diag([4.0, 0.0]), with_nan, np.diag([3.0, 5.0])])
+    low, condition = scaled_spectra(hessian)
+    np.testing.assert_array_equal(np.isnan(low), [True, True, False])
+    np.testing.assert_allclose(condition, [np.inf, np.inf, 1.0], rtol=1e-14)

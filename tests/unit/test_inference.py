@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tests.support.groups import ALPHA, FACTORS, GROUPS, LN2, OBS, brute_force_bh, counts, fitted
 
 from countglm.errors import InputError
 from countglm.inference import ALTERNATIVES, benjamini_hochberg, wald_test
+from tests.support.groups import ALPHA, FACTORS, GROUPS, LN2, OBS, brute_force_bh, counts, fitted
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
-from tests.support.groups import ALPHA, FACTORS, GROUPS, LN2, OBS, brute_force_bh, counts, fitted
 
 import countglm
 from countglm.errors import InputError
 from countglm.inference import wald_test
 from countglm.status import Status
+from tests.support.groups import ALPHA, FACTORS, GROUPS, LN2, OBS, brute_force_bh, counts, fitted
 
 
 def one_gene(y) -> np.ndarray:

@@ -33,11 +33,16 @@ def test_bits_carry_through_the_compiled_functions() -> None:
 def test_hash_follows_every_kernel_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "countglm"
     (package / "kernels").mkdir(parents=True)
-    sources = [package / "_jit.py", package / "kernels" / "a.py", package / "kernels" / "b.py"]
+    (package / "_jit").mkdir()
+    sources = [
+        package / "_jit" / "__init__.py",
+        package / "kernels" / "a.py",
+        package / "kernels" / "b.py",
+    ]
     for number, path in enumerate(sources):
         path.write_text(f"x = {number}\n")
     (package / "glm.py").write_text("y = 0\n")
-    monkeypatch.setattr(_jit, "__file__", str(package / "_jit.py"))
+    monkeypatch.setattr(_jit, "__file__", str(package / "_jit" / "__init__.py"))
     first = _jit.source_hash()
     assert len(first) == 16
     assert _jit.source_hash() == first

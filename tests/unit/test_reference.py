@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mpmath import mp, mpf
+
 from tests.support import reference as ref
 from tests.support.profile import adjusted_profile_grid, log_pmf_grid
 from tests.support.separation import (

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.fits import synthetic_fit, synthetic_table
 
 from countglm.errors import InputError
 from countglm.report import render_report, words, write_report
 from countglm.status import Status
+from tests.support.fits import synthetic_fit, synthetic_table
 
 LABEL = "dex: trt against untrt"
 VOID = {"meta", "img", "br", "link", "hr"}

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.fits import NAMES, SAMPLES, SEPARATED_GENE, synthetic_design, synthetic_fit
 
 from countglm._covariance import active_columns, fisher_weight, inverse_information
 from countglm._store import FORMAT_VERSION, atomic_file, read_arrays, write_arrays
 from countglm.errors import InputError
 from countglm.results import GLMFit
 from countglm.status import Status
+from tests.support.fits import NAMES, SAMPLES, SEPARATED_GENE, synthetic_design, synthetic_fit
 
 ARRAYS = (
     "coefficients",

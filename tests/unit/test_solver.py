@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from mpmath import mpf
-from tests.support import reference as ref
-from tests.support.blocks import BlockFit, fit_block, one_gene
 
 from countglm.kernels import blocks, solver
+from tests.support import reference as ref
+from tests.support.blocks import BlockFit, fit_block, one_gene
 
 KIND, LENGTH, DECREMENT, DEVIANCE, GAMMA = range(5)
 DESIGN = np.column_stack([np.ones(9), np.arange(9) % 3 == 1, np.linspace(-1.5, 2.0, 9)])

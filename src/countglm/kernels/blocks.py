@@ -31,7 +31,7 @@ from .gene import (
     project,
     saturated_log_likelihood,
 )
-from .smallmat import factor, invert_factor, scaled_spectrum, smallest_pivot
+from .smallmat import condition_bound, factor, invert_factor, smallest_pivot
 from .solver import set_start, solve
 
 # Columns of the statistics that ``fit_block`` returns for every gene.
@@ -82,24 +82,11 @@ def certify(y, w, offset, alpha, basis, raw, coef, raw_coef, skeel, tol, ws, sta
     for i in range(w.size):
         ws.scratch[i] = ws.info[i] * ws.step_eta[i]
     stats_out[MAX_LEVERAGE] = largest_where(ws.scratch, w)
-    smallest, largest = scaled_spectrum(ws.hessian, ws.chol, ws.score, ws.step, ws.vector)
-    if smallest * MAX_CONDITION > largest:
+    if condition_bound(ws.inverse, ws.scale) < MAX_CONDITION:
         stats_out[BOUND] = distance_bound(decrement + floor, radius)
     else:
         stats_out[BOUND] = math.inf
     return decrement + floor <= tol or decrement <= 4.0 * floor
-
-
-@kernel
-def conditioning(raw, ws, stats_out):
-    """Set smallest eigenvalue and condition number of the scaled Hessian in the given coding."""
-    q = raw.shape[0]
-    hessian = ws.raw_square[:q]
-    work = ws.raw_vectors
-    gram(raw, ws.info, hessian)
-    low, high = scaled_spectrum(hessian, ws.raw_square[q:], work[0], work[1], work[2])
-    stats_out[MIN_EIGENVALUE] = low
-    stats_out[CONDITION] = high / low if low > 1e-300 else math.inf
 
 
 @kernel
@@ -143,9 +130,14 @@ def fit_block(
     se_out,
     stats_out,
     counters_out,
+    hessian_out,
     trace_out,
 ):
-    """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors."""
+    """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors.
+
+    ``hessian_out`` gets the observed Hessian in the given coding (lower triangles); the columns
+    of its spectrum in ``stats_out`` are left to the caller.
+    """
     p = basis.shape[0]
     ws = lay_out(scratch)
     coef = ws.coef
@@ -175,7 +167,7 @@ def fit_block(
             coef_out[g, j] = s
         ok = certify(yg, w, o, a, basis, raw, coef, coef_out[g], skeel, tol, ws, stats)
         counters[CONVERGED] = 1 if ok else 0
-        conditioning(raw, ws, stats)
+        gram(raw, ws.info, hessian_out[g])
         standard_errors(w, a, basis, to_coef, ws, se_out[g])
 
 

@@ -47,22 +47,18 @@ class Workspace(NamedTuple):
     hessian: NDArray[np.float64]
     chol: NDArray[np.float64]
     inverse: NDArray[np.float64]
-    # over the coefficients as given: Hessian and its scaling; vectors
-    raw_square: NDArray[np.float64]
-    raw_vectors: NDArray[np.float64]
     # state and local maxima of the dispersion search; a trace of no rows
     search: NDArray[np.float64]
     maxima: NDArray[np.float64]
     no_trace: NDArray[np.float64]
 
 
-def make_scratch(n: int, p: int, q: int) -> tuple[NDArray[np.float64], ...]:
-    """Return the memory of a `Workspace`: ``n`` padded samples, rank ``p``, ``q`` coefficients."""
+def make_scratch(n: int, p: int) -> tuple[NDArray[np.float64], ...]:
+    """Return the memory of a `Workspace`: ``n`` padded samples, rank ``p``."""
     return (
         np.zeros((7, n)),
         np.zeros((5, p)),
         np.zeros((3 * p, p)),
-        np.zeros((2 * q + 3, q)),
         np.zeros((2, N_STATE)),
     )
 
@@ -70,9 +66,8 @@ def make_scratch(n: int, p: int, q: int) -> tuple[NDArray[np.float64], ...]:
 @kernel
 def lay_out(scratch):
     """Return the `Workspace` over the arrays of ``make_scratch``."""
-    samples, vectors, squares, raw, search = scratch
+    samples, vectors, squares, search = scratch
     p = squares.shape[1]
-    q = raw.shape[1]
     return Workspace(
         samples[0],
         samples[1],
@@ -89,8 +84,6 @@ def lay_out(scratch):
         squares[:p],
         squares[p : 2 * p],
         squares[2 * p :],
-        raw[: 2 * q],
-        raw[2 * q :],
         search[0],
         search[1],
         squares[:0],

@@ -1,4 +1,4 @@
-"""Small symmetric matrices in place: factor, solve, invert, extreme eigenvalues.
+"""Small symmetric matrices in place: factor, solve, invert.
 
 Only lower triangles are read.  Plain loops: LAPACK would bring threads and other bits.
 """
@@ -107,93 +107,16 @@ def log_determinant(chol, scale):
 
 
 @kernel
-def tridiagonalize(a, diagonal_out, off_out, work):
-    """Reduce the symmetric ``a`` (full, destroyed) to tridiagonal form by Householder reflections.
+def condition_bound(inverse, scale):
+    """Return a bound from above of the condition number of the scaled matrix.
 
-    Golub and Van Loan, Matrix Computations, algorithm 8.3.1.
+    The largest eigenvalue is at most p, and the smallest at least 1 / ||L⁻¹||² (Frobenius).
     """
     stay_small()
-    p = a.shape[0]
-    for k in range(p - 2):
-        s = 0.0
-        for i in range(k + 1, p):
-            s += a[i, k] * a[i, k]
-        s = math.sqrt(s)
-        off_out[k] = s
-        if s == 0.0:
-            continue
-        head = a[k + 1, k]
-        pivot = head + s if head >= 0.0 else head - s
-        beta = 1.0 / (s * abs(pivot))
-        a[k + 1, k] = pivot
-        along = 0.0
-        for i in range(k + 1, p):
-            t = 0.0
-            for j in range(k + 1, p):
-                t += a[i, j] * a[j, k]
-            work[i] = beta * t
-            along += work[i] * a[i, k]
-        along *= 0.5 * beta
-        for i in range(k + 1, p):
-            work[i] -= along * a[i, k]
-        for i in range(k + 1, p):
-            for j in range(k + 1, p):
-                a[i, j] -= a[i, k] * work[j] + work[i] * a[j, k]
-    if p > 1:
-        off_out[p - 2] = abs(a[p - 1, p - 2])
-    for j in range(p):
-        diagonal_out[j] = a[j, j]
-
-
-@kernel
-def count_below(diagonal, off, x):
-    """Return how many eigenvalues of a tridiagonal matrix are below ``x`` (Sturm sequence)."""
-    stay_small()
-    count = 0
-    q = 1.0
-    for j in range(diagonal.size):
-        coupling = off[j - 1] * off[j - 1] / q if j > 0 else 0.0
-        q = diagonal[j] - x - coupling
-        if q < 0.0:
-            count += 1
-        if q == 0.0:
-            q = 1e-300
-    return count
-
-
-@kernel
-def bisect_eigenvalue(diagonal, off, index, upper):
-    """Return the eigenvalue number ``index`` (from 0) in [0, upper] by bisection."""
-    stay_small()
-    low, high = 0.0, upper
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if count_below(diagonal, off, middle) > index:
-            high = middle
-        else:
-            low = middle
-    return 0.5 * (low + high)
-
-
-@kernel
-def scaled_spectrum(a, square, diagonal, off, work):
-    """Return the smallest and largest eigenvalue of the unit-diagonal scaling of ``a``.
-
-    ``square`` (p, p) and the three vectors are scratch.  Values below 1e-16 p are rounding.
-    """
-    stay_small()
-    p = a.shape[0]
+    p = scale.size
+    s = 0.0
     for j in range(p):
         for k in range(j + 1):
-            v = 1.0
-            if k < j:
-                d = math.sqrt(a[j, j]) * math.sqrt(a[k, k])
-                v = a[j, k] / d if d > 0.0 else 0.0
-            square[j, k] = v
-            square[k, j] = v
-    tridiagonalize(square, diagonal, off, work)
-    top = float(p) * (1.0 + 1e-12)
-    return (
-        bisect_eigenvalue(diagonal, off, 0.0, top),
-        bisect_eigenvalue(diagonal, off, p - 1.0, top),
-    )
+            t = inverse[j, k] / scale[k]
+            s += t * t
+    return p * s

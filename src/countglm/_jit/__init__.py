@@ -1,0 +1,140 @@
+"""The only package that names Numba: decorators for kernels and the place of their disk cache.
+
+Numba stamps a cached entry with the content of one file only, so a changed helper in another
+file would leave old arithmetic in the cache after an upgrade.  The cache directory is therefore
+named by a hash of every kernel source.  ``kernel`` marks a function that is compiled into its
+callers; ``entry`` marks one of the few compiled and cached functions that Python calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from countglm._jit.intrinsics import (
+    JIT_DISABLED,
+    LANES,
+    bits_float,
+    float_bits,
+    lane_dot,
+    lane_dot3,
+    lane_sum,
+    stay_apart,
+    stay_small,
+)
+from countglm._jit.lean import PartCompiler
+
+# Numba's own annotations lack the options below.
+_njit: Any = numba.njit
+_config: Any = numba.config
+
+_OPTIONS: dict[str, Any] = {
+    "no_cfunc_wrapper": True,
+    "nogil": True,
+    # IEEE results for x / 0 without a branch that would stop vectorisation.
+    "error_model": "numpy",
+    # Fused multiply-add only: NaN and infinity keep their meaning, sums keep their order.
+    "fastmath": {"contract"},
+    # Kernels never allocate: without reference counting they compile in half the time and
+    # threads do not contend for counters.
+    "_nrt": False,
+}
+
+
+def source_hash() -> str:
+    """Return a hash of all sources that decide the arithmetic of the compiled kernels."""
+    here = Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for path in [*sorted(here.glob("*.py")), *sorted((here.parent / "kernels").glob("*.py"))]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _candidate_roots() -> list[Path]:
+    roots = []
+    if _config.CACHE_DIR:
+        roots.append(Path(_config.CACHE_DIR))
+    cache_home = os.environ.get("XDG_CACHE_HOME")
+    if cache_home:
+        roots.append(Path(cache_home) / "countglm")
+    elif Path.home() != Path("/"):
+        roots.append(Path.home() / ".cache" / "countglm")
+    # A shared temporary directory is used only through a folder that this user alone can write.
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    roots.append(Path(tempfile.gettempdir()) / f"countglm-{user}")
+    return roots
+
+
+def _owned(path: Path) -> bool:
+    return not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
+
+
+def cache_directory() -> str | None:
+    """Return the first writable cache folder for this very set of sources, or None."""
+    name = f"kernels-{source_hash()}"
+    for root in _candidate_roots():
+        folder = root / name
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if root.name.startswith("countglm-") and not _owned(root):
+                continue
+            folder.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return str(folder)
+        except OSError:
+            continue
+    return None
+
+
+CACHE_DIR: str | None = None if JIT_DISABLED else cache_directory()
+
+
+def kernel(func: Callable[..., Any]) -> Any:
+    """Compile ``func`` into the kernels and entries that call it; Python cannot call it.
+
+    The wrappers that would let it are a sixth of the compile time.  (Without compilation,
+    ``NUMBA_DISABLE_JIT=1``, it is the plain function.)
+    """
+    return _njit(no_cpython_wrapper=True, pipeline_class=PartCompiler, **_OPTIONS)(func)
+
+
+def scalar(func: Callable[..., Any]) -> Any:
+    """Compile a function of numbers, which Python may call too."""
+    return _njit(**_OPTIONS)(func)
+
+
+def entry(func: Callable[..., Any]) -> Any:
+    """Compile ``func`` on first use and keep it on disk, in the directory of these sources."""
+    if JIT_DISABLED or CACHE_DIR is None:
+        return _njit(**_OPTIONS)(func)
+    previous = _config.CACHE_DIR
+    # Numba reads the directory when the decorator runs; other packages keep their own.
+    _config.CACHE_DIR = CACHE_DIR
+    try:
+        return _njit(cache=True, **_OPTIONS)(func)
+    finally:
+        _config.CACHE_DIR = previous
+
+
+__all__ = [
+    "CACHE_DIR",
+    "JIT_DISABLED",
+    "LANES",
+    "bits_float",
+    "entry",
+    "float_bits",
+    "kernel",
+    "lane_dot",
+    "lane_dot3",
+    "lane_sum",
+    "scalar",
+    "stay_apart",
+    "stay_small",
+]
