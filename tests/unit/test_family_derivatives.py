@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from countglm.kernels import family
 from tests.support import reference as ref
+from tests.support.scalars import family
 
 CASES = [
     (y, mu, alpha)

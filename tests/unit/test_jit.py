@@ -24,7 +24,7 @@ def test_bits_are_those_of_ieee_754(x: float) -> None:
 
 def test_bits_carry_through_the_compiled_functions() -> None:
     # Exponent and mantissa are taken apart and put together: powers of two are exact.
-    from countglm.kernels import special
+    from tests.support.scalars import special
 
     for k in range(-1000, 1001, 125):
         assert special.log(2.0**k) == pytest.approx(k * np.log(2.0), rel=2e-16)

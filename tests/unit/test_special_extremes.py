@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from countglm.kernels import special
+from tests.support.scalars import special
 
 EPS = 2.0**-52
 TINY = np.finfo(float).tiny

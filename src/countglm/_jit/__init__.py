@@ -105,9 +105,17 @@ def kernel(func: Callable[..., Any]) -> Any:
     return _njit(no_cpython_wrapper=True, pipeline_class=PartCompiler, **_OPTIONS)(func)
 
 
-def scalar(func: Callable[..., Any]) -> Any:
-    """Compile a function of numbers, which Python may call too."""
-    return _njit(**_OPTIONS)(func)
+def callable_form(func: Any) -> Any:
+    """Return a function of numbers that Python may call, compiled as the entries compile it.
+
+    For tests and for looking at a kernel by hand; ``func`` is a kernel of numbers only.
+    """
+    if JIT_DISABLED:
+        return func
+    names = ", ".join(func.py_func.__code__.co_varnames[: func.py_func.__code__.co_argcount])
+    scope = {"func": func}
+    exec(f"def call({names}):\n    return func({names})", scope)
+    return _njit(**_OPTIONS)(scope["call"])
 
 
 def entry(func: Callable[..., Any]) -> Any:
@@ -128,13 +136,13 @@ __all__ = [
     "JIT_DISABLED",
     "LANES",
     "bits_float",
+    "callable_form",
     "entry",
     "float_bits",
     "kernel",
     "lane_dot",
     "lane_dot3",
     "lane_sum",
-    "scalar",
     "stay_apart",
     "stay_small",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from countglm._jit import scalar, stay_apart
+from countglm._jit import kernel, stay_apart
 
 from .special import (
     entropy_excess,
@@ -24,26 +24,26 @@ from .special import (
 LOG_2PI = 1.8378770664093453
 
 
-@scalar
+@kernel
 def residual(y, mu, alpha):
     """Return the derivative of the log-likelihood in eta, (y - mu) / (1 + alpha mu) (eq. 1.2)."""
     return (y - mu) / (1.0 + alpha * mu)
 
 
-@scalar
+@kernel
 def expected_information(mu, alpha):
     """Return the Fisher information in eta, mu / (1 + alpha mu) (eq. 1.3)."""
     return mu / (1.0 + alpha * mu)
 
 
-@scalar
+@kernel
 def observed_information(y, mu, alpha):
     """Return minus the second derivative in eta, mu (1 + alpha y) / (1 + alpha mu)² (eq. 1.4)."""
     v = 1.0 + alpha * mu
     return (mu / v) * ((1.0 + alpha * y) / v)
 
 
-@scalar
+@kernel
 def half_deviance_change(y, mu, alpha, step):
     """Return the change of half the deviance when eta moves by ``step`` from log(mu) (eq. 1.5).
 
@@ -60,7 +60,7 @@ def half_deviance_change(y, mu, alpha, step):
     return curved + (step / safe if large else -y * step)
 
 
-@scalar
+@kernel
 def half_deviance(y, mu, alpha):
     """Return half the unit deviance without cancellation (eq. 2.5); mu = 0 needs y = 0."""
     stay_apart()
@@ -90,7 +90,7 @@ def half_deviance(y, mu, alpha):
     return y * first - math.log((1.0 + alpha * y) / (1.0 + alpha * mu)) / alpha
 
 
-@scalar
+@kernel
 def log_normalizer(y, alpha):
     """Return the saturated log-likelihood of one count, the log pmf at mu = y (eq. 2.6)."""
     if y == 0.0:
@@ -102,7 +102,7 @@ def log_normalizer(y, alpha):
     )
 
 
-@scalar
+@kernel
 def _bernoulli_tail(z2, i2):
     """Return sum_k B_2k/2k (1 - z2^k) i2^(k-1), k = 1..7, the tail of eq. 2.8."""
     p = z2
@@ -127,14 +127,14 @@ def _bernoulli_tail(z2, i2):
     return total + power * (1.0 - p) / 12.0
 
 
-@scalar
+@kernel
 def count_slope_small(y, alpha):
     """Return ``count_slope`` for alpha <= 0.1, by the asymptotic series in alpha (eq. 2.8)."""
     z = 1.0 / (1.0 + alpha * y)
     return 0.5 * y * z + _bernoulli_tail(z * z, alpha * alpha)
 
 
-@scalar
+@kernel
 def count_slope_large(y, alpha):
     """Return ``count_slope`` for alpha > 0.1: the series after ten upward shifts (eq. 2.8)."""
     r = 1.0 / alpha
@@ -150,7 +150,7 @@ def count_slope_large(y, alpha):
     return r * r * total
 
 
-@scalar
+@kernel
 def count_slope(y, alpha):
     """Return r² [psi(y + r) - psi(r) - log(1 + y/r)], r = 1/alpha, >= 0 (eq. 2.8).
 
@@ -159,7 +159,7 @@ def count_slope(y, alpha):
     return count_slope_small(y, alpha) if alpha <= 0.1 else count_slope_large(y, alpha)
 
 
-@scalar
+@kernel
 def dispersion_score(y, mu, alpha, slope):
     """Return the derivative of the log-likelihood in alpha (eq. 2.7), ``slope = count_slope``."""
     v = 1.0 + alpha * mu

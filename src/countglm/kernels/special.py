@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from countglm._jit import bits_float, float_bits, scalar, stay_apart
+from countglm._jit import bits_float, float_bits, kernel, stay_apart
 
 LN2_HI = 6.93147180369123816490e-01
 LN2_LO = 1.90821492927058770002e-10
@@ -22,7 +22,7 @@ EXP_MIN = -700.0
 EXP_MAX = 700.0
 
 
-@scalar
+@kernel
 def _exp_tail(r):
     """Return (exp(r) - 1 - r) / r² for |r| <= ln(2)/2 by its Taylor polynomial (error < 2⁻⁵⁸)."""
     q = 1.0 / 6227020800.0
@@ -39,7 +39,7 @@ def _exp_tail(r):
     return q * r + 0.5
 
 
-@scalar
+@kernel
 def exp(x):
     """Return eˣ, x clipped to ±700, by reduction to |r| <= ln(2)/2 (about 1 ulp)."""
     x = min(max(x, EXP_MIN), EXP_MAX)
@@ -50,7 +50,7 @@ def exp(x):
     return (1.0 + (r + r * r * _exp_tail(r))) * scale
 
 
-@scalar
+@kernel
 def expm1(x):
     """Return eˣ - 1, x clipped to ±700, without cancellation near 0."""
     x = min(max(x, EXP_MIN), EXP_MAX)
@@ -61,7 +61,7 @@ def expm1(x):
     return (r + r * r * _exp_tail(r)) * scale + (scale - 1.0)
 
 
-@scalar
+@kernel
 def _atanh_tail(z):
     """Return (2 atanh(s)/s - 2) / s² at z = s² <= 0.0295, by its series (error < 2⁻⁵⁶)."""
     q = 2.0 / 23.0
@@ -77,7 +77,7 @@ def _atanh_tail(z):
     return q * z + 2.0 / 3.0
 
 
-@scalar
+@kernel
 def log(x):
     """Return the natural logarithm of a positive normal number (about 1 ulp)."""
     bits = float_bits(x)
@@ -92,14 +92,14 @@ def log(x):
     return k * LN2_HI - ((half_square - (tail + k * LN2_LO)) - f)
 
 
-@scalar
+@kernel
 def log1p(x):
     """Return log(1 + x) for x >= -1 (the limit is floored near -690), accurate near 0."""
     u = max(1.0 + x, 1e-300)
     return log(u) + (x - (u - 1.0)) / u
 
 
-@scalar
+@kernel
 def log1p_ratio(x):
     """Return log(1 + x) / x, 1 at x = 0."""
     safe = x if x != 0.0 else 1.0
@@ -107,7 +107,7 @@ def log1p_ratio(x):
     return value if x != 0.0 else 1.0
 
 
-@scalar
+@kernel
 def _odd_series(t2):
     """Return 1/3 + t²/5 + t⁴/7 + ... for t² <= 0.0028, the tail shared by eqs. 2.1 and 2.2."""
     q = 1.0 / 15.0
@@ -119,7 +119,7 @@ def _odd_series(t2):
     return q * t2 + 1.0 / 3.0
 
 
-@scalar
+@kernel
 def _excess(x, logarithm):
     """Return (x - logarithm) / x², by the series of log(1 + x) where x is small (eq. 2.1)."""
     ratio = 1.0 / (2.0 + x)
@@ -131,13 +131,13 @@ def _excess(x, logarithm):
     return series if abs(x) < 0.1 else direct
 
 
-@scalar
+@kernel
 def log1p_excess(x):
     """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1); x > -1, free of branches."""
     return _excess(x, log1p(x))
 
 
-@scalar
+@kernel
 def quotient_excess(x, u):
     """Return ``log1p_excess(x)`` given u = 1 + x.
 
@@ -146,7 +146,7 @@ def quotient_excess(x, u):
     return _excess(x, log(u))
 
 
-@scalar
+@kernel
 def entropy_excess(x):
     """Return [(1 + x) log(1 + x) - x] / x² for x > -1, 1/2 at x = 0 (eq. 2.2)."""
     if abs(x) < 0.1:
@@ -155,7 +155,7 @@ def entropy_excess(x):
     return ((1.0 + x) * math.log1p(x) - x) / (x * x)
 
 
-@scalar
+@kernel
 def stirling_remainder(z):
     """Return log Γ(z) - [(z - ½) log z - z + ½ log 2π] for z > 0 (eq. 2.3)."""
     stay_apart()
@@ -174,7 +174,7 @@ def stirling_remainder(z):
     return extra + q / z
 
 
-@scalar
+@kernel
 def stirling_difference(y, a):
     """Return δ(y + 1/a) - δ(1/a) for the Stirling remainder δ, stable as a -> 0 (eq. 2.4)."""
     stay_apart()
