@@ -66,6 +66,28 @@ def test_a_start_that_extrapolates_a_zero_finds_the_optimum(solver: str, alpha: 
     assert fit.distance_bound[0] >= distance
 
 
+@pytest.mark.parametrize("solver", ["irls", "newton"])
+def test_a_start_far_above_every_count_finds_the_optimum(solver: str) -> None:
+    # Weighted least squares lets four zeros go where three counts send them: to e^161.
+    design = np.array(
+        [
+            [-0.0006457355747690616, -0.6827640854529988, 405.96016787718213],
+            [0.0005329863486969708, -1.1270157718400267, 596.7572655875135],
+            [-8.464826085516838e-05, -0.05329946886380453, 1436.0302124678724],
+            [-0.0022512511680310046, -0.8262714866697507, -283.8123574532846],
+            [0.002217422205549312, 0.027454578324526635, 1950.784486535647],
+            [0.00046804054583414034, 1.4733156615324174, -639.8360765850721],
+            [0.0020323047603430927, 0.5067743391426497, -547.2037131269076],
+        ]
+    )
+    counts = np.array([623.0, 0.0, 0.0, 0.0, 0.0, 682.0, 684.0])
+    fit = fit_glm(counts[:, None], design, dispersion=0.0, size_factors="none", solver=solver)
+    problem = ref.make_problem(counts, design)
+    best = ref.maximise(problem, 0.0)
+    assert fit.status[0] == Status.CONVERGED
+    assert ref.distance(problem, fit.coefficients[0], best, 0.0) <= 1e-8
+
+
 def test_existence_agrees_with_linear_programs() -> None:
     rng = np.random.default_rng(123)
     survey = Survey()
