@@ -18,7 +18,7 @@ help:
 	@echo "make clean   remove what make and the tests created"
 
 $(VENV)/made:
-	tools/make_venv.sh $(VENV) $(PYTHON)
+	.ci/make_venv.sh $(VENV) $(PYTHON)
 	touch $@
 
 # Wheels only: nobody needs a compiler. Editable, so that a changed source is the one that runs.
@@ -30,8 +30,8 @@ $(VENV)/test-installed: $(VENV)/installed
 	$(BIN)/$(INSTALL) --editable ".[test,lint,dask,zarr]" hatchling
 	touch $@
 
-$(VENV)/r-installed: tools/install_r.sh | $(VENV)/made
-	tools/install_r.sh
+$(VENV)/r-installed: .ci/install_r.sh | $(VENV)/made
+	.ci/install_r.sh
 	touch $@
 
 demo: $(VENV)/installed
@@ -53,7 +53,7 @@ accept: $(VENV)/test-installed
 
 # Other engines live in an environment of their own: they may ask for other versions.
 $(VENV)/bench-installed: pyproject.toml | $(VENV)/made
-	tools/make_venv.sh $(VENV)/bench $(BIN)/python
+	.ci/make_venv.sh $(VENV)/bench $(BIN)/python
 	$(VENV)/bench/bin/$(INSTALL) --editable . statsmodels glum pydeseq2
 	touch $@
 

@@ -68,7 +68,7 @@ def absent_requirements() -> dict[str, str]:
         if os.environ.get("COUNTGLM_REQUIRE_R"):
             raise pytest.UsageError(
                 f"R with {', '.join(R_PACKAGES)} is required here and was not found: "
-                "run tools/install_r.sh"
+                "run .ci/install_r.sh"
             )
         absent["r"] = f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}"
     if not plain_kernels():

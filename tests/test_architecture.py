@@ -43,7 +43,7 @@ UNFINISHED = re.compile(
 )
 MACHINE_PATH = re.compile(r"(?<![\w.$}<~])/(?:ro[o]t|ho[m]e|tm[p]|wo[r]k|Users|op[t])/")
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".sh", ".R", ".yml", ".yaml", ".cff"}
-TEXT_FOLDERS = ("src", "tests", "benchmarks", "docs", "tools", "r-wrapper", ".ci")
+TEXT_FOLDERS = ("src", "tests", "benchmarks", "docs", "r-wrapper", ".ci")
 
 
 def module_name(path: Path) -> str:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Create a virtual environment with the first Python >= 3.11 that can make one.
-# usage: tools/make_venv.sh FOLDER [PYTHON]
+# usage: .ci/make_venv.sh FOLDER [PYTHON]
 set -euo pipefail
 . "$(dirname "$0")/apt.sh"
 
@@ -35,9 +35,8 @@ fi
 
 # Debian ships Python without ensurepip, which the package pythonX.Y-venv brings.
 package="$("$found" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-if ! may_apt; then
+if ! may_apt || ! apt_install "$package"; then
   echo "error: $found cannot create virtual environments; install the package $package" >&2
   exit 1
 fi
-apt_install "$package"
 exec "$found" -m venv "$folder"
