@@ -70,7 +70,10 @@ def _shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
     columns = getattr(value, "columns", None)
     if columns is not None and array.ndim == 2:
         _check_genes(sample_names_of(columns), name, counts)
-    return np.ascontiguousarray(array)
+    # A copy of its own: the fit keeps it, and the caller may go on changing his.
+    own = np.array(array, dtype=np.float64, order="C", copy=True)
+    own.setflags(write=False)
+    return own
 
 
 def _check_genes(given: Any, name: str, counts: GeneBlocks) -> None:

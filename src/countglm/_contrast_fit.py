@@ -72,6 +72,7 @@ def contrast_values(fit: GLMFit, vector: Floats) -> tuple[Floats, Floats]:
             error[genes] = _errors(fit, genes, completion.basis, vector, completion)
         else:
             estimate[genes] = limit
+    error[np.isnan(fit.log_likelihood)] = np.nan
     return estimate, error
 
 
@@ -115,11 +116,17 @@ class _GeneSubset:
 
 
 def constrained_log_likelihood(
-    fit: GLMFit, counts: CountMatrix, genes: Index, vector: Floats, value: float
+    fit: GLMFit,
+    counts: CountMatrix,
+    genes: Index,
+    vector: Floats,
+    value: float,
+    threads: int | None = None,
 ) -> Floats:
     """Return the supremum of the log-likelihood under ``vector @ beta == value`` (natural log).
 
-    At the dispersions of the fit; the constraint is one offset and one design column less.
+    At the dispersions of the fit; NaN where it was not reached.  The constraint is one offset and
+    one design column less.
     """
     matrix, n = fit.design.matrix, fit.n_samples
     scale = float(np.add.reduce(vector * vector))
@@ -148,6 +155,7 @@ def constrained_log_likelihood(
     problem = Problem(subset, design, fit.size_factors, total, weight, alpha, options)
     run_blocks(
         problem.fit_range, genes.size,
-        block_size=resolve_block_size(None, n), threads=resolve_threads(None),
+        block_size=resolve_block_size(None, n), threads=resolve_threads(threads),
     )  # fmt: skip
-    return problem.stats[:, blocks.LOG_LIKELIHOOD].copy()
+    reached = problem.counters[:, blocks.CONVERGED] == 1
+    return np.where(reached, problem.stats[:, blocks.LOG_LIKELIHOOD], np.nan)

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from .counts import GeneBlocks
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 class GeneTrace(NamedTuple):
-    """Iterates of one gene's coefficient fit; row 0 is the start."""
+    """Iterates of one gene's coefficient fit; row 0 is the start.
+
+    Row k holds the point after k steps: the coefficients and deviance there, the length of the
+    step that led to it (0 for the start), the decrement by the model of the step that leaves it,
+    and the kind of that model ("fisher" or "newton").
+    """
 
     kind: NDArray[np.str_]
     step_length: Floats
@@ -52,7 +58,7 @@ class Problem:
     counters: NDArray[np.int32] = field(init=False)
     status: NDArray[np.int8] = field(init=False)
     base_mean: Floats = field(init=False)
-    completions: list[Completion | None] = field(init=False)
+    separated: list[Mask | None] = field(init=False)
     traces: list[GeneTrace | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +72,7 @@ class Problem:
         self.counters = np.zeros((genes, blocks.N_COUNTERS), dtype=np.int32)
         self.status = np.zeros(genes, dtype=np.int8)
         self.base_mean = np.zeros(genes)
-        self.completions = [None] * genes
+        self.separated = [None] * genes
         self.traces = [None] * genes
 
     def fit_range(self, start: int, stop: int) -> None:
@@ -137,6 +143,10 @@ class Problem:
         self.coefficients[genes] = coef
         if completion is not None and not completion.exists:
             self._complete(genes, completion)
+            # The status does not tell these from finished ones; what is not reached is NaN.
+            unfinished = genes[counters[:, blocks.CONVERGED] == 0]
+            self.stats[unfinished, blocks.LOG_LIKELIHOOD] = np.nan
+            self.standard_errors[unfinished] = np.nan
         if options.trace:
             for gene, rows_of_gene, steps in zip(
                 genes, trace, counters[:, blocks.STEPS], strict=True
@@ -167,8 +177,9 @@ class Problem:
         self.standard_errors[np.ix_(genes, np.flatnonzero(moved))] = np.nan
         self.stats[genes, blocks.MIN_EIGENVALUE] = 0.0
         self.stats[genes, blocks.CONDITION] = np.inf
-        for gene in genes:
-            self.completions[gene] = completion
+        if completion.separated.any():
+            for gene in genes:
+                self.separated[gene] = completion.separated
 
     def _close_unfitted(self, codes: NDArray[np.int64], start: int) -> None:
         zero = start + np.flatnonzero(codes == blocks.ALL_ZERO)
@@ -186,7 +197,8 @@ def _trace(rows: Floats, to_coef: Floats) -> GeneTrace:
     gamma = rows[:, 4:]
     coefficients = np.add.reduce(gamma[:, None, :] * to_coef[None, :, :], axis=2)
     kind = np.where(rows[:, 0] == 0.0, "fisher", "newton")
-    return GeneTrace(kind, rows[:, 1], rows[:, 2], rows[:, 3], coefficients)
+    # Copies: a view would keep the trace of the whole block in memory.
+    return GeneTrace(kind, rows[:, 1].copy(), rows[:, 2].copy(), rows[:, 3].copy(), coefficients)
 
 
 def scaled_spectra(hessian: Floats) -> tuple[Floats, Floats]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from ._version import __version__
 
 
+@cache
 def _cpu() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
@@ -22,9 +24,14 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache
+def _version(package: str) -> str:
+    return version(package)
+
+
 def provenance(**options: Any) -> dict[str, Any]:
     """Return versions, processor, time and ``options`` as a dictionary that JSON can hold."""
-    packages = {name: version(name) for name in ("numpy", "numba", "scipy")}
+    packages = {name: _version(name) for name in ("numpy", "numba", "scipy")}
     return {
         "versions": {"countglm": __version__, "python": platform.python_version(), **packages},
         "platform": sys.platform,

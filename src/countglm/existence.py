@@ -8,16 +8,30 @@ do depends on the design and on which counts are zero, not on dispersion or offs
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis import ZERO, Basis, make_basis, make_graded_basis, orthonormal_slopes, products
+from ._gram_schmidt import gram_schmidt
+from .basis import (
+    ZERO,
+    Basis,
+    invert_upper,
+    make_basis,
+    make_graded_basis,
+    orthonormal_slopes,
+    pad,
+    products,
+)
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+# Bytes of remembered problems.
+MEMORY = 2**28
 _PRECISE: dict[str, Any] = {
     "method": "highs-ds",
     "options": {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
@@ -38,8 +52,6 @@ class Completion:
         Directions that no sample of positive weight feels: not identified.
     rows, directions : (m, k) and (p, k) float64
         The likelihood rises for ever along ``directions @ u`` where ``rows @ u <= 0``.
-    limits : (p,) float64
-        +inf, -inf or NaN (not identified) for coefficients without a finite value, else 0.
     """
 
     separated: Mask
@@ -47,7 +59,6 @@ class Completion:
     free: Floats
     rows: Floats
     directions: Floats
-    limits: Floats
 
     @property
     def exists(self) -> bool:
@@ -59,9 +70,19 @@ class Completion:
         """True where the samples of positive weight do not determine the coefficients."""
         return bool(self.free.shape[1] > 0)
 
+    @cached_property
+    def limits(self) -> Floats:
+        """+inf, -inf or NaN (not identified) for coefficients without a finite value, else 0."""
+        return np.array([self.limit(unit) for unit in np.eye(self.free.shape[0])])
+
     def limit(self, contrast: Floats) -> float:
         """Return where ``contrast @ beta`` goes: +inf, -inf, NaN (not identified) or 0 (finite)."""
-        return _limit(contrast, self.basis.null, self.free, self.rows, self.directions)
+        row = contrast[None, :]
+        if not products(row, self.basis.null).any():
+            return 0.0
+        if products(row, self.free).any():
+            return np.nan
+        return _sign_over_cone(_scaled(products(row, self.directions))[0], self.rows)
 
 
 class ExistenceTest:
@@ -69,7 +90,9 @@ class ExistenceTest:
 
     def __init__(self, design: Floats) -> None:
         self.design = design
-        self._memory: dict[bytes, Completion] = {}
+        self._raw = pad(design.T)
+        self._memory: OrderedDict[bytes, Completion] = OrderedDict()
+        self._capacity = max(64, MEMORY // (16 * max(1, design.size)))
         self._lock = threading.Lock()
 
     def __call__(self, positive: Mask, weighted: Mask) -> Completion:
@@ -81,11 +104,17 @@ class ExistenceTest:
         key = np.packbits(positive).tobytes() + np.packbits(weighted).tobytes()
         with self._lock:
             if key in self._memory:
+                self._memory.move_to_end(key)
                 return self._memory[key]
         separated = separated_samples(self.design, positive, weighted)
         answer = completion_of(self.design, separated, weighted, positive)
+        # One padded design serves all patterns.
+        answer = replace(answer, basis=replace(answer.basis, raw=self._raw))
         with self._lock:
-            return self._memory.setdefault(key, answer)
+            answer = self._memory.setdefault(key, answer)
+            while len(self._memory) > self._capacity:
+                self._memory.popitem(last=False)
+        return answer
 
 
 def separated_samples(design: Floats, positive: Mask, weighted: Mask) -> Mask:
@@ -110,9 +139,7 @@ def completion_of(
     )
     free = make_basis(design, weighted).null if basis.null.shape[1] else basis.null
     rows, directions = orthonormal_slopes(design[separated], basis.null)
-    units = np.eye(design.shape[1])
-    limits = np.array([_limit(unit, basis.null, free, rows, directions) for unit in units])
-    return Completion(separated, basis, free, rows, directions, limits)
+    return Completion(separated, basis, free, rows, directions)
 
 
 def _separable(slopes: Floats) -> Mask:
@@ -123,8 +150,13 @@ def _separable(slopes: Floats) -> Mask:
     if slopes.shape[1] == 1:
         signs = np.sign(slopes[moving, 0])
         return moving if signs.min() == signs.max() else np.zeros_like(moving)
-    rows, where = np.unique(_scaled(slopes), axis=0, return_inverse=True)
-    return _largest_separation(rows)[where.reshape(-1)] & moving
+    rows, where = np.unique(_scaled(slopes[moving]), axis=0, return_inverse=True)
+    if gram_schmidt(rows.T)[2].all():
+        # Independent rows: u with rows @ u = -1 exists.
+        return moving
+    separable = np.zeros_like(moving)
+    separable[moving] = _largest_separation(rows)[where.reshape(-1)]
+    return separable
 
 
 def _scaled(rows: Floats) -> Floats:
@@ -150,18 +182,25 @@ def _largest_separation(rows: Floats) -> Mask:
     return np.asarray(answer.x[k:] > 0.5)
 
 
-def _limit(contrast: Floats, null: Floats, free: Floats, rows: Floats, directions: Floats) -> float:
-    """Return the limit of a contrast over the directions of rise (docs/math.md, 6.3)."""
-    if not products(contrast[None, :], null).any():
-        return 0.0
-    if products(contrast[None, :], free).any():
-        return np.nan
-    along = _scaled(products(contrast[None, :], directions))[0]
+def _sign_over_cone(along: Floats, rows: Floats) -> float:
+    """Return +inf (-inf) if ``along @ u`` is never negative (positive) where rows @ u <= 0.
+
+    NaN if it takes both signs (docs/math.md, 6.3).
+    """
     cone = np.unique(_scaled(rows), axis=0)
-    high, low = _extreme(along, cone, 1.0), _extreme(along, cone, -1.0)
+    q, r, independent = gram_schmidt(cone)
+    if cone.shape[0] == cone.shape[1] and independent.all():
+        # A simplicial cone: its edges are the columns of -rows⁻¹.
+        edges = -products(invert_upper(r), np.ascontiguousarray(q.T))
+        values = products(along[None, :], edges)[0]
+        high, low = float(values.max()), float(values.min())
+    else:
+        high, low = _extreme(along, cone, 1.0), _extreme(along, cone, -1.0)
     if high > ZERO and low < -ZERO:
         return np.nan
-    return np.inf if high > ZERO else -np.inf
+    if high > ZERO:
+        return np.inf
+    return -np.inf if low < -ZERO else np.nan
 
 
 def _extreme(along: Floats, rows: Floats, sign: float) -> float:

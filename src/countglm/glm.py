@@ -15,7 +15,6 @@ from ._progress import progress_bar
 from ._provenance import provenance
 from .counts import CountMatrix, as_count_matrix
 from .design import Design, as_design
-from .existence import Completion
 from .kernels import blocks
 from .results import GLMFit
 from .size_factors import resolve_size_factors
@@ -148,7 +147,7 @@ def _result(
 ) -> GLMFit:
     """Return the frozen result of a problem whose blocks have all run."""
     stats = problem.stats
-    pattern, separated = _patterns(problem.completions, matrix.n_samples)
+    pattern, separated = _patterns(problem.separated, matrix.n_samples)
     return GLMFit(
         coefficients=problem.coefficients,
         standard_errors=problem.standard_errors,
@@ -183,18 +182,18 @@ def _result(
 
 
 def _patterns(
-    completions: list[Completion | None], n: int
+    separated: list[NDArray[np.bool_] | None], n: int
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Number the distinct sets of separated samples in the order of their first gene."""
-    pattern = np.full(len(completions), -1, dtype=np.int32)
+    pattern = np.full(len(separated), -1, dtype=np.int32)
     known: dict[bytes, int] = {}
     masks: list[NDArray[np.bool_]] = []
-    for gene, completion in enumerate(completions):
-        if completion is None or not completion.separated.any():
+    for gene, mask in enumerate(separated):
+        if mask is None:
             continue
-        key = completion.separated.tobytes()
+        key = mask.tobytes()
         if key not in known:
             known[key] = len(masks)
-            masks.append(completion.separated)
+            masks.append(mask)
         pattern[gene] = known[key]
     return pattern, np.array(masks, dtype=np.bool_).reshape(len(masks), n)

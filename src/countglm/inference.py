@@ -14,6 +14,7 @@ from .status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .counts import CountMatrix
     from .results import GLMFit
 
 Floats = NDArray[np.float64]
@@ -57,6 +58,7 @@ def wald_test(
     alternative: str = "greaterAbs",
     use_t: bool = False,
     counts: Any = None,
+    threads: int | None = None,
 ) -> pd.DataFrame:
     """Test one coefficient or contrast in every gene.
 
@@ -80,6 +82,9 @@ def wald_test(
     counts : optional
         The counts of the fit, samples x genes; only needed after `GLMFit.load`, for ``LRT`` rows.
 
+    threads : int, optional
+        For ``LRT`` rows; None uses every core of the process's affinity.
+
     Returns
     -------
     DataFrame
@@ -102,7 +107,7 @@ def wald_test(
         raise InputError(
             f"alternative={alternative!r} is not known; choose from {', '.join(ALTERNATIVES)}."
         )
-    if not 0.0 <= lfc_threshold < np.inf:
+    if not isinstance(lfc_threshold, int | float | np.number) or not 0.0 <= lfc_threshold < np.inf:
         raise InputError(f"lfc_threshold={lfc_threshold!r} must be a log2 fold change >= 0.")
     if alternative == "lessAbs" and lfc_threshold == 0.0:
         raise InputError("alternative='lessAbs' needs lfc_threshold > 0: nothing is less than 0.")
@@ -116,9 +121,10 @@ def wald_test(
     infinite = np.flatnonzero(np.isinf(lfc))
     if infinite.size:
         test[infinite] = "LRT"
-        stat[infinite], pvalue[infinite] = _at_infinity(
-            fit, infinite, vector, np.sign(lfc[infinite]), float(lfc_threshold), alternative, counts
-        )
+        bound, matrix = float(lfc_threshold) * LN2, fit.require_counts(counts)
+        sign = np.sign(lfc[infinite])
+        root = _signed_root(fit, matrix, infinite, vector, sign * bound, threads)
+        stat[infinite], pvalue[infinite] = _at_infinity(root, sign, alternative)
     return pd.DataFrame(
         {
             "baseMean": fit.base_mean,
@@ -164,7 +170,7 @@ def _wald(
         distance = (np.abs(lfc) - bound) / se
         if alternative == "greaterAbs":
             far = (np.abs(lfc) + bound) / se
-            return lfc / se, _upper_tail(distance, df) + _upper_tail(far, df)
+            return lfc / se, np.minimum(1.0, _upper_tail(distance, df) + _upper_tail(far, df))
         if alternative == "greaterAbs2014":
             stat = np.sign(lfc) * np.maximum(distance, 0.0)
             return stat, np.minimum(1.0, 2.0 * _upper_tail(distance, df))
@@ -177,32 +183,32 @@ def _wald(
         return stat, np.maximum(_upper_tail(low, df), _upper_tail(high, df))
 
 
-def _at_infinity(
+def _signed_root(
     fit: GLMFit,
+    counts: CountMatrix,
     genes: NDArray[np.intp],
     vector: Floats,
-    sign: Floats,
-    bound: float,
-    alternative: str,
-    counts: Any,
-) -> tuple[Floats, Floats]:
-    """Return signed root and p-value of the likelihood ratio at the supremum (eq. 7.6)."""
-    matrix = fit.require_counts(counts)
+    value: Floats,
+    threads: int | None,
+) -> Floats:
+    """Return the square root of the likelihood ratio against ``vector @ beta == value``."""
     root = np.zeros(genes.size)
-    for direction in (1.0, -1.0):
-        here = np.flatnonzero(sign == direction)
-        if here.size:
-            null = constrained_log_likelihood(
-                fit, matrix, genes[here], vector, direction * bound * LN2
-            )
-            gain = fit.log_likelihood[genes[here]] - null
-            root[here] = direction * np.sqrt(np.maximum(2.0 * gain, 0.0))
-    tail = _upper_tail(np.abs(root), None)
+    for bound in np.unique(value):
+        here = np.flatnonzero(value == bound)
+        null = constrained_log_likelihood(fit, counts, genes[here], vector, float(bound), threads)
+        gain = fit.log_likelihood[genes[here]] - null
+        root[here] = np.sqrt(np.maximum(2.0 * gain, 0.0))
+    return root
+
+
+def _at_infinity(root: Floats, sign: Floats, alternative: str) -> tuple[Floats, Floats]:
+    """Return statistic and p-value of infinite estimates (docs/math.md, eq. 7.6)."""
+    stat, tail = sign * root, _upper_tail(root, None)
     if alternative in ("greaterAbs", "greaterAbs2014"):
-        return root, 2.0 * tail
+        return stat, 2.0 * tail
     # One-sided hypotheses: an infinite estimate inside the null speaks for it.
     outside = {"greater": sign > 0.0, "less": sign < 0.0}.get(alternative, sign == 0.0)
-    return np.where(outside, root, 0.0), np.where(outside, tail, 1.0)
+    return np.where(outside, stat, 0.0), np.where(outside, tail, 1.0)
 
 
 def _reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
@@ -210,7 +216,8 @@ def _reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
     reason = np.full(fit.n_genes, None, dtype=object)
     missing = np.isnan(pvalue)
     reason[missing] = "not_estimable"
-    reason[missing & (fit.status == Status.MAX_ITER)] = "not_converged"
+    unfinished = (fit.status == Status.MAX_ITER) | np.isnan(fit.log_likelihood) | np.isinf(lfc)
+    reason[missing & unfinished] = "not_converged"
     reason[missing & (fit.status == Status.ALL_ZERO)] = "all_zero"
     reason[missing & (fit.status == Status.INVALID)] = "no_weight"
     return reason

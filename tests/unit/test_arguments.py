@@ -252,3 +252,19 @@ def test_arrays_of_any_real_dtype_become_float64() -> None:
         assert got.dtype == np.float64
         assert got.dtype.isnative
         np.testing.assert_array_equal(got, [1.0, 2.0])
+
+
+def test_the_caller_may_change_his_arrays_after_the_fit() -> None:
+    from countglm import fit_glm
+
+    counts = np.array([[5, 9], [7, 3], [6, 8], [9, 20], [11, 30], [8, 25]])
+    design = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1]])
+    offset, weights = np.zeros(6), np.ones(6)
+    fit = fit_glm(
+        counts, design, offset=offset, weights=weights, dispersion=0.1, size_factors="none"
+    )
+    before = fit.mu()
+    offset += 5.0
+    weights[:] = 0.0
+    np.testing.assert_array_equal(fit.mu(), before)
+    np.testing.assert_array_equal(fit.weights, np.ones(6))

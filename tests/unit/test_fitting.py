@@ -62,7 +62,7 @@ def test_special_genes_are_told_apart() -> None:
         np.isinf(done.coefficients).astype(int) * np.sign(np.nan_to_num(done.coefficients)),
         [[0, 0, 0], [0, 0, 0], [0, -1, 0], [-1, 1, 1], [0, 0, 0], [0, -1, -1]],
     )
-    assert [c is not None for c in done.completions] == [False, False, True, True, False, True]
+    assert [mask is not None for mask in done.separated] == [False, False, True, True, False, True]
 
 
 def test_poisson_coefficients_are_logarithms_of_means_also_in_the_limit() -> None:

@@ -206,3 +206,26 @@ class TestReasons:
         expected = wald_test(alone, "group[T.c]").iloc[0]
         for column in ("log2FoldChange", "lfcSE", "pvalue"):
             assert other[column].iloc[4] == pytest.approx(expected[column], rel=1e-9)
+
+
+def test_unfinished_separated_genes_get_no_p_value() -> None:
+    from countglm import fit_glm, wald_test
+
+    counts = np.array([0, 0, 0, 7, 5000, 2])[:, None]
+    design = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1], [0.0, 1, 2, 0, 3, 1]])
+    options = {"dispersion": 3.0, "size_factors": "none"}
+    finished = wald_test(fit_glm(counts, design, **options), "x1").iloc[0]
+    assert finished["status"] == "SEPARATED"
+    assert finished["test"] == "LRT"
+    assert 0.0 < finished["pvalue"] < 1.0
+    stopped = wald_test(fit_glm(counts, design, max_iter=1, **options), "x1").iloc[0]
+    assert np.isnan(stopped["pvalue"])
+    assert stopped["na_reason"] == "not_converged"
+
+
+def test_p_values_never_exceed_one_by_rounding() -> None:
+    from countglm.inference import _wald
+
+    lfc, se = np.array([1.5674833802017743e-16]), np.array([0.6311633116929153])
+    _, pvalue = _wald(lfc, se, 0.8650434525627286, "greaterAbs", None)
+    assert pvalue[0] <= 1.0

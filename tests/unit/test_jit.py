@@ -110,3 +110,20 @@ def test_marking_a_function_leaves_the_settings_of_numba(monkeypatch: pytest.Mon
     monkeypatch.setattr(_jit._config, "CACHE_DIR", "untouched")
     _jit.entry(lambda x: x)
     assert _jit._config.CACHE_DIR == "untouched"
+
+
+def test_kernels_fall_back_to_the_usual_pipeline() -> None:
+    from countglm._jit.lean import PartCompiler, part_options
+
+    assert part_options() == {"pipeline_class": PartCompiler}
+    assert part_options(object) == {}
+
+
+def test_no_home_directory_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(_jit._config, "CACHE_DIR", "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(_jit.Path, "home", homeless)
+    assert [root.name[:9] for root in _jit._candidate_roots()] == ["countglm-"]

@@ -37,6 +37,8 @@ def test_processor_is_named_wherever_it_can_be_read(monkeypatch) -> None:
         raise OSError("no such file")
 
     monkeypatch.setattr("builtins.open", unreadable)
+    _provenance._cpu.cache_clear()
+    monkeypatch.setattr(_provenance, "_cpu", _provenance._cpu.__wrapped__)
     assert _provenance._cpu() == (platform.processor() or platform.machine())
 
 

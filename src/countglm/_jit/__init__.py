@@ -28,7 +28,7 @@ from countglm._jit.intrinsics import (
     stay_apart,
     stay_small,
 )
-from countglm._jit.lean import PartCompiler
+from countglm._jit.lean import part_options
 
 # Numba's own annotations lack the options below.
 _njit: Any = numba.njit
@@ -64,8 +64,14 @@ def _candidate_roots() -> list[Path]:
     cache_home = os.environ.get("XDG_CACHE_HOME")
     if cache_home:
         roots.append(Path(cache_home) / "countglm")
-    elif Path.home() != Path("/"):
-        roots.append(Path.home() / ".cache" / "countglm")
+    else:
+        try:
+            home = Path.home()
+        except RuntimeError:
+            # No HOME and no entry in the password file, as in some containers and batch jobs.
+            home = Path("/")
+        if home != Path("/"):
+            roots.append(home / ".cache" / "countglm")
     # A shared temporary directory is used only through a folder that this user alone can write.
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     roots.append(Path(tempfile.gettempdir()) / f"countglm-{user}")
@@ -102,7 +108,7 @@ def kernel(func: Callable[..., Any]) -> Any:
     The wrappers that would let it are a sixth of the compile time.  (Without compilation,
     ``NUMBA_DISABLE_JIT=1``, it is the plain function.)
     """
-    return _njit(no_cpython_wrapper=True, pipeline_class=PartCompiler, **_OPTIONS)(func)
+    return _njit(no_cpython_wrapper=True, **part_options(), **_OPTIONS)(func)
 
 
 def callable_form(func: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
+from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
@@ -66,3 +67,17 @@ class PartCompiler(CompilerBase):
         pipeline.add_pass_after(_PartLibrary, IRProcessing)
         pipeline.finalize()
         return [pipeline]
+
+
+# What the pipeline relies on that Numba does not promise.
+_RELIED_ON = ("_optimize_final_module", "_finalize_final_module", "_raise_if_finalized")
+
+
+def part_options(library: type = CPUCodeLibrary) -> dict[str, Any]:
+    """Return the decorator options of a kernel: this pipeline, or none where Numba has changed.
+
+    Without it everything compiles as well, only about twice as slowly.
+    """
+    if all(hasattr(library, name) for name in _RELIED_ON):
+        return {"pipeline_class": PartCompiler}
+    return {}

@@ -192,4 +192,7 @@ def screen_block(y, weight, basis, scratch, code_out):
             continue
         gram(basis, ws.info, ws.hessian)
         regular = factor(ws.hessian, 0.0, ws.chol, ws.scale) and smallest_pivot(ws.chol) > 1e-4
+        for j in range(basis.shape[0]):
+            # A column that is rounding on these samples would be scaled up to look like one.
+            regular = regular and ws.hessian[j, j] > 1e-6
         code_out[g] = EXISTS if regular else UNDECIDED

@@ -185,6 +185,7 @@ def start_response(y, w, offset, alpha, ws):
     """Set working weights and weighted responses of a start at mu = y + 1/4 (eq. 3.2)."""
     for i in range(y.size):
         m = y[i] + 0.25
-        weight = w[i] * expected_information(m, alpha)
+        # At alpha near 0 the zero counts would weigh nothing and be extrapolated out of sight.
+        weight = w[i] * expected_information(m, alpha if alpha > 0.1 else 0.1)
         ws.info[i] = weight
         ws.resid[i] = weight * (log(m) - offset[i])

@@ -28,9 +28,9 @@ from .smallmat import back_solve, factor, half_solve, invert_factor, norm, small
 HANDOVER = 0.1
 # ... or after two steps that do not shrink the decrement by this factor.
 SLOW = 0.25
-# No step moves a linear predictor by more than this: a Fisher step can point far out where
-# alpha is large and the likelihood flat.
-LONGEST = 5.0
+# The first length tried moves no linear predictor by more than this: a Fisher step can point far
+# out where alpha is large and the likelihood flat.
+LONGEST = 10.0
 # A factor with a smaller diagonal may be rounding, and promises nothing about its step.
 HEALTHY = 1e-5
 # Below this decrement the rounding term is worth its cost.
@@ -82,10 +82,11 @@ def quadratic_model(y, w, alpha, basis, kind, ws):
 
 @kernel
 def step_length(y, w, alpha, decrement, guaranteed, ws):
-    """Return the first of 1, 1/2, 1/4, ... that lowers the deviance enough (eq. 3.4).
+    """Return the first of t, t/2, t/4, ... that lowers the deviance enough (eq. 3.4).
 
-    An exact Newton step (``guaranteed``) needs no test when it moves no eta by more than 1, and
-    is never cut below log(1 + S)/S: self-concordance promises the descent there.
+    ``t`` is 1, or less so that no eta moves by more than ``LONGEST``.  An exact Newton step
+    (``guaranteed``) needs no test when it moves no eta by more than 1, and is never cut below
+    log(1 + S)/S: self-concordance promises the descent there.
     """
     stay_apart()
     largest = largest_where(ws.step_eta, w)
