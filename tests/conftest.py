@@ -1,11 +1,12 @@
 """What every test may rely on: the large tables, R, and one compiled signature per entry.
 
 Tests marked ``data`` read tables that are not part of the repository, from the folder named by
-the environment variable ``COUNTGLM_TEST_DATA``; tests marked ``r`` call R and its packages. Where
-one is absent its tests are deselected and the summary says so in one line. ``make test`` installs
-R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error. Tests marked ``plain``
-call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python; their compiled form is
-tested through the entries, and ``make test`` runs the unit tests both ways.
+the environment variable ``COUNTGLM_TEST_DATA``, and results of R for them from the folder named by
+``COUNTGLM_TEST_GOLDEN`` or else from ``golden`` beside it; tests marked ``r`` call R and its
+packages. Where one is absent its tests are deselected and the summary says so in one line.
+``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
+Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
+their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Tests are imported by path, so the helpers in tests/support need a root to be found from.
 sys.path.insert(0, str(REPOSITORY))
+
+from tests.support.golden import golden_folder  # noqa: E402
 
 R_PACKAGES = ("DESeq2", "edgeR", "limma", "glmGamPoi")
 _R_CHECK = """
@@ -144,7 +147,5 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def golden_dir(data_dir: Path) -> Path:
-    """Return the folder of results of the R packages, beside the tables."""
-    folder = data_dir.parent / "golden"
-    assert folder.is_dir(), f"no folder 'golden' beside {data_dir}"
-    return folder
+    """Return the folder of results of the R packages on the tables of ``data_dir``."""
+    return golden_folder(data_dir)
