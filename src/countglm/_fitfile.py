@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from countglm._store import read_arrays, write_arrays
 from countglm.errors import InputError
+from countglm.status import Status
 
 if TYPE_CHECKING:
     from countglm.design import Design
@@ -39,6 +40,17 @@ _REQUIRED = {
     "gene_names": "G",
 }
 _OPTIONAL = ("sample_names", "offset", "weights")
+# Shapes that may stand there, of arrays that are checked after the required ones.
+_FURTHER = {
+    "design_matrix": ("np",),
+    "sample_names": ("n",),
+    "design_sample_names": ("n",),
+    "offset": ("n", "nG"),
+    "weights": ("n", "nG"),
+}
+_TEXT = ("gene_names", "sample_names", "design_sample_names")
+_META = {"family": str, "tol": float, "counts_fingerprint": str, "provenance": dict}
+_DESIGN = {"names": list, "formula": str | None, "factors": dict, "codings": dict}
 
 
 def save_fit(fit: GLMFit, path: str | os.PathLike[str], *, force: bool) -> None:
@@ -75,42 +87,83 @@ def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the keyword arguments of a GLMFit; counts and trace are None."""
     arrays, meta = read_arrays(path, _KIND)
     missing = [name for name in (*_REQUIRED, "design_matrix") if name not in arrays]
-    if missing or not isinstance(meta.get("design"), dict):
-        raise InputError(
-            f"{path} lacks {(missing or ['design'])[0]}: it is damaged; save the fit again."
-        )
-    _check_shapes(arrays, path)
+    if missing:
+        raise _damaged(path, f"it lacks {missing[0]}")
+    _check_meta(meta, _META | {"design": dict}, path)
+    _check_meta(meta["design"], _DESIGN, path)
+    _check_arrays(arrays, path)
     fields: dict[str, Any] = {name: arrays[name] for name in _REQUIRED}
     fields |= {name: arrays.get(name) for name in _OPTIONAL}
-    fields["design"] = _design(arrays, meta["design"])
+    fields["design"] = _design(arrays, meta["design"], path)
     fields |= {name: meta[name] for name in ("family", "tol", "counts_fingerprint", "provenance")}
     return fields
 
 
-def _check_shapes(arrays: dict[str, NDArray[Any]], path: str | os.PathLike[str]) -> None:
+def _damaged(path: str | os.PathLike[str], why: str) -> InputError:
+    return InputError(f"{path} is damaged: {why}; save the fit again.")
+
+
+def _check_meta(
+    meta: dict[str, Any], kinds: dict[str, Any], path: str | os.PathLike[str]
+) -> None:
+    for name, kind in kinds.items():
+        if name not in meta:
+            raise _damaged(path, f"it lacks {name}")
+        if not isinstance(meta[name], kind):
+            raise _damaged(path, f"{name} is of type {type(meta[name]).__name__}")
+
+
+def _check_arrays(arrays: dict[str, NDArray[Any]], path: str | os.PathLike[str]) -> None:
     sizes: dict[str, int] = {}
-    for name, letters in _REQUIRED.items():
-        shape = arrays[name].shape
-        agrees = len(shape) == len(letters) and all(
-            sizes.setdefault(letter, size) == size
-            for letter, size in zip(letters, shape, strict=True)
-        )
-        if not agrees:
-            raise InputError(
-                f"{path}: {name} has shape {shape}, which disagrees with the other arrays: the "
-                "file is damaged; save the fit again."
+    shapes = {name: (letters,) for name, letters in _REQUIRED.items()} | _FURTHER
+    for name, choices in shapes.items():
+        if name not in arrays:
+            continue
+        array = arrays[name]
+        if array.dtype.kind not in ("OU" if name in _TEXT else "biuf"):
+            raise _damaged(path, f"{name} holds {array.dtype}")
+        if not any(_agrees(array.shape, letters, sizes) for letters in choices):
+            raise _damaged(
+                path, f"{name} has shape {array.shape}, which disagrees with the other arrays"
             )
+    patterns = arrays["separation_pattern"]
+    if np.any((patterns < -1) | (patterns >= sizes["K"])):
+        raise _damaged(path, "separation_pattern points beyond separated_samples")
+    if not np.isin(arrays["status"], [status.value for status in Status]).all():
+        raise _damaged(path, "status holds codes that have no meaning")
 
 
-def _design(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Design:
+def _agrees(shape: tuple[int, ...], letters: str, sizes: dict[str, int]) -> bool:
+    return len(shape) == len(letters) and all(
+        sizes.setdefault(letter, size) == size for letter, size in zip(letters, shape, strict=True)
+    )
+
+
+def _design(
+    arrays: dict[str, NDArray[Any]], meta: dict[str, Any], path: str | os.PathLike[str]
+) -> Design:
     from countglm.design import Design
 
+    matrix = np.ascontiguousarray(arrays["design_matrix"], dtype=np.float64)
+    names = tuple(meta["names"])
+    if len(names) != matrix.shape[1] or not all(isinstance(name, str) for name in names):
+        raise _damaged(path, f"the design has {matrix.shape[1]} columns and names {names}")
+    try:
+        factors = {name: tuple(levels) for name, levels in meta["factors"].items()}
+        codings = {
+            name: np.array(coding, dtype=np.float64) for name, coding in meta["codings"].items()
+        }
+    except (TypeError, ValueError) as error:
+        raise _damaged(path, f"the factors of its design cannot be read ({error})") from error
+    for name, coding in codings.items():
+        if coding.shape != (len(factors.get(name, ())), len(names)):
+            raise _damaged(path, f"the coding of factor {name!r} has shape {coding.shape}")
     return Design(
-        matrix=np.ascontiguousarray(arrays["design_matrix"]),
-        names=tuple(meta["names"]),
+        matrix=matrix,
+        names=names,
         sample_names=arrays.get("design_sample_names"),
         formula=meta["formula"],
         spec=None,
-        factors={name: tuple(levels) for name, levels in meta["factors"].items()},
-        codings={name: np.array(coding) for name, coding in meta["codings"].items()},
+        factors=factors,
+        codings=codings,
     )

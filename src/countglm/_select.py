@@ -39,7 +39,10 @@ def positions(wanted: Any, names: NDArray[Any]) -> NDArray[np.intp]:
         raise InputError(f"genes holds {items.dtype}; give names, indices or a boolean mask.")
     outside = items[(items < -total) | (items >= total)]
     if outside.size:
-        raise InputError(f"genes has index {outside[0]}; the fit has {total} genes.")
+        raise InputError(
+            f"genes has index {outside[0]} ({outside.size} of {items.size} are like this), but the "
+            f"fit has {total} genes; use indices from 0 to {total - 1}, or names."
+        )
     chosen: NDArray[np.intp] = np.arange(total)[items.ravel()]
     return chosen
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from countglm._names import match_samples, sample_names_of
+from countglm._parallel import is_whole
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def given_log_means(counts: CountMatrix, geo_means: ArrayLike) -> NDArray[np.float64]:
-    values = np.asarray(geo_means, dtype=np.float64)
+    try:
+        values = np.asarray(geo_means, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "geo_means cannot be read as numbers; give one geometric mean per gene"
+        ) from None
     if values.shape != (counts.n_genes,):
         raise InputError(
             f"geo_means has shape {values.shape}, but the counts have {counts.n_genes} genes; "
@@ -74,12 +80,14 @@ def sample_index(counts: CountMatrix, reference: int | str | None) -> int | None
                 f"reference={reference!r} is no sample of the counts; use a sample's name or index"
             )
         return names.index(reference)
-    if reference is not None and not 0 <= reference < counts.n_samples:
+    if reference is None:
+        return None
+    if not is_whole(reference, 0) or reference >= counts.n_samples:
         raise InputError(
-            f"reference={reference} is outside 0 to {counts.n_samples - 1}; use a sample's name "
-            "or index"
+            f"reference={reference!r} is no whole number from 0 to {counts.n_samples - 1}; use a "
+            "sample's name or index"
         )
-    return reference
+    return int(reference)
 
 
 def by_sample_name(counts: CountMatrix, size_factors: Any) -> Any:

@@ -130,16 +130,38 @@ def sparse_source(matrix: Any) -> SparseSource:
     """Any SciPy sparse matrix or array as a canonical CSC; the caller's object stays unchanged."""
     try:
         if matrix.format in ("csr", "csc"):
-            matrix.check_format(full_check=True)
-        columns = matrix if matrix.format == "csc" else matrix.tocsc()
+            matrix = _checked(matrix)
+        else:
+            matrix = _summed(matrix.tocoo(copy=False))
+        columns = matrix.tocsc()
     except ValueError as error:
         raise InputError(
             f"The sparse count matrix is damaged ({error}); build it again from its entries."
         ) from error
-    if not columns.has_canonical_format:
-        columns = columns.copy()
-        columns.sum_duplicates()
-    return SparseSource(columns)
+    return SparseSource(columns if columns.has_canonical_format else _summed(columns))
+
+
+def _checked(matrix: Any) -> Any:
+    """A second view of the same entries, verified: SciPy's check prunes what it looks at."""
+    from scipy import sparse
+
+    kind = sparse.csr_array if matrix.format == "csr" else sparse.csc_array
+    parts = (matrix.data, matrix.indices, matrix.indptr)
+    view = kind(parts, shape=matrix.shape, copy=False)
+    view.check_format(full_check=True)
+    return view
+
+
+def _summed(matrix: Any) -> Any:
+    """A sorted copy with entries of one place added up, in a dtype that holds their sum."""
+    summed = matrix.copy()
+    summed.sum_duplicates()
+    if summed.nnz == matrix.nnz or matrix.dtype.kind not in "biuf":
+        return summed
+    small = matrix.dtype.kind in "biu" and matrix.dtype.itemsize < np.dtype(np.int64).itemsize
+    summed = matrix.astype(np.int64 if small else np.float64)
+    summed.sum_duplicates()
+    return summed
 
 
 def _panel_edges(shape: tuple[int, int], chunk_edges: Sequence[int]) -> NDArray[np.int64]:

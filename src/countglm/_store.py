@@ -22,6 +22,17 @@ FORMAT_VERSION = 1
 _HEADER = "countglm"
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 _SUFFIXES = (*_HDF5_SUFFIXES, ".npz")
+# What h5py and NumPy raise on damage, and on sound files of some other content.
+_READ_ERRORS = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+)
 
 
 def check_target(path: Path, *, force: bool) -> None:
@@ -99,17 +110,20 @@ def read_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[s
             _read_hdf5(source) if source.suffix in _HDF5_SUFFIXES else _read_npz(source)
         )
         meta = json.loads(header)
-    except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+    except _READ_ERRORS as error:
         raise InputError(
             f"{source} is not a file that countglm saved, or it is damaged ({_brief(error)}); "
             "save the fit again."
         ) from error
     if not isinstance(meta, dict) or meta.get("kind") != kind:
         raise InputError(f"{source} does not hold a {kind}; give a file that {kind}.save wrote.")
-    if meta.get("version", 0) > FORMAT_VERSION:
+    version = meta.get("version")
+    if not isinstance(version, int):
+        raise InputError(f"{source} has no format version: it is damaged; save the fit again.")
+    if version > FORMAT_VERSION:
         raise InputError(
-            f"{source} has format version {meta['version']}, this countglm reads up to "
-            f"{FORMAT_VERSION}; update countglm."
+            f"{source} has format version {version}, this countglm reads up to {FORMAT_VERSION}; "
+            "update countglm."
         )
     return arrays, meta
 

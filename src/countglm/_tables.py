@@ -68,7 +68,10 @@ def annotate(fit: GLMFit, adata: AnnData | None, key: str) -> AnnData:
     if fit.sample_names is not None:
         samples = _order(fit.sample_names, adata.obs_names, "samples", "adata[fit.sample_names]")
     elif adata.n_obs != fit.n_samples:
-        raise InputError(f"adata has {adata.n_obs} samples, the fit has {fit.n_samples}.")
+        raise InputError(
+            f"adata has {adata.n_obs} samples, the fit has {fit.n_samples}; give the object that "
+            "was fitted."
+        )
     adata.varm[f"{key}_coefficients"] = fit.coefficients[genes]
     adata.varm[f"{key}_standard_errors"] = fit.standard_errors[genes]
     for name in ("base_mean", *_PER_GENE):

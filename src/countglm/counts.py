@@ -186,7 +186,13 @@ def _compact(values: NDArray[np.float64]) -> NDArray[Any]:
 def _given_gene_names(gene_names: Any, n_genes: int) -> Names:
     if isinstance(gene_names, str):
         raise InputError("gene_names is a single string; give a sequence with one name per gene.")
-    names = name_array(gene_names)
+    try:
+        names = name_array(gene_names)
+    except TypeError:
+        raise InputError(
+            f"gene_names is of type {type(gene_names).__name__}; give a sequence with one name per "
+            "gene."
+        ) from None
     if names.size != n_genes:
         raise InputError(
             f"gene_names has {plural(names.size, 'name')} for {plural(n_genes, 'gene')}; give one "

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CELLS_AT_ONCE = 200_000
 _MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan"})
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
 
 
@@ -215,6 +215,8 @@ def _read_numbers(text: TextTable) -> tuple[list[str], NDArray[Any]]:
 
 def _as_numbers(cells: list[str]) -> NDArray[Any]:
     """int64 where Python's int reads every cell, else float64, rounded correctly by float."""
+    if not _is_plain("".join(cells)):
+        raise ValueError("not a number")
     for read, dtype in ((int, np.int64), (float, np.float64)):
         try:
             return np.fromiter(map(read, cells), dtype=dtype, count=len(cells))
@@ -245,7 +247,14 @@ def _no_number(text: TextTable, cells: list[str], names: list[str], lines: list[
     )
 
 
+def _is_plain(text: str) -> bool:
+    """Python's int and float also read 1_000 and digits of other scripts; a table means neither."""
+    return text.isascii() and "_" not in text
+
+
 def _reads(read: Callable[[str], Any], cell: str) -> bool:
+    if not _is_plain(cell):
+        return False
     try:
         read(cell)
     except ValueError:

@@ -158,7 +158,7 @@ class GLMFit:
         """
         return self._covariance(self.gene_index(genes), self.require_counts(counts))
 
-    def mu(self, genes: Genes = None) -> Floats:
+    def mu(self, genes: Genes = None, counts: Any = None) -> Floats:
         """Fitted means (n_samples, g), in counts.
 
         0 for the samples that a separated gene drives to zero; NaN for genes that have no fit
@@ -168,7 +168,11 @@ class GLMFit:
         ----------
         genes : names, indices, boolean mask, slice or None
             Which genes; None for all.
+        counts : optional
+            Not needed for the means; where given, checked to be the counts of the fit.
         """
+        if counts is not None:
+            self.require_counts(counts)
         index = self.gene_index(genes)
         eta = np.log(self.size_factors)[:, None] + np.zeros((1, index.size))
         if self.offset is not None:

@@ -18,6 +18,8 @@ from countglm._columns import (
     scale_to_unit_geometric_mean,
 )
 from countglm._iterate import iterate_size_factors
+from countglm._names import plural
+from countglm._parallel import resolve_threads
 from countglm._size_options import (
     by_sample_name,
     gene_mask,
@@ -107,6 +109,7 @@ def estimate_size_factors(
         "reference": reference,
     }
     _refuse_foreign_options(method, given)
+    resolve_threads(threads)
     matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger)
     if method == "none":
         return np.ones(matrix.n_samples)
@@ -178,6 +181,8 @@ def _median_ratio(
         _raise_no_gene(counts, method, geo_means is not None)
     if genes is not None:
         used &= genes
+        if not used.any():
+            _raise_no_control(genes, method, geo_means is not None)
     s = np.zeros(counts.n_samples)
     for i, numbers, values in positive_columns(counts, used):
         if values.size:
@@ -207,6 +212,16 @@ def _raise_no_gene(counts: CountMatrix, method: str, given: bool) -> None:
         f"size factors by 'ratio' need a gene that is positive in every sample, but each of the "
         f"{counts.n_genes} genes has a zero in at least one of the {counts.n_samples} samples; use "
         "'poscounts' or 'library' instead"
+    )
+
+
+def _raise_no_control(genes: NDArray[np.bool_], method: str, given: bool) -> None:
+    usable = "has a count" if method == "poscounts" else "is positive in every sample"
+    if given:
+        usable = "has a positive value in geo_means"
+    raise InputError(
+        f"control_genes selects {plural(int(genes.sum()), 'gene')}, none of which {usable}, as "
+        f"size factors by {method!r} need; name other genes or use another method"
     )
 
 

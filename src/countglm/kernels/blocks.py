@@ -143,8 +143,8 @@ def fit_block(
     coef = ws.coef
     for g in range(y.shape[0]):
         yg = y[g]
-        o = offset[min(g, offset.shape[0] - 1)]
-        w = weight[min(g, weight.shape[0] - 1)]
+        o = offset[g if offset.shape[0] > 1 else 0]
+        w = weight[g if weight.shape[0] > 1 else 0]
         stats = stats_out[g]
         counters = counters_out[g]
         a = alpha[g]
@@ -176,7 +176,7 @@ def screen_block(y, weight, basis, scratch, code_out):
     """Set ``code_out``: do the samples with positive counts alone determine the coefficients?"""
     ws = lay_out(scratch)
     for g in range(y.shape[0]):
-        w = weight[min(g, weight.shape[0] - 1)]
+        w = weight[g if weight.shape[0] > 1 else 0]
         positive = 0
         weighted = 0
         for i in range(w.size):

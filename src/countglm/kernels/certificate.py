@@ -75,13 +75,11 @@ def leverages(columns, inverse, scratch, out):
 @kernel
 def largest_where(values, w):
     """Return the largest absolute value among samples of positive weight."""
-    m0 = m1 = m2 = m3 = 0.0
-    for i in range(0, w.size, 4):
-        m0 = max(m0, abs(values[i]) if w[i] > 0.0 else 0.0)
-        m1 = max(m1, abs(values[i + 1]) if w[i + 1] > 0.0 else 0.0)
-        m2 = max(m2, abs(values[i + 2]) if w[i + 2] > 0.0 else 0.0)
-        m3 = max(m3, abs(values[i + 3]) if w[i + 3] > 0.0 else 0.0)
-    return max(max(m0, m1), max(m2, m3))
+    largest = 0.0
+    for i in range(w.size):
+        value = abs(values[i]) if w[i] > 0.0 else 0.0
+        largest = value if value > largest else largest
+    return largest
 
 
 @kernel
@@ -104,8 +102,9 @@ def scaled_score(score, hessian, events):
     """Return max_j |U_j| / sqrt(H_jj max(1, sum w y)) (eq. 4.5)."""
     worst = 0.0
     for j in range(score.size):
-        d = math.sqrt(hessian[j, j] * max(1.0, events))
-        worst = max(worst, abs(score[j]) / d if d > 0.0 else math.inf)
+        d = math.sqrt(hessian[j, j] * (events if events > 1.0 else 1.0))
+        value = abs(score[j]) / d if d > 0.0 else math.inf
+        worst = value if value > worst else worst
     return worst
 
 

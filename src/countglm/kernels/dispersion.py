@@ -104,7 +104,7 @@ def maximise_profile(y, w, offset, basis, coef, ws, skeel, cap, prior_log, prior
     largest = 0.0
     for i in range(y.size):
         if w[i] > 0.0:
-            largest = max(largest, y[i])
+            largest = y[i] if y[i] > largest else largest
     state = ws.search
     alpha = begin(state, largest, cap)
     while state[PHASE] != DONE:

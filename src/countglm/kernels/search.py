@@ -30,12 +30,13 @@ MAX_TURNS = 80.0
 @kernel
 def begin(s, largest_count, cap):
     """Start a search on [0, cap]; return the first alpha, 0."""
-    low = LINEAR / max(1.0, largest_count)
+    low = LINEAR / (largest_count if largest_count > 1.0 else 1.0)
     s[:] = 0.0
     s[LOW] = low
     s[CAP] = cap
     s[T_MAX] = math.log1p(cap / low)
-    s[CELLS] = max(4.0, math.ceil(s[T_MAX] / CELL))
+    cells = math.ceil(s[T_MAX] / CELL)
+    s[CELLS] = cells if cells > 4.0 else 4.0
     s[TOP] = -math.inf
     s[SECOND] = -math.inf
     return 0.0
@@ -82,7 +83,9 @@ def propose(s, maxima):
             t = secant
     if fourth:
         s[WIDTH] = s[T1] - s[T0]
-    settled = abs(t - s[LAST]) <= ROOT_TOL * min(1.0, t) or s[T1] - s[T0] <= 1e-15 * s[T1]
+    settled = (
+        abs(t - s[LAST]) <= ROOT_TOL * (t if t < 1.0 else 1.0) or s[T1] - s[T0] <= 1e-15 * s[T1]
+    )
     s[T] = t
     if settled or s[TURN] >= MAX_TURNS:
         keep_maximum(s, maxima, s[LOW] * math.expm1(t))
@@ -129,7 +132,7 @@ def take_value(s, maxima, alpha, value):
         s[TOP] = value
         s[BEST] = alpha
     else:
-        s[SECOND] = max(s[SECOND], value)
+        s[SECOND] = value if value > s[SECOND] else s[SECOND]
     s[INDEX] += 1.0
     if s[INDEX] >= s[COUNT]:
         s[PHASE] = DONE

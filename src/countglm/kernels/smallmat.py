@@ -42,7 +42,7 @@ def smallest_pivot(chol):
     stay_small()
     least = math.inf
     for j in range(chol.shape[0]):
-        least = min(least, chol[j, j])
+        least = chol[j, j] if chol[j, j] < least else least
     return least
 
 

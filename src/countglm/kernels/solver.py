@@ -43,7 +43,7 @@ def factor_with_ridge(ws):
     """Factor ``ws.hessian``, adding the smallest ridge that makes it positive; -1 if none does."""
     ridge = 0.0
     while not factor(ws.hessian, ridge, ws.chol, ws.scale):
-        ridge = max(1e-13, 100.0 * ridge)
+        ridge = 100.0 * ridge if ridge > 0.0 else 1e-13
         if ridge > 1e3:
             return -1.0
     return ridge
@@ -93,7 +93,7 @@ def step_length(y, w, alpha, decrement, guaranteed, ws):
     if guaranteed and largest <= 1.0:
         return 1.0
     safe = math.log1p(largest) / largest if guaranteed else 0.0
-    length = min(1.0, LONGEST / largest)
+    length = LONGEST / largest if largest > LONGEST else 1.0
     for _ in range(60):
         if length <= safe:
             return safe

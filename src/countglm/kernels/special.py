@@ -42,7 +42,8 @@ def _exp_tail(r):
 @kernel
 def exp(x):
     """Return eˣ, x clipped to ±700, by reduction to |r| <= ln(2)/2 (about 1 ulp)."""
-    x = min(max(x, EXP_MIN), EXP_MAX)
+    x = EXP_MIN if x < EXP_MIN else x
+    x = EXP_MAX if x > EXP_MAX else x
     shifted = x * LOG2_E + ROUNDER
     k = shifted - ROUNDER
     r = (x - k * LN2_HI) - k * LN2_LO
@@ -53,7 +54,8 @@ def exp(x):
 @kernel
 def expm1(x):
     """Return eˣ - 1, x clipped to ±700, without cancellation near 0."""
-    x = min(max(x, EXP_MIN), EXP_MAX)
+    x = EXP_MIN if x < EXP_MIN else x
+    x = EXP_MAX if x > EXP_MAX else x
     shifted = x * LOG2_E + ROUNDER
     k = shifted - ROUNDER
     r = (x - k * LN2_HI) - k * LN2_LO
@@ -95,7 +97,8 @@ def log(x):
 @kernel
 def log1p(x):
     """Return log(1 + x) for x >= -1 (the limit is floored near -690), accurate near 0."""
-    u = max(1.0 + x, 1e-300)
+    u = 1.0 + x
+    u = 1e-300 if u < 1e-300 else u
     return log(u) + (x - (u - 1.0)) / u
 
 
