@@ -60,7 +60,7 @@ $(VENV)/bench-installed: pyproject.toml | $(VENV)/made
 bench: $(VENV)/bench-installed
 	$(VENV)/bench/bin/python benchmarks/kernel_pass.py
 	$(VENV)/bench/bin/python benchmarks/startup.py
-	$(VENV)/bench/bin/python benchmarks/run.py
+	$(VENV)/bench/bin/python benchmarks/run.py --genes 300
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist countglm-demo

@@ -1,13 +1,14 @@
 """Time, memory and accuracy of every engine on every problem.
 
-    python benchmarks/run.py [--genes N] [--problems airway,cohort] [--engines countglm,glum]
+    python benchmarks/run.py [--genes N] [--problems airway,cohort] [--engines "countglm;glum"]
 
 Each engine runs in a fresh process of its own. ``cold`` is the time from the start of that
 process to its first result, imports and compilation (with an empty cache) included; ``second``
 is the same for the next process; ``warm`` is the best repeat inside a process; ``memory`` is the
 largest resident set. Accuracy is the distance of the coefficients to the optimum in standard
-errors (benchmarks/reference.py). Results are kept in benchmarks/results/engines.json, and
-docs/benchmarks.md is written from that folder.
+errors (benchmarks/reference.py). A problem's results are kept in benchmarks/results/engines.json
+with the machine and the date of that run, and docs/benchmarks.md is written from that folder. A
+run of chosen engines is printed and not kept: one table holds the engines of one run.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ def run_problem(name: str, n_genes: int, engines: list[str]) -> dict[str, Any]:
         "n_genes": problem.counts.shape[1],
         "n_coef": problem.design.shape[1],
         "reference_last_step": float(reference.last_step.max()),
+        "machine": describe_machine(),
         "engines": results,
     }
 
@@ -132,17 +134,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark engines on problems.")
     parser.add_argument("--genes", type=int, default=1000, help="genes of each problem")
     parser.add_argument("--problems", default=",".join(PROBLEMS), help="names, by commas")
-    parser.add_argument("--engines", default=";".join(available_engines()), help="by semicolons")
+    parser.add_argument("--engines", help="by semicolons; printed and not kept")
     options = parser.parse_args()
+    engines = options.engines.split(";") if options.engines else available_engines()
     kept = RESULTS / "engines.json"
     found = json.loads(kept.read_text())["problems"] if kept.exists() else {}
     for name in options.problems.split(","):
-        fresh = run_problem(name, options.genes, options.engines.split(";"))
-        if found.get(name, {}).get("n_genes") == fresh["n_genes"]:
-            fresh["engines"] = found[name]["engines"] | fresh["engines"]
-        found[name] = fresh
-        save_result("engines", {"machine": describe_machine(), "problems": found})
-    write_page()
+        fresh = run_problem(name, options.genes, engines)
+        if options.engines is None:
+            save_result("engines", {"problems": (found := found | {name: fresh})})
+            write_page()
 
 
 if __name__ == "__main__":
