@@ -247,3 +247,31 @@ def test_fingerprint_sees_values_and_shape(values):
 def test_repr(values):
     assert repr(as_count_matrix(values)) == "CountMatrix of 5 samples x 230 genes"
     assert isinstance(as_count_matrix(values), CountMatrix)
+
+
+def test_a_sparse_matrix_of_the_caller_stays_as_it_is(values):
+    matrix = sp.csr_array(values)
+    room = matrix.data.size + 7
+    matrix.data = np.r_[matrix.data, np.zeros(7, matrix.data.dtype)]
+    matrix.indices = np.r_[matrix.indices, np.zeros(7, matrix.indices.dtype)]
+    np.testing.assert_array_equal(as_count_matrix(matrix).block(0, G), values.T)
+    assert (matrix.data.size, matrix.indices.size) == (room, room)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.bool_, np.float32])
+def test_repeated_entries_add_up_beyond_their_dtype(dtype):
+    pairs = {np.uint8: [200, 100], np.float32: [2**24, 1]}
+    large = np.array(pairs.get(dtype, [30_000, 30_000])).astype(dtype)
+    coo = sp.coo_array((large, ([0, 0], [1, 1])), (2, 2))
+    expected = np.array([[0.0, 0.0], [large.astype(float).sum(), 0.0]])
+    np.testing.assert_array_equal(as_count_matrix(coo).block(0, 2), expected)
+    csc = sp.csc_array((large, [0, 0], [0, 0, 2]), (2, 2))
+    np.testing.assert_array_equal(as_count_matrix(csc).block(0, 2), expected)
+    csr = sp.csr_array((large, [1, 1], [0, 2, 2]), (2, 2))
+    np.testing.assert_array_equal(as_count_matrix(csr).block(0, 2), expected)
+    assert csr.nnz == csc.nnz == 2
+
+
+def test_gene_names_that_are_no_sequence(values):
+    with pytest.raises(InputError, match="gene_names is of type int"):
+        as_count_matrix(values, gene_names=5)
