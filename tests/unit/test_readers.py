@@ -238,3 +238,12 @@ def test_speed_of_a_whole_transcriptome(tmp_path, shape):
     assert time.perf_counter() - started < 5.0
     expected = values.T if shape[1] == 8 else values
     np.testing.assert_array_equal(counts.to_numpy(), expected)
+
+
+@pytest.mark.parametrize("cell", ["1_000", "\u0661\u0662", "\u00b2", "1\u00a0000"])
+def test_numbers_of_other_notations_are_no_counts(tmp_path, cell):
+    path = write(tmp_path / "counts.csv", f"gene,s1,s2,s3\na,1,2,3\nb,4,{cell},6\n")
+    with pytest.raises(InputError, match="line 3: the count in row 'b', column 's2' is no number"):
+        read_counts(path, samples=SAMPLES)
+    samples = read_samples(write(tmp_path / "samples.csv", f"sample,dose\ns1,1\ns2,{cell}\n"))
+    assert samples["dose"].tolist() == ["1", cell]
