@@ -269,3 +269,28 @@ def test_resolve_refuses(y, values, words):
         resolve_size_factors(as_count_matrix(y), values)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_options_that_cannot_be_used_are_named(y):
+    zeros = y.copy()
+    zeros[0, :3] = 0
+    zeros[:, 4] = 0
+    with pytest.raises(InputError, match="control_genes selects 2 genes, none of which is pos"):
+        estimate_size_factors(zeros, control_genes=[0, 1])
+    with pytest.raises(InputError, match="control_genes selects 1 gene, none of which has a count"):
+        estimate_size_factors(zeros, "poscounts", control_genes=[4])
+    means = np.ones(y.shape[1])
+    means[2] = 0
+    with pytest.raises(InputError, match="none of which has a positive value in geo_means"):
+        estimate_size_factors(y, geo_means=means, control_genes=[2])
+    for reference in (1.5, True, [0], float("nan"), -1):
+        with pytest.raises(InputError, match="reference="):
+            estimate_size_factors(y, "tmm", reference=reference)
+    with pytest.raises(InputError, match="geo_means cannot be read as numbers"):
+        estimate_size_factors(y, geo_means=["a"] * y.shape[1])
+
+
+@pytest.mark.parametrize("method", [*FAST, "iterate"])
+def test_threads_are_checked_for_every_method(y, method):
+    with pytest.raises(InputError, match="threads=-3"):
+        estimate_size_factors(y, method, threads=-3)
