@@ -103,9 +103,7 @@ def _damaged(path: str | os.PathLike[str], why: str) -> InputError:
     return InputError(f"{path} is damaged: {why}; save the fit again.")
 
 
-def _check_meta(
-    meta: dict[str, Any], kinds: dict[str, Any], path: str | os.PathLike[str]
-) -> None:
+def _check_meta(meta: dict[str, Any], kinds: dict[str, Any], path: str | os.PathLike[str]) -> None:
     for name, kind in kinds.items():
         if name not in meta:
             raise _damaged(path, f"it lacks {name}")

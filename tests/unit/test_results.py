@@ -12,6 +12,7 @@ import pytest
 
 from countglm._covariance import active_columns, fisher_weight, inverse_information
 from countglm._store import FORMAT_VERSION, atomic_file, read_arrays, write_arrays
+from countglm.counts import as_count_matrix
 from countglm.errors import InputError
 from countglm.results import GLMFit
 from countglm.status import Status
@@ -108,7 +109,7 @@ class TestMu:
         ("genes", "words"),
         [
             (["gene3", "nonesuch"], "1 of 2 genes are not in the fit, first 'nonesuch'"),
-            ([20], "has index 20; the fit has 20 genes"),
+            ([20], "has index 20 .*but the fit has 20 genes"),
             (np.ones(3, dtype=bool), "boolean mask of shape"),
             ([0.5], "give names, indices or a boolean mask"),
         ],
@@ -410,3 +411,85 @@ class TestAnnData:
         back = anndata.read_h5ad(tmp_path / "fit.h5ad")
         np.testing.assert_array_equal(back.varm["countglm_coefficients"], fit.coefficients)
         assert back.var["countglm_status"].tolist() == fit.to_frame()["status"].tolist()
+
+    def test_another_number_of_samples_names_the_remedy(self) -> None:
+        import anndata
+
+        fit = synthetic_fit(20, sample_names=None)
+        adata = anndata.AnnData(np.zeros((7, 20), dtype=np.int32))
+        adata.var_names = fit.gene_names.tolist()
+        with pytest.raises(InputError, match="7 samples, the fit has 8; give the object"):
+            fit.to_anndata(adata)
+
+
+def test_an_index_out_of_range_names_the_range() -> None:
+    with pytest.raises(InputError, match=r"index 20 .*use indices from 0 to 19"):
+        synthetic_fit(20).mu([3, 20])
+
+
+def test_mu_checks_counts_that_are_given() -> None:
+    counts = np.arange(160.0).reshape(8, 20)
+    fit = synthetic_fit(20, counts_fingerprint=as_count_matrix(counts).fingerprint())
+    np.testing.assert_array_equal(fit.mu([2], counts=counts), fit.mu([2]))
+    with pytest.raises(InputError, match="not the counts of this fit"):
+        fit.mu(counts=counts + 1)
+
+
+def _drop(name: str) -> Any:
+    return lambda arrays, meta: (arrays.pop(name, None), meta.pop(name, None))
+
+
+def _set(name: str, value: Any) -> Any:
+    return lambda arrays, meta: (arrays if isinstance(value, np.ndarray) else meta).update(
+        {name: value}
+    )
+
+
+def _set_design(name: str, value: Any) -> Any:
+    return lambda arrays, meta: meta["design"].update({name: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_drop("family"), "lacks family"),
+        (_drop("provenance"), "lacks provenance"),
+        (_drop("design"), "lacks design"),
+        (_drop("design_matrix"), "lacks design_matrix"),
+        (_set("tol", "small"), "tol is of type str"),
+        (_set("version", "one"), "no format version"),
+        (_set("design_matrix", np.ones((7, len(NAMES)))), "design_matrix has shape"),
+        (_set("design_matrix", np.ones(8)), "design_matrix has shape"),
+        (_set("design_matrix", np.array([["a"] * len(NAMES)] * 8)), "design_matrix holds"),
+        (_set("sample_names", np.array(["a"])), "sample_names has shape"),
+        (_set("dispersion", np.array(["a"] * 20)), "dispersion holds"),
+        (_set("offset", np.ones((20, 8))), "offset has shape"),
+        (_set("status", np.full(20, 77)), "status holds codes"),
+        (_set("separation_pattern", np.full(20, 99)), "separation_pattern points beyond"),
+        (_set_design("names", ["a"]), f"{len(NAMES)} columns and names"),
+        (_set_design("factors", {"dex": 3}), "factors of its design"),
+        (_set_design("codings", {"dex": [[1.0]]}), "coding of factor 'dex'"),
+        (_set_design("formula", 3), "formula is of type int"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".h5", ".npz"])
+def test_a_file_of_other_content_is_refused(
+    tmp_path: Path, change: Any, message: str, suffix: str
+) -> None:
+    path = tmp_path / f"fit{suffix}"
+    synthetic_fit(20).save(path)
+    arrays, meta = read_arrays(path, "GLMFit")
+    change(arrays, meta)
+    write_arrays(path, "GLMFit", arrays, meta, force=True)
+    with pytest.raises(InputError, match=message):
+        GLMFit.load(path)
+
+
+def test_an_hdf5_file_with_groups_is_refused(tmp_path: Path) -> None:
+    import h5py
+
+    synthetic_fit(20).save(tmp_path / "fit.h5")
+    with h5py.File(tmp_path / "fit.h5", "a") as file:
+        file.create_group("more")
+    with pytest.raises(InputError, match="damaged"):
+        GLMFit.load(tmp_path / "fit.h5")
