@@ -208,6 +208,16 @@ CASES: list[Case] = [
     ("formula syntax", lambda s: fit_arguments(s, design="~ dex +* cell"), "dex +* cell"),
     ("unknown column", lambda s: fit_arguments(s, design="~ dexx"), "dexx"),
     ("constant column", lambda s: fit_arguments(s, design="~ cell + dex + age"), "age"),
+    (
+        "saturated",
+        lambda s: fit_arguments(s, design="~ 0 + C(cell):C(dex)"),
+        "give --dispersion",
+    ),
+    (
+        "parquet gzip",
+        lambda s: fit_arguments(s, "--format", "parquet", "--gzip"),
+        "leave it out with --format parquet",
+    ),
     ("missing samples", lambda s: fit_arguments(s, samples=""), "--samples"),
     ("no samples file", lambda s: fit_arguments(s, samples=str(s / "none.csv")), "none.csv"),
     ("no counts file", lambda s: fit_arguments(s, counts=str(s / "none.tsv")), "none.tsv"),
@@ -438,3 +448,98 @@ def test_a_stop_in_a_long_fit_leaves_nothing(tmp_path: Path, stop: signal.Signal
     assert process.returncode == 1
     assert error.strip() == "countglm: interrupted; no output was written."
     assert [path.name for path in tmp_path.iterdir()] == ["long.h5ad"]
+
+
+@pytest.mark.parametrize("more", [("--family", "poisson"), ("--dispersion", "0.1")])
+def test_a_saturated_design_needs_no_estimated_dispersion(
+    study: Path, more: tuple[str, ...]
+) -> None:
+    arguments = fit_arguments(study, *more, "--no-report", design="~ 0 + C(cell):C(dex)")
+    assert run_command(app, arguments) == 0
+    assert GLMFit.load(study / "out" / "fit.h5").coefficients.shape == (30, 8)
+
+
+def test_contrasts_whose_labels_round_alike_keep_their_tables(study: Path) -> None:
+    contrasts = ["0,0,0,0,1", "0,0,0,0,1.00000000001", "0,0,0,0,1"]
+    options = [part for text in contrasts for part in ("--contrast", text)]
+    assert run_command(app, fit_arguments(study, *options, "--no-report")) == 0
+    listed = json.loads((study / "out" / "summary.json").read_text())["contrasts"]
+    assert len({entry["file"] for entry in listed}) == len({e["contrast"] for e in listed}) == 2
+    assert all((study / "out" / entry["file"]).exists() for entry in listed)
+
+
+def stored_study(folder: Path) -> Path:
+    import anndata
+
+    counts = small_counts().T
+    adata = anndata.AnnData(counts.astype(float), obs=sample_table())
+    adata.var["symbol"] = [f"S{i}" for i in range(30)]
+    adata.layers["raw"] = adata.X.copy()
+    adata.X = adata.X / 7
+    adata.uns["study"] = "ours"
+    adata.write_h5ad(folder / "in.h5ad")
+    return folder / "in.h5ad"
+
+
+def test_h5ad_keeps_what_the_input_held(study: Path) -> None:
+    import anndata
+
+    given = stored_study(study)
+    before = given.read_bytes()
+    arguments = fit_arguments(
+        study, "--layer", "raw", "--h5ad", "--no-report", counts=str(given), samples=""
+    )
+    assert run_command(app, arguments) == 0
+    assert given.read_bytes() == before
+    read, result = anndata.read_h5ad(given), anndata.read_h5ad(study / "out" / "result.h5ad")
+    np.testing.assert_array_equal(result.X, read.X)
+    np.testing.assert_array_equal(result.layers["raw"], small_counts().to_numpy().T)
+    pd.testing.assert_frame_equal(result.obs[list(read.obs)], read.obs)
+    pd.testing.assert_frame_equal(result.var[list(read.var)], read.var)
+    assert result.uns["study"] == "ours"
+    assert result.varm["countglm_coefficients"].shape == (30, 5)
+
+
+def test_counts_inside_the_output_are_not_replaced(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study / "out").mkdir()
+    given = stored_study(study).rename(study / "out" / "result.h5ad")
+    before = given.read_bytes()
+    arguments = fit_arguments(study, "--layer", "raw", "--force", counts=str(given), samples="")
+    assert run_command(app, arguments) == 2
+    assert "name another folder" in capsys.readouterr().err
+    assert given.read_bytes() == before
+
+
+@pytest.mark.parametrize("more", [(), ("--gzip",)])
+def test_tables_as_csv(study: Path, more: tuple[str, ...]) -> None:
+    arguments = fit_arguments(study, "--format", "csv", "--contrast", CONTRAST, *more)
+    assert run_command(app, arguments) == 0
+    end = ".csv.gz" if more else ".csv"
+    tables = [path for path in (study / "out").iterdir() if path.name.endswith(end)]
+    assert len(tables) == 3
+    path = study / "out" / f"coefficients{end}"
+    coefficients = pd.read_csv(path, index_col="gene", float_precision="round_trip")
+    fit = GLMFit.load(study / "out" / "fit.h5")
+    np.testing.assert_array_equal(coefficients["dispersion"], fit.dispersion)
+
+
+def test_parquet_goes_through_pandas_or_names_the_package(
+    study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = fit_arguments(study, "--format", "parquet", "--no-report")
+    monkeypatch.setattr("countglm.cli.products._PARQUET_ENGINES", ("countglm_no_such_package",))
+    assert run_command(app, arguments) == 2
+    assert "pip install pyarrow" in capsys.readouterr().err
+    assert not (study / "out").exists()
+    written = []
+
+    def to_parquet(table: pd.DataFrame, path: Path) -> None:
+        written.append((path.name, table.columns.is_unique))
+        path.write_bytes(b"PAR1")
+
+    monkeypatch.setattr("countglm.cli.products._PARQUET_ENGINES", ("pandas",))
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", to_parquet)
+    assert run_command(app, arguments) == 0
+    assert written == [("coefficients.parquet", True), ("samples.parquet", True)]

@@ -99,8 +99,21 @@ def demo(**options: Any) -> None:
 @click.option("--tol", type=float, default=1e-8, show_default=True, help="In standard errors.")
 @click.option("--max-iter", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--allow-noninteger", is_flag=True, help="Accept counts that are not whole.")
-@click.option("--gzip", "compress", is_flag=True, help="Compress the tables.")
-@click.option("--h5ad", "with_h5ad", is_flag=True, help="Write counts and fit as result.h5ad.")
+@click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(["tsv", "csv", "parquet"]),
+    default="tsv",
+    show_default=True,
+    help="Of the tables; parquet needs pyarrow.",
+)
+@click.option("--gzip", "compress", is_flag=True, help="Compress tables of text.")
+@click.option(
+    "--h5ad",
+    "with_h5ad",
+    is_flag=True,
+    help="Write result.h5ad: the counts with all that came with them, and the fit.",
+)
 @click.option("--no-report", is_flag=True, help="Leave out report.html.")
 @_common
 def fit(**options: Any) -> None:

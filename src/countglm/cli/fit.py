@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countglm.cli.output import check_output, output_folder
-from countglm.cli.products import dumps, write_products
+from countglm.cli.output import check_output, output_folder, read_summary
+from countglm.cli.products import dumps, table_suffix, write_products
 from countglm.errors import InputError
 from countglm.report import words
 
@@ -35,6 +36,7 @@ def run(
     output: Path,
     force: bool,
     as_json: bool,
+    table_format: str,
     compress: bool,
     with_h5ad: bool,
     no_report: bool,
@@ -45,14 +47,16 @@ def run(
     Every mistake that can be seen before the fit is reported before it.
     """
     check_output(output, force=force)
+    _check_input_is_kept(counts, output)
+    suffix = table_suffix(table_format, compress=compress)
     _check_numbers(options["dispersion"], options["tol"])
-    matrix, model = read_inputs(
+    raw, matrix, model = read_inputs(
         counts,
         design,
         samples,
         layer=layer,
         allow_noninteger=options["allow_noninteger"],
-        allow_saturated=options["dispersion"] is not None,
+        allow_saturated=options["dispersion"] is not None or options["family"] == "poisson",
     )
     wanted = [parse_contrast(text, model) for text in contrasts]
     options["size_factors"] = _size_factors(options["size_factors"], matrix)
@@ -67,9 +71,9 @@ def run(
             folder,
             command="fit",
             title=f"{counts.name}: {design}",
-            compress=compress,
+            suffix=suffix,
             with_report=not no_report,
-            with_h5ad=with_h5ad,
+            h5ad_from=raw if with_h5ad else None,
         )
     click.echo(dumps(facts) if as_json else _told(fit, tables, facts, output))
 
@@ -92,8 +96,8 @@ def read_inputs(
     layer: str | None,
     allow_noninteger: bool,
     allow_saturated: bool,
-) -> tuple[CountMatrix, Design]:
-    """Read the counts and the design, matched by sample names."""
+) -> tuple[Any, CountMatrix, Design]:
+    """Read the counts, as stored and as a matrix, and the design, matched by sample names."""
     from countglm._stored_counts import kind_of
     from countglm.counts import as_count_matrix
     from countglm.design import as_design
@@ -109,14 +113,34 @@ def read_inputs(
             f"{counts} is a text table, whose samples stand in rows or columns; give the sample "
             "table with --samples, its names tell."
         )
-    raw, obs = read_counts(counts, samples=table, layer=layer)
+    # A layer of an AnnData is picked afterwards, so that X stays what it was.
+    inside = kind_of(counts) in ("h5ad", "zarr")
+    raw, obs = read_counts(counts, samples=table, layer=None if inside else layer)
     if isinstance(model, str) and obs is None:
         raise InputError(
             f"{counts} brings no sample table, so {design!r} has no columns to use; give one "
             "with --samples."
         )
-    matrix = as_count_matrix(raw, allow_noninteger=allow_noninteger)
-    return matrix, as_design(model, matrix, obs=obs, allow_saturated=allow_saturated)
+    matrix = as_count_matrix(
+        raw, layer=layer if inside else None, allow_noninteger=allow_noninteger
+    )
+    built = as_design(model, matrix, obs=obs, allow_saturated=True)
+    if len(built.names) == matrix.n_samples and not allow_saturated:
+        raise InputError(
+            f"The design has as many columns as samples ({matrix.n_samples}), which leaves nothing "
+            "to estimate the dispersion from; use fewer terms, or give --dispersion."
+        )
+    return raw, matrix, built
+
+
+def _check_input_is_kept(counts: Path, output: Path) -> None:
+    """Refuse counts that the new output would replace or clear away."""
+    known = {"result.h5ad", *read_summary(output).get("files", [])}
+    if counts.resolve().parent == output.resolve() and counts.name in known:
+        raise InputError(
+            f"{counts} is part of the output that this run would replace; name another folder "
+            "with -o."
+        )
 
 
 def _design_table(design: str) -> pd.DataFrame:
@@ -156,10 +180,20 @@ def _numbers(parts: list[str]) -> list[float] | None:
 
 
 def contrast_tables(fit: GLMFit, contrasts: Sequence[Any]) -> dict[str, pd.DataFrame]:
-    """Wald tables by the contrasts' labels."""
+    """Wald tables by the contrasts' labels, which are numbered where two contrasts share one."""
     from countglm.inference import wald_test
 
-    return {fit.design.contrast(contrast)[1]: wald_test(fit, contrast) for contrast in contrasts}
+    tables: dict[str, pd.DataFrame] = {}
+    tested: set[tuple[float, ...]] = set()
+    for contrast in contrasts:
+        vector, label = fit.design.contrast(contrast)
+        if tuple(vector) in tested:
+            continue
+        tested.add(tuple(vector))
+        # Labels round numbers, so different contrasts may read the same.
+        names = (label if i == 1 else f"{label} ({i})" for i in itertools.count(1))
+        tables[next(name for name in names if name not in tables)] = wald_test(fit, contrast)
+    return tables
 
 
 def _check_numbers(dispersion: float | None, tol: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from collections.abc import Mapping
@@ -10,18 +11,44 @@ from typing import TYPE_CHECKING, Any
 
 from countglm._version import __version__
 from countglm.cli.output import SUMMARY
+from countglm.errors import InputError
 from countglm.report import words, write_report
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
 
     from countglm.results import GLMFit
 
 
+_PARQUET_ENGINES = ("pyarrow", "fastparquet")
+
+
+def table_suffix(table_format: str, *, compress: bool) -> str:
+    """Return the end of the tables' names; refuse what cannot be written before the fit."""
+    if table_format == "parquet":
+        if compress:
+            raise InputError("--gzip is for tables of text; leave it out with --format parquet.")
+        if all(importlib.util.find_spec(engine) is None for engine in _PARQUET_ENGINES):
+            raise InputError(
+                "--format parquet needs the package pyarrow, which is not installed: pip install "
+                "pyarrow, or use --format tsv."
+            )
+    return f".{table_format}.gz" if compress else f".{table_format}"
+
+
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a TSV with NA for missing values; a name in .gz is compressed, without a date in it."""
+    """Write a table as its name says: .tsv or .csv with NA for missing values, or .parquet.
+
+    A text in .gz is compressed, without a date in it.
+    """
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+        return
+    packed = path.suffix == ".gz"
     packing: Any = {"method": "gzip", "compresslevel": 6, "mtime": 0}
-    table.to_csv(path, sep="\t", na_rep="NA", compression=packing if path.suffix == ".gz" else None)
+    separator = "," if path.name.removesuffix(".gz").endswith(".csv") else "\t"
+    table.to_csv(path, sep=separator, na_rep="NA", compression=packing if packed else None)
 
 
 def write_products(
@@ -31,12 +58,15 @@ def write_products(
     *,
     command: str,
     title: str,
-    compress: bool = False,
+    suffix: str = ".tsv",
     with_report: bool = True,
-    with_h5ad: bool = False,
+    h5ad_from: pd.DataFrame | AnnData | None = None,
 ) -> dict[str, Any]:
-    """Fill ``folder`` with tables, fit, report and summary; return the summary."""
-    suffix = ".tsv.gz" if compress else ".tsv"
+    """Fill ``folder`` with tables, fit, report and summary; return the summary.
+
+    ``suffix`` ends the names of the tables. From the counts ``h5ad_from``, where given, and the
+    fit comes result.h5ad.
+    """
     write_table(fit.to_frame(), folder / f"coefficients{suffix}")
     write_table(_sample_table(fit), folder / f"samples{suffix}")
     contrasts = []
@@ -47,8 +77,8 @@ def write_products(
     fit.save(folder / "fit.h5")
     if with_report:
         write_report(fit, folder / "report.html", tables, title=title)
-    if with_h5ad:
-        _write_h5ad(fit, folder / "result.h5ad")
+    if h5ad_from is not None:
+        _annotated(fit, h5ad_from).write_h5ad(folder / "result.h5ad", compression="gzip")
     facts = summary(fit, command) | {"contrasts": contrasts}
     facts["files"] = sorted([*(path.name for path in folder.iterdir()), SUMMARY])
     facts = {key: without_nan(value) for key, value in facts.items()}
@@ -94,7 +124,9 @@ def _sample_table(fit: GLMFit) -> pd.DataFrame:
 
     names = range(fit.n_samples) if fit.sample_names is None else fit.sample_names
     table = pd.DataFrame(fit.design.matrix, columns=list(fit.coef_names))
-    table.insert(0, "size_factor", fit.size_factors, allow_duplicates=True)
+    # Parquet knows no two columns of one name.
+    table = table.rename(columns={"size_factor": "design:size_factor"})
+    table.insert(0, "size_factor", fit.size_factors)
     table.index = pd.Index([str(name) for name in names], name="sample")
     return table
 
@@ -112,10 +144,13 @@ def _free_name(folder: Path, stem: str, suffix: str) -> str:
     return name
 
 
-def _write_h5ad(fit: GLMFit, path: Path) -> None:
+def _annotated(fit: GLMFit, given: pd.DataFrame | AnnData) -> AnnData:
+    """The AnnData that was read, with everything in it, or a new one with the counts; the fit."""
     import numpy as np
     from scipy import sparse
 
+    if not hasattr(given, "columns"):
+        return fit.to_anndata(given)
     counts = fit.require_counts()
     tile = max(1, (1 << 22) // counts.n_samples)
     blocks = [
@@ -124,4 +159,4 @@ def _write_h5ad(fit: GLMFit, path: Path) -> None:
     ]
     adata = fit.to_anndata()
     adata.X = sparse.hstack(blocks, format="csr", dtype=np.float64)
-    adata.write_h5ad(path, compression="gzip")
+    return adata
