@@ -106,7 +106,7 @@ write.csv(format(data.frame(s), digits = 17), "result.csv", quote = FALSE)
 
 @pytest.mark.r
 def test_iterate_against_live_r(tmp_path):
-    """P014 of docs/parity.md: DESeq2 stops early and from dispersions stuck at its floor."""
+    """P010 of docs/parity.md: DESeq2 stops early and from dispersions stuck at its floor."""
     counts = datasets.pasilla().to_df()
     counts = counts.loc[:, counts.sum() > 0].iloc[:, ::6]
     theirs = run_r(ITERATE_R, tmp_path, counts=counts.T)["result"]["s"].to_numpy()
