@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._gram_schmidt import gram_schmidt
+from countglm.status import Status
 
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
@@ -116,6 +117,22 @@ def covariance_of(fit: GLMFit, index: NDArray[np.intp], counts: CountMatrix | No
         tile_result[unknown[:, :, None] | unknown[:, None, :]] = np.nan
         result[start : start + tile] = tile_result
     return result
+
+
+def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
+    """Fitted means (n_samples, g) of genes ``index``: 0 where separated, NaN without a fit."""
+    eta = np.log(fit.size_factors)[:, None] + np.zeros((1, index.size))
+    if fit.offset is not None:
+        eta += fit.offset[:, None] if fit.offset.ndim == 1 else fit.offset[:, index]
+    # One column after another: the order of addition is fixed, unlike in a BLAS product.
+    for j in range(fit.design.matrix.shape[1]):
+        eta += fit.design.matrix[:, j, None] * fit.finite_coefficients[None, index, j]
+    mu: Floats = np.exp(eta)
+    pattern = fit.separation_pattern[index]
+    zero = np.flatnonzero(pattern >= 0)
+    mu[:, zero] = np.where(fit.separated_samples[pattern[zero]].T, 0.0, mu[:, zero])
+    mu[:, np.isin(fit.status[index], (Status.ALL_ZERO, Status.INVALID))] = np.nan
+    return mu
 
 
 def counts_of(counts: CountMatrix, genes: NDArray[np.intp]) -> Floats:

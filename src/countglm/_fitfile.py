@@ -39,7 +39,7 @@ _REQUIRED = {
     "separated_samples": "Kn",
     "gene_names": "G",
 }
-_OPTIONAL = ("sample_names", "offset", "weights")
+_OPTIONAL = ("sample_names", "offset", "weights", "dispersion_maxima", "dispersion_lead")
 # Shapes that may stand there, of arrays that are checked after the required ones.
 _FURTHER = {
     "design_matrix": ("np",),
@@ -47,6 +47,8 @@ _FURTHER = {
     "design_sample_names": ("n",),
     "offset": ("n", "nG"),
     "weights": ("n", "nG"),
+    "dispersion_maxima": ("G",),
+    "dispersion_lead": ("G",),
 }
 _TEXT = ("gene_names", "sample_names", "design_sample_names")
 _META = {"family": str, "tol": float, "counts_fingerprint": str, "provenance": dict}

@@ -83,7 +83,8 @@ class Diagnosis:
         One row per gene: status and its sentence, iterations, dispersion, Newton decrement and
         distance bound (standard errors), scaled score, smallest eigenvalue and condition number
         of the scaled observed Hessian, condition number of sqrt(W) X with scaled columns (W the
-        observed weights), largest leverage.
+        observed weights), largest leverage; local maxima of the dispersion's profile and the lead
+        of the best over the next.
     design : DesignReport
     """
 
@@ -142,6 +143,8 @@ def diagnose(fit: GLMFit) -> Diagnosis:
             "condition_number": fit.condition_number,
             "condition_sqrt_w_x": weighted_condition,
             "max_leverage": fit.max_leverage,
+            "dispersion_maxima": fit.dispersion_maxima,
+            "dispersion_lead": fit.dispersion_lead,
             "sentence": [Status(code).sentence for code in fit.status],
         },
         index=pd.Index(fit.gene_names, name="gene"),

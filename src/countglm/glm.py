@@ -177,6 +177,8 @@ def _result(
         provenance=record,
         counts=matrix,
         counts_fingerprint=matrix.fingerprint(),
+        dispersion_maxima=problem.counters[:, blocks.MAXIMA].copy(),
+        dispersion_lead=stats[:, blocks.LEAD].copy(),
         trace=tuple(problem.traces) if problem.options.trace else None,
     )
 

@@ -79,6 +79,9 @@ class GLMFit:
         Reference to the counts; None after `load`.
     counts_fingerprint : str
         Hash of the counts' values, by which later calls recognise them.
+    dispersion_maxima : (G,) int32 or None; dispersion_lead : (G,) or None
+        Local maxima of the dispersion's profile that the search saw (0: none sought), and how
+        much the best exceeds the next in log-likelihood (infinite for one).
     trace : tuple or None
         Iterates, when the fit was asked to keep them; not saved.
     """
@@ -111,6 +114,8 @@ class GLMFit:
     provenance: dict[str, Any] = field(default_factory=dict)
     counts: CountMatrix | None = None
     counts_fingerprint: str = ""
+    dispersion_maxima: NDArray[np.int32] | None = None
+    dispersion_lead: Floats | None = None
     trace: tuple[Any, ...] | None = None
 
     @property
@@ -173,19 +178,9 @@ class GLMFit:
         """
         if counts is not None:
             self.require_counts(counts)
-        index = self.gene_index(genes)
-        eta = np.log(self.size_factors)[:, None] + np.zeros((1, index.size))
-        if self.offset is not None:
-            eta += self.offset[:, None] if self.offset.ndim == 1 else self.offset[:, index]
-        # One column after another: the order of addition is fixed, unlike in a BLAS product.
-        for j in range(self.design.matrix.shape[1]):
-            eta += self.design.matrix[:, j, None] * self.finite_coefficients[None, index, j]
-        mu: Floats = np.exp(eta)
-        pattern = self.separation_pattern[index]
-        zero = np.flatnonzero(pattern >= 0)
-        mu[:, zero] = np.where(self.separated_samples[pattern[zero]].T, 0.0, mu[:, zero])
-        mu[:, np.isin(self.status[index], (Status.ALL_ZERO, Status.INVALID))] = np.nan
-        return mu
+        from countglm._covariance import fitted_means
+
+        return fitted_means(self, self.gene_index(genes))
 
     def gene_index(self, genes: Genes) -> NDArray[np.intp]:
         """Positions of ``genes``, given by names, indices, boolean mask, slice or None for all."""

@@ -15,6 +15,7 @@ import pandas as pd
 
 import countglm
 from countglm import Status
+from tests.support.golden import golden_folder
 
 LN2 = np.log(2.0)
 # DESeq2's ridge on the log2 scale, 1e-6, in natural logarithms.
@@ -54,7 +55,7 @@ def embedded(name: str) -> Golden:
 
 def complete(name: str, data: Path) -> Golden:
     """All genes of a study from the folder of large tables."""
-    folder = data.parent / "golden" / name
+    folder = golden_folder(data) / name
     genes = pd.read_csv(folder / "deseq2_genes.csv.gz", index_col=0)
     genes = genes[~genes["allZero"]]
     counts = pd.read_csv(data / name / "counts.csv.gz", index_col=0).loc[genes.index].T
