@@ -83,9 +83,7 @@ class Problem:
         )
         y = pad(values)
         weight = self.weights.rows(start, stop)
-        codes = np.zeros(stop - start, dtype=np.int64)
-        blocks.screen_block(y, weight, self.basis.columns, self._scratch(self.basis), codes)
-        self._fit_rows(np.flatnonzero(codes == blocks.EXISTS), start, y, weight, None)
+        codes = self._fit_rows(np.arange(stop - start), start, y, weight, None)
         groups: dict[int, tuple[Completion, list[int]]] = {}
         n = values.shape[1]
         for g in np.flatnonzero(codes == blocks.UNDECIDED).tolist():
@@ -106,10 +104,12 @@ class Problem:
         y: Floats,
         weight: Floats,
         completion: Completion | None,
-    ) -> None:
-        """Fit some rows of a block in one basis, and write what they give."""
-        if rows.size == 0:
-            return
+    ) -> NDArray[np.int32]:
+        """Fit some rows of a block in one basis, and write what they give.
+
+        Without a ``completion`` the rows are screened, and only those whose estimate is known to
+        exist are fitted.  Returns the code of every row.
+        """
         genes = rows + start
         basis = self.basis if completion is None else completion.basis
         w = weight if weight.shape[0] == 1 else weight[rows]
@@ -129,18 +129,21 @@ class Problem:
         trace = np.full((rows.size, options.max_iter + 1 if options.trace else 0, rank + 4), np.nan)
         blocks.fit_block(
             np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
-            basis.to_coef, basis.skeel, estimate, options.cap, np.zeros(rows.size), 0.0,
+            basis.to_coef, basis.skeel, completion is None, estimate, options.cap,
+            np.zeros(rows.size), 0.0,
             FISHER if options.fisher else NEWTON, options.tol, float(options.max_iter),
             self._scratch(basis),
             coef, errors, stats, counters, hessian, trace,
         )  # fmt: skip
-        stats[:, blocks.MIN_EIGENVALUE], stats[:, blocks.CONDITION] = scaled_spectra(hessian)
-        self.finite_coefficients[genes] = coef
-        self.standard_errors[genes] = errors
+        codes = counters[:, blocks.CODE].copy()
+        done = np.flatnonzero(codes == blocks.EXISTS)
+        genes, coef, stats, counters = genes[done], coef[done], stats[done], counters[done]
+        stats[:, blocks.MIN_EIGENVALUE], stats[:, blocks.CONDITION] = scaled_spectra(hessian[done])
+        self.coefficients[genes] = self.finite_coefficients[genes] = coef
+        self.standard_errors[genes] = errors[done]
         self.stats[genes] = stats
         self.counters[genes] = counters
         self.status[genes] = self._statuses(stats, counters, estimate, completion)
-        self.coefficients[genes] = coef
         if completion is not None and not completion.exists:
             self._complete(genes, completion)
             # The status does not tell these from finished ones; what is not reached is NaN.
@@ -149,9 +152,10 @@ class Problem:
             self.standard_errors[unfinished] = np.nan
         if options.trace:
             for gene, rows_of_gene, steps in zip(
-                genes, trace, counters[:, blocks.STEPS], strict=True
+                genes, trace[done], counters[:, blocks.STEPS], strict=True
             ):
                 self.traces[gene] = _trace(rows_of_gene[: steps + 1], basis.to_coef)
+        return codes
 
     def _statuses(
         self,
@@ -181,7 +185,7 @@ class Problem:
             for gene in genes:
                 self.separated[gene] = completion.separated
 
-    def _close_unfitted(self, codes: NDArray[np.int64], start: int) -> None:
+    def _close_unfitted(self, codes: NDArray[np.int32], start: int) -> None:
         zero = start + np.flatnonzero(codes == blocks.ALL_ZERO)
         self.status[zero] = Status.ALL_ZERO
         self.stats[zero, blocks.DEVIANCE] = 0.0

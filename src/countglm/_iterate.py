@@ -140,7 +140,8 @@ def _fit_intercepts(
         rows = slice(start, stop)
         blocks.fit_block(
             y[rows], offset, weight, np.zeros(stop - start), basis.columns, basis.raw,
-            basis.to_coef, basis.skeel, True, float(max(10, n)), centre[rows], prior_precision,
+            basis.to_coef, basis.skeel, False, True, float(max(10, n)),
+            centre[rows], prior_precision,
             NEWTON, 1e-8, 100.0, make_scratch(y.shape[1], 1),
             coef[rows], errors[rows], stats[rows], counters[rows],
             np.zeros((stop - start, 1, 1)), np.zeros((stop - start, 0, 5)),

@@ -41,6 +41,7 @@ def fit_block(
     *,
     offset=None,
     weight=None,
+    screened=False,
     estimate=False,
     cap=10.0,
     prior=None,
@@ -66,7 +67,7 @@ def fit_block(
     blocks.fit_block(
         pad(y), per_sample(offset, n, 0.0), per_sample(weight, n, 1.0),
         np.full(genes, alpha, dtype=float),
-        basis.columns, basis.raw, basis.to_coef, basis.skeel, estimate, cap,
+        basis.columns, basis.raw, basis.to_coef, basis.skeel, screened, estimate, cap,
         np.full(genes, log_mean), precision, FISHER if fisher else NEWTON, tol, float(max_iter),
         scratch, coef, errors, stats, counters, hessian, trace,
     )  # fmt: skip

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from countglm.basis import make_basis, pad
+from countglm.basis import make_basis
 from countglm.kernels import blocks
-from countglm.kernels.gene import make_scratch
 from tests.support import reference as ref
-from tests.support.blocks import fit_block, per_sample
+from tests.support.blocks import fit_block
 
 DESIGN = np.column_stack([np.ones(7), [0.0, 1, 0, 1, 0, 1, 1], [0.2, -1, 0.7, 1.4, -0.5, 0, 0.9]])
 COUNTS = np.array(
@@ -26,13 +25,11 @@ WEIGHT = np.array([1.0, 2.0, 0.5, 1.0, 0.0, 3.0, 0.25])
 
 
 def screen(counts, design, weight=None) -> list[int]:
-    y = pad(np.atleast_2d(np.asarray(counts, dtype=float)))
-    basis = make_basis(np.asarray(design, dtype=float))
-    rank, n_pad = basis.columns.shape
-    codes = np.full(y.shape[0], -1, dtype=np.int64)
-    weights = per_sample(weight, np.shape(design)[0], 1.0)
-    scratch = make_scratch(n_pad, rank)
-    blocks.screen_block(y, weights, basis.columns, scratch, codes)
+    fit = fit_block(counts, design, 0.1, weight=weight, screened=True)
+    codes = fit.counters[:, blocks.CODE]
+    left_out = codes != blocks.EXISTS
+    assert np.isnan(fit.stats[left_out, blocks.DEVIANCE]).all()
+    assert np.isfinite(fit.stats[~left_out, blocks.DEVIANCE]).all()
     return codes.tolist()
 
 

@@ -49,8 +49,8 @@ from .solver import set_start, solve
     N_STATS,
 ) = range(11)
 # Columns of the counters.
-STEPS, CONVERGED, MAXIMA, N_COUNTERS = range(4)
-# Codes of ``screen_block``.
+STEPS, CONVERGED, MAXIMA, CODE, N_COUNTERS = range(5)
+# What ``screen`` finds, in the column CODE.
 EXISTS, UNDECIDED, ALL_ZERO, NO_WEIGHT = range(4)
 
 
@@ -108,6 +108,28 @@ def standard_errors(w, alpha, basis, to_coef, ws, out):
         out[j] = math.sqrt(s)
 
 
+@kernel
+def screen(y, w, basis, ws):
+    """Return a code: do the samples with positive counts alone determine the coefficients?"""
+    positive = 0
+    weighted = 0
+    for i in range(w.size):
+        here = w[i] > 0.0 and y[i] > 0.0
+        ws.info[i] = 1.0 if here else 0.0
+        positive += 1 if here else 0
+        weighted += 1 if w[i] > 0.0 else 0
+    if weighted == 0:
+        return NO_WEIGHT
+    if positive == 0:
+        return ALL_ZERO
+    gram(basis, ws.info, ws.hessian)
+    regular = factor(ws.hessian, 0.0, ws.chol, ws.scale) and smallest_pivot(ws.chol) > 1e-4
+    for j in range(basis.shape[0]):
+        # A column that is rounding on these samples would be scaled up to look like one.
+        regular = regular and ws.hessian[j, j] > 1e-6
+    return EXISTS if regular else UNDECIDED
+
+
 @entry
 def fit_block(
     y,
@@ -118,6 +140,7 @@ def fit_block(
     raw,
     to_coef,
     skeel,
+    screened,
     estimate,
     cap,
     prior_log,
@@ -135,6 +158,8 @@ def fit_block(
 ):
     """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors.
 
+    Where ``screened``, genes whose estimate is not known to exist are left out, with their code.
+
     ``hessian_out`` gets the observed Hessian in the given coding (lower triangles); the columns
     of its spectrum in ``stats_out`` are left to the caller.
     """
@@ -147,6 +172,10 @@ def fit_block(
         w = weight[g if weight.shape[0] > 1 else 0]
         stats = stats_out[g]
         counters = counters_out[g]
+        code = screen(yg, w, basis, ws) if screened else EXISTS
+        counters[CODE] = code
+        if code != EXISTS:
+            continue
         a = alpha[g]
         if estimate:
             set_start(yg, w, o, 0.1, basis, coef, ws)
@@ -169,30 +198,3 @@ def fit_block(
         counters[CONVERGED] = 1 if ok else 0
         gram(raw, ws.info, hessian_out[g])
         standard_errors(w, a, basis, to_coef, ws, se_out[g])
-
-
-@entry
-def screen_block(y, weight, basis, scratch, code_out):
-    """Set ``code_out``: do the samples with positive counts alone determine the coefficients?"""
-    ws = lay_out(scratch)
-    for g in range(y.shape[0]):
-        w = weight[g if weight.shape[0] > 1 else 0]
-        positive = 0
-        weighted = 0
-        for i in range(w.size):
-            here = w[i] > 0.0 and y[g, i] > 0.0
-            ws.info[i] = 1.0 if here else 0.0
-            positive += 1 if here else 0
-            weighted += 1 if w[i] > 0.0 else 0
-        if weighted == 0:
-            code_out[g] = NO_WEIGHT
-            continue
-        if positive == 0:
-            code_out[g] = ALL_ZERO
-            continue
-        gram(basis, ws.info, ws.hessian)
-        regular = factor(ws.hessian, 0.0, ws.chol, ws.scale) and smallest_pivot(ws.chol) > 1e-4
-        for j in range(basis.shape[0]):
-            # A column that is rounding on these samples would be scaled up to look like one.
-            regular = regular and ws.hessian[j, j] > 1e-6
-        code_out[g] = EXISTS if regular else UNDECIDED
