@@ -53,11 +53,11 @@ def half_deviance_change(y, mu, alpha, step):
     v = 1.0 + alpha * mu
     # Where alpha mu > 1 the linear part of log(1 + alpha mu e^step) is taken out first.
     large = alpha * mu > 1.0
-    safe = alpha if large else 1.0
+    r = 1.0 / (alpha if alpha > 0.0 else 1.0)
     e = expm1(-step if large else step) / v
     ratio = log1p_ratio(e if large else alpha * mu * e)
-    curved = (1.0 + alpha * y) * e * ratio * (1.0 / safe if large else mu)
-    return curved + (step / safe if large else -y * step)
+    curved = (1.0 + alpha * y) * e * ratio * (r if large else mu)
+    return curved + (r if large else -y) * step
 
 
 @kernel
