@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from countglm._names import plural
 from countglm._store import atomic_file
 from countglm.cli.products import dumps, summary, write_table
 from countglm.errors import InputError
@@ -49,7 +50,7 @@ def run(
         return
     click.echo("\n" + "\n".join(words.certificate_sentences(fit)))
     for status, count in fit.status_counts().items():
-        click.echo(f"\n{status.name}: {words.plural(count, 'gene')}. {status.sentence}")
+        click.echo(f"\n{status.name}: {plural(count, 'gene')}. {status.sentence}")
         if status not in _QUIET and limit:
             _name_genes(fit, status, limit)
     click.echo(f"\n{diagnosis.design}")

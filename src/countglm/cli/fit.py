@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from countglm._names import plural
 from countglm.cli.output import check_output, output_folder, read_summary
 from countglm.cli.products import dumps, table_suffix, write_products
 from countglm.errors import InputError
@@ -226,8 +227,7 @@ def _size_factors(given: str, counts: CountMatrix) -> str | NDArray[np.float64]:
     missing = [str(name) for name in names if str(name) not in table.index]
     if missing:
         raise InputError(
-            f"--size-factors {given} lacks {words.plural(len(missing), 'sample')}, first "
-            f"{missing[0]!r}."
+            f"--size-factors {given} lacks {plural(len(missing), 'sample')}, first {missing[0]!r}."
         )
     column = table.iloc[:, 0].loc[[str(name) for name in names]]
     try:

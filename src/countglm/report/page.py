@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countglm._names import plural
 from countglm.report import figures, words
 from countglm.status import Status
 
@@ -75,8 +76,8 @@ def _figure(svg: str, alt: str, caption: str) -> str:
 
 def _summary(fit: GLMFit) -> str:
     what = (
-        f"A {words.model_name(fit)} was fitted to each of {words.plural(fit.n_genes, 'gene')} "
-        f"in {words.plural(fit.n_samples, 'sample')}."
+        f"A {words.model_name(fit)} was fitted to each of {plural(fit.n_genes, 'gene')} "
+        f"in {plural(fit.n_samples, 'sample')}."
     )
     names = "".join(f"<li><code>{escape(name)}</code></li>" for name in fit.coef_names[:40])
     if len(fit.coef_names) > 40:
@@ -94,7 +95,7 @@ def _status(fit: GLMFit) -> str:
         kind = _KIND.get(status, "attention")
         blocks.append(
             f'<div class="status"><h3><span>{status.name}</span>'
-            f"<span>{words.plural(count, 'gene')} ({100 * share:.1f}%)</span></h3>"
+            f"<span>{plural(count, 'gene')} ({100 * share:.1f}%)</span></h3>"
             f'<div class="bar"><div class="{kind}" style="width:{100 * share:.2f}%"></div></div>'
             f"<p>{escape(status.sentence)}</p></div>"
         )

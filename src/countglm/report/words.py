@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countglm._names import plural
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,11 +16,6 @@ if TYPE_CHECKING:
 
 PADJ_LEVEL = 0.1
 _FREE_ENOUGH = 20
-
-
-def plural(count: int, noun: str) -> str:
-    """Return for example ``1 gene`` or ``64,102 genes``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def model_name(fit: GLMFit) -> str:
