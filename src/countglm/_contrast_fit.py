@@ -131,8 +131,8 @@ def constrained_log_likelihood(
     matrix, n = fit.design.matrix, fit.n_samples
     scale = float(np.add.reduce(vector * vector))
     toward = value / scale * np.add.reduce(matrix * vector, axis=1)
-    free = np.delete(np.eye(vector.size), int(np.argmax(np.abs(vector))), axis=1)
     pivot = int(np.argmax(np.abs(vector)))
+    free = np.delete(np.eye(vector.size), pivot, axis=1)
     others = np.delete(vector, pivot)
     # Columns of ``free`` span the coefficients with vector @ beta == 0.
     free[pivot] = -others / vector[pivot]
