@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import Options, PerSample
+from ._fit_arrays import FitArrays, GeneTrace
 from .basis import Basis, make_basis, pad
 from .existence import Completion, ExistenceTest
 from .kernels import blocks
@@ -23,23 +24,15 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-class GeneTrace(NamedTuple):
-    """Iterates of one gene's coefficient fit; row 0 is the start.
+class Prior(NamedTuple):
+    """Normal prior of the log dispersion: centres (n_genes,) and one precision."""
 
-    Row k holds the point after k steps: the coefficients and deviance there, the length of the
-    step that led to it (0 for the start), the decrement by the model of the step that leaves it,
-    and the kind of that model ("fisher" or "newton").
-    """
-
-    kind: NDArray[np.str_]
-    step_length: Floats
-    newton_decrement: Floats
-    deviance: Floats
-    coefficients: Floats
+    log_centre: Floats
+    precision: float
 
 
 @dataclass(eq=False)
-class Problem:
+class Problem(FitArrays):
     """What is fitted, and the arrays that blocks fill; every block writes rows of its own."""
 
     counts: GeneBlocks
@@ -49,31 +42,14 @@ class Problem:
     weights: PerSample
     dispersion: Floats | None
     options: Options
+    prior: Prior | None = None
     basis: Basis = field(init=False)
     existence: ExistenceTest = field(init=False)
-    coefficients: Floats = field(init=False)
-    finite_coefficients: Floats = field(init=False)
-    standard_errors: Floats = field(init=False)
-    stats: Floats = field(init=False)
-    counters: NDArray[np.int32] = field(init=False)
-    status: NDArray[np.int8] = field(init=False)
-    base_mean: Floats = field(init=False)
-    separated: list[Mask | None] = field(init=False)
-    traces: list[GeneTrace | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        genes, p = self.counts.n_genes, self.design.shape[1]
+        super().__init__(self.counts.n_genes, self.design.shape[1])
         self.basis = make_basis(self.design)
         self.existence = ExistenceTest(self.design)
-        self.coefficients = np.full((genes, p), np.nan)
-        self.finite_coefficients = np.full((genes, p), np.nan)
-        self.standard_errors = np.full((genes, p), np.nan)
-        self.stats = np.full((genes, blocks.N_STATS), np.nan)
-        self.counters = np.zeros((genes, blocks.N_COUNTERS), dtype=np.int32)
-        self.status = np.zeros(genes, dtype=np.int8)
-        self.base_mean = np.zeros(genes)
-        self.separated = [None] * genes
-        self.traces = [None] * genes
 
     def fit_range(self, start: int, stop: int) -> None:
         """Fit genes ``start`` to ``stop``: the task of one block."""
@@ -119,6 +95,7 @@ class Problem:
         offset = offset if offset.shape[0] == 1 else offset[rows]
         estimate = self.dispersion is None
         alpha = np.zeros(rows.size) if self.dispersion is None else self.dispersion[genes]
+        log_centre, precision = self._prior_of(genes)
         options = self.options
         p, rank = basis.to_coef.shape
         coef = np.zeros((rows.size, p))
@@ -130,7 +107,7 @@ class Problem:
         blocks.fit_block(
             np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
             basis.to_coef, basis.skeel, completion is None, estimate, options.cap,
-            np.zeros(rows.size), 0.0,
+            log_centre, precision,
             FISHER if options.fisher else NEWTON, options.tol, float(options.max_iter),
             self._scratch(basis),
             coef, errors, stats, counters, hessian, trace,
@@ -144,6 +121,9 @@ class Problem:
         self.stats[genes] = stats
         self.counters[genes] = counters
         self.status[genes] = self._statuses(stats, counters, estimate, completion)
+        if estimate and self.prior is None:
+            informative = np.count_nonzero(w > 0.0, axis=1)
+            self._leave_undetermined(np.broadcast_to(informative <= rank, rows.size)[done], genes)
         if completion is not None and not completion.exists:
             self._complete(genes, completion)
             # The status does not tell these from finished ones; what is not reached is NaN.
@@ -156,6 +136,21 @@ class Problem:
             ):
                 self.traces[gene] = _trace(rows_of_gene[: steps + 1], basis.to_coef)
         return codes
+
+    def _prior_of(self, genes: NDArray[np.intp]) -> Prior:
+        if self.prior is None:
+            return Prior(np.zeros(genes.size), 0.0)
+        return Prior(self.prior.log_centre[genes], self.prior.precision)
+
+    def _leave_undetermined(self, saturated: Mask, genes: NDArray[np.intp]) -> None:
+        """Take back the dispersion of genes whose samples are fitted exactly whatever it is."""
+        undetermined = genes[saturated]
+        columns = [blocks.DISPERSION, blocks.LOG_LIKELIHOOD, blocks.LEAD]
+        self.stats[np.ix_(undetermined, columns)] = np.nan
+        self.counters[undetermined, blocks.MAXIMA] = 0
+        self.standard_errors[undetermined] = np.nan
+        sound = np.isin(self.status[undetermined], (Status.CONVERGED, Status.BOUNDARY_DISPERSION))
+        self.status[undetermined[sound]] = Status.SINGULAR
 
     def _statuses(
         self,

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ._arguments import resolve_dispersion, resolve_offset, resolve_options, resolve_weights
+from ._fit_arrays import assemble_fit
 from ._fitting import Problem
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
 from ._progress import progress_bar
 from ._provenance import provenance
-from .counts import CountMatrix, as_count_matrix
-from .design import Design, as_design
-from .kernels import blocks
+from .counts import as_count_matrix
+from .design import as_design
 from .results import GLMFit
 from .size_factors import resolve_size_factors
 
@@ -139,63 +138,7 @@ def fit_glm(
         block_size=block,
         seconds=time.perf_counter() - begun,
     )
-    return _result(problem, matrix, model, family, record)
-
-
-def _result(
-    problem: Problem, matrix: CountMatrix, model: Design, family: str, record: dict[str, Any]
-) -> GLMFit:
-    """Return the frozen result of a problem whose blocks have all run."""
-    stats = problem.stats
-    pattern, separated = _patterns(problem.separated, matrix.n_samples)
-    return GLMFit(
-        coefficients=problem.coefficients,
-        standard_errors=problem.standard_errors,
-        dispersion=stats[:, blocks.DISPERSION].copy(),
-        size_factors=problem.size_factors,
-        deviance=stats[:, blocks.DEVIANCE].copy(),
-        log_likelihood=stats[:, blocks.LOG_LIKELIHOOD].copy(),
-        n_iter=problem.counters[:, blocks.STEPS].copy(),
-        status=problem.status,
-        newton_decrement=stats[:, blocks.DECREMENT].copy(),
-        distance_bound=stats[:, blocks.BOUND].copy(),
-        scaled_score=stats[:, blocks.SCORE].copy(),
-        min_eigenvalue=stats[:, blocks.MIN_EIGENVALUE].copy(),
-        condition_number=stats[:, blocks.CONDITION].copy(),
-        max_leverage=stats[:, blocks.MAX_LEVERAGE].copy(),
-        base_mean=problem.base_mean,
-        finite_coefficients=problem.finite_coefficients,
-        separation_pattern=pattern,
-        separated_samples=separated,
-        gene_names=matrix.gene_names,
-        sample_names=matrix.sample_names,
-        design=model,
-        offset=problem.offset.given,
-        weights=problem.weights.given,
-        family=family,
-        tol=problem.options.tol,
-        provenance=record,
-        counts=matrix,
-        counts_fingerprint=matrix.fingerprint(),
-        dispersion_maxima=problem.counters[:, blocks.MAXIMA].copy(),
-        dispersion_lead=stats[:, blocks.LEAD].copy(),
-        trace=tuple(problem.traces) if problem.options.trace else None,
-    )
-
-
-def _patterns(
-    separated: list[NDArray[np.bool_] | None], n: int
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Number the distinct sets of separated samples in the order of their first gene."""
-    pattern = np.full(len(separated), -1, dtype=np.int32)
-    known: dict[bytes, int] = {}
-    masks: list[NDArray[np.bool_]] = []
-    for gene, mask in enumerate(separated):
-        if mask is None:
-            continue
-        key = mask.tobytes()
-        if key not in known:
-            known[key] = len(masks)
-            masks.append(mask)
-        pattern[gene] = known[key]
-    return pattern, np.array(masks, dtype=np.bool_).reshape(len(masks), n)
+    return assemble_fit(
+        problem, matrix, model, size_factors=factors, offset=total.given, weights=weight.given,
+        family=family, tol=options.tol, provenance=record, traced=options.trace,
+    )  # fmt: skip

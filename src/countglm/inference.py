@@ -118,7 +118,7 @@ def wald_test(
     stat, pvalue = _wald(lfc, se, float(lfc_threshold), alternative, df)
     pvalue[fit.status == Status.MAX_ITER] = np.nan
     test = np.full(fit.n_genes, "Wald", dtype=object)
-    infinite = np.flatnonzero(np.isinf(lfc))
+    infinite = np.flatnonzero(np.isinf(lfc) & ~np.isnan(fit.dispersion))
     if infinite.size:
         test[infinite] = "LRT"
         bound, matrix = float(lfc_threshold) * LN2, fit.require_counts(counts)
@@ -217,7 +217,7 @@ def _reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
     missing = np.isnan(pvalue)
     reason[missing] = "not_estimable"
     unfinished = (fit.status == Status.MAX_ITER) | np.isnan(fit.log_likelihood) | np.isinf(lfc)
-    reason[missing & unfinished] = "not_converged"
+    reason[missing & unfinished & ~np.isnan(fit.dispersion)] = "not_converged"
     reason[missing & (fit.status == Status.ALL_ZERO)] = "all_zero"
     reason[missing & (fit.status == Status.INVALID)] = "no_weight"
     return reason

@@ -53,9 +53,9 @@ _SENTENCES: dict[Status, str] = {
         "is its supremum; test with a likelihood ratio instead of Wald."
     ),
     Status.SINGULAR: (
-        "The samples with positive weight do not determine all coefficients of this gene. "
-        "Coefficients that remain determined are reported, the others are NaN; drop columns of "
-        "the design or check the weights."
+        "The samples with positive weight do not determine all coefficients of this gene, or "
+        "nothing is left of them for its dispersion. What remains determined is reported, the "
+        "rest is NaN; drop columns of the design, check the weights, or give the dispersion."
     ),
     Status.ALL_ZERO: (
         "Every sample with positive weight has count zero, so nothing can be estimated. Filter "

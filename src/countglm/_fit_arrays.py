@@ -1,0 +1,140 @@
+"""The arrays that a fit fills gene by gene, and the frozen result made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import blocks
+from .results import GLMFit
+
+if TYPE_CHECKING:
+    from .counts import CountMatrix
+    from .design import Design
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+_BY_GENE = (
+    "coefficients",
+    "finite_coefficients",
+    "standard_errors",
+    "stats",
+    "counters",
+    "status",
+    "base_mean",
+)
+
+
+class GeneTrace(NamedTuple):
+    """Iterates of one gene's coefficient fit; row 0 is the start.
+
+    Row k holds the point after k steps: the coefficients and deviance there, the length of the
+    step that led to it (0 for the start), the decrement by the model of the step that leaves it,
+    and the kind of that model ("fisher" or "newton").
+    """
+
+    kind: NDArray[np.str_]
+    step_length: Floats
+    newton_decrement: Floats
+    deviance: Floats
+    coefficients: Floats
+
+
+class FitArrays:
+    """One row per gene of everything that a fit reports; NaN where nothing was written."""
+
+    def __init__(self, n_genes: int, p: int) -> None:
+        self.coefficients: Floats = np.full((n_genes, p), np.nan)
+        self.finite_coefficients: Floats = np.full((n_genes, p), np.nan)
+        self.standard_errors: Floats = np.full((n_genes, p), np.nan)
+        self.stats: Floats = np.full((n_genes, blocks.N_STATS), np.nan)
+        self.counters: NDArray[np.int32] = np.zeros((n_genes, blocks.N_COUNTERS), dtype=np.int32)
+        self.status: NDArray[np.int8] = np.zeros(n_genes, dtype=np.int8)
+        self.base_mean: Floats = np.zeros(n_genes)
+        self.separated: list[NDArray[np.bool_] | None] = [None] * n_genes
+        self.traces: list[GeneTrace | None] = [None] * n_genes
+
+    @property
+    def alpha(self) -> Floats:
+        """Dispersions (n_genes,) of the fit."""
+        return self.stats[:, blocks.DISPERSION]
+
+    def take(self, other: FitArrays, genes: Index, rows: Index | None = None) -> None:
+        """Replace ``genes`` by the rows of ``other`` (rows ``genes`` of it, if none are given)."""
+        rows = genes if rows is None else rows
+        for name in _BY_GENE:
+            getattr(self, name)[genes] = getattr(other, name)[rows]
+        for gene, row in zip(genes.tolist(), rows.tolist(), strict=True):
+            self.separated[gene] = other.separated[row]
+            self.traces[gene] = other.traces[row]
+
+
+def assemble_fit(
+    arrays: FitArrays,
+    counts: CountMatrix,
+    design: Design,
+    *,
+    size_factors: Floats,
+    offset: Floats | None,
+    weights: Floats | None,
+    family: str,
+    tol: float,
+    provenance: dict[str, Any],
+    traced: bool = False,
+) -> GLMFit:
+    """Return the frozen result of arrays that are complete."""
+    stats = arrays.stats
+    pattern, separated = _patterns(arrays.separated, counts.n_samples)
+    return GLMFit(
+        coefficients=arrays.coefficients,
+        standard_errors=arrays.standard_errors,
+        dispersion=stats[:, blocks.DISPERSION].copy(),
+        size_factors=size_factors,
+        deviance=stats[:, blocks.DEVIANCE].copy(),
+        log_likelihood=stats[:, blocks.LOG_LIKELIHOOD].copy(),
+        n_iter=arrays.counters[:, blocks.STEPS].copy(),
+        status=arrays.status,
+        newton_decrement=stats[:, blocks.DECREMENT].copy(),
+        distance_bound=stats[:, blocks.BOUND].copy(),
+        scaled_score=stats[:, blocks.SCORE].copy(),
+        min_eigenvalue=stats[:, blocks.MIN_EIGENVALUE].copy(),
+        condition_number=stats[:, blocks.CONDITION].copy(),
+        max_leverage=stats[:, blocks.MAX_LEVERAGE].copy(),
+        base_mean=arrays.base_mean,
+        finite_coefficients=arrays.finite_coefficients,
+        separation_pattern=pattern,
+        separated_samples=separated,
+        gene_names=counts.gene_names,
+        sample_names=counts.sample_names,
+        design=design,
+        offset=offset,
+        weights=weights,
+        family=family,
+        tol=tol,
+        provenance=provenance,
+        counts=counts,
+        counts_fingerprint=counts.fingerprint(),
+        dispersion_maxima=arrays.counters[:, blocks.MAXIMA].copy(),
+        dispersion_lead=stats[:, blocks.LEAD].copy(),
+        trace=tuple(arrays.traces) if traced else None,
+    )
+
+
+def _patterns(
+    separated: list[NDArray[np.bool_] | None], n: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Number the distinct sets of separated samples in the order of their first gene."""
+    pattern = np.full(len(separated), -1, dtype=np.int32)
+    known: dict[bytes, int] = {}
+    masks: list[NDArray[np.bool_]] = []
+    for gene, mask in enumerate(separated):
+        if mask is None:
+            continue
+        key = mask.tobytes()
+        if key not in known:
+            known[key] = len(masks)
+            masks.append(mask)
+        pattern[gene] = known[key]
+    return pattern, np.array(masks, dtype=np.bool_).reshape(len(masks), n)
