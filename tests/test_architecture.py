@@ -22,7 +22,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_jit _version _warn errors status",
         "kernels",
         "_parallel basis counts design readers results transforms",
-        "datasets diagnostics existence glm inference simulate size_factors",
+        "cooks datasets diagnostics existence glm independent_filtering inference intervals "
+        "likelihood_ratio simulate size_factors",
         "workflows",
         "adapters",
         "plots report cli",

@@ -1,0 +1,308 @@
+"""Cook's distances: counts that alone move the coefficients of their gene.
+
+Arrays are gene-major, one row per gene: ``y``, fitted means and leverages (g, n), ``scale`` what a
+fitted mean is multiplied by (size factors times exponential of offsets), (1, n) or (g, n).
+A *cell* is a set of samples with identical rows of the design.  Equation numbers refer to
+docs/math.md, section 10.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._covariance import active_columns
+from .errors import InputError
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+# A variance needs three samples, and so does the finding that one of them stands apart.
+MIN_CELL = 3
+MIN_ROBUST_DISPERSION = 0.04
+CUTOFF_LEVEL = 0.99
+# Trimmed share at each end, and what makes the trimmed variance of normal data consistent.
+_TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
+_WHOLE_TRIM = (1.0 / 8.0, 1.51)
+_REPLACEMENT_TRIM = 0.2
+
+
+class Replacement(NamedTuple):
+    """Counts with outliers replaced; see `replace_outliers`."""
+
+    counts: Floats
+    flagged: Flags
+    replaceable: Flags
+
+
+def leverages(x: Floats, information: Floats) -> Floats:
+    """Return the diagonal of each gene's hat matrix (eq. 10.1).
+
+    Parameters
+    ----------
+    x : (n, p) float64
+        Design matrix.
+    information : (g, n) float64
+        Information in the linear predictor of every sample, >= 0; a sample of 0 has leverage 0.
+
+    Returns
+    -------
+    (g, n) float64
+        In [0, 1]; each row sums to the rank of the informative part of the design.
+
+    References
+    ----------
+    docs/math.md, eq. 10.1; Pregibon (1981), Ann. Statist. 9:705.
+    """
+    active = active_columns(x, information > 0.0)
+    a = np.sqrt(information)[:, None, :] * x.T[None, :, :] * active[:, :, None]
+    for j in range(x.shape[1]):
+        # Twice is enough: a leverage near 1 must not be lost in the loss of orthogonality.
+        for _ in range(2):
+            for k in range(j):
+                a[:, j] -= np.sum(a[:, k] * a[:, j], axis=1)[:, None] * a[:, k]
+        length = np.sqrt(np.sum(a[:, j] ** 2, axis=1))
+        a[:, j] /= np.where(active[:, j], length, 1.0)[:, None]
+    return np.asarray(np.minimum(np.add.reduce(a * a, axis=1), 1.0))
+
+
+def design_cells(x: Floats) -> NDArray[np.intp]:
+    """Return the number of each sample's cell (n,): samples with identical rows of ``x``."""
+    return np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def samples_in_cells(x: Floats, least: int) -> Flags:
+    """Return which samples (n,) share their row of ``x`` (n, p) with ``least`` samples or more."""
+    cell = design_cells(x)
+    return np.asarray(np.bincount(cell)[cell] >= least)
+
+
+def trimmed_mean(values: Floats, share: float) -> Floats:
+    """Return the mean of each row without ``floor(n share)`` values at either end.
+
+    Parameters
+    ----------
+    values : (g, n) float64
+    share : float
+        In [0, 0.5).
+
+    Returns
+    -------
+    (g,) float64
+        The same bits for every order of the columns.
+    """
+    n = values.shape[1]
+    cut = math.floor(n * share)
+    kept = np.ascontiguousarray(np.sort(values, axis=1)[:, cut : n - cut])
+    return np.asarray(np.add.reduce(kept, axis=1) / kept.shape[1])
+
+
+def robust_dispersion(q: Floats, x: Floats) -> Floats:
+    """Return a moment estimate of the dispersion that one outlier does not inflate (eq. 10.3).
+
+    Parameters
+    ----------
+    q : (g, n) float64
+        Normalised counts.
+    x : (n, p) float64
+        Design matrix, for its cells.
+
+    Returns
+    -------
+    (g,) float64
+        At least 0.04; NaN for genes without counts.
+
+    References
+    ----------
+    docs/math.md, eqs. 10.2 and 10.3; Love, Huber and Anders (2014), Genome Biol. 15:550.
+    """
+    cell = design_cells(x)
+    sizes = np.bincount(cell)
+    large = np.flatnonzero(sizes >= MIN_CELL)
+    if large.size:
+        variance = np.full(q.shape[0], -np.inf)
+        for number in large.tolist():
+            share, factor = next((s, c) for least, s, c in _TRIM if sizes[number] >= least)
+            within = _trimmed_variance(q[:, cell == number], share, factor)
+            variance = np.maximum(variance, within)
+    else:
+        variance = _trimmed_variance(q, *_WHOLE_TRIM)
+    mean = np.add.reduce(q, axis=1) / q.shape[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.maximum((variance - mean) / mean**2, MIN_ROBUST_DISPERSION))
+
+
+def _trimmed_variance(q: Floats, share: float, factor: float) -> Floats:
+    squares = (q - trimmed_mean(q, share)[:, None]) ** 2
+    return factor * trimmed_mean(squares, share)
+
+
+def cooks_distances(
+    y: Floats, scale: Floats, mu: Floats, leverage: Floats, x: Floats, *, p: int | None = None
+) -> Floats:
+    """Return how far each count moves the coefficients of its gene (eq. 10.4).
+
+    Parameters
+    ----------
+    y, mu, leverage : (g, n) float64
+        Counts, fitted means in counts, leverages.
+    scale : (1, n) or (g, n) float64
+        Size factors, or normalisation factors.
+    x : (n, p) float64
+        Design matrix.
+    p : int, optional
+        Number of coefficients; the columns of ``x`` where it is not given.
+
+    Returns
+    -------
+    (g, n) float64
+        NaN where a sample is fitted exactly whatever its count (leverage 1) and for genes without
+        counts; 0 where the fitted mean is 0.
+
+    References
+    ----------
+    docs/math.md, eq. 10.4; Cook (1977), Technometrics 19:15.
+    """
+    alpha = robust_dispersion(y / scale, x)[:, None]
+    variance = mu + alpha * mu**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squared = np.where(mu > 0.0, (y - mu) ** 2 / variance, 0.0)
+        distance = squared * (leverage / (1.0 - leverage) ** 2) / (x.shape[1] if p is None else p)
+    return np.where((leverage < 1.0) & ~np.isnan(alpha), distance, np.nan)
+
+
+def cooks_cutoff(n: int, p: int) -> float:
+    """Return the 99% quantile of the F distribution with ``p`` and ``n - p`` degrees of freedom.
+
+    Parameters
+    ----------
+    n, p : int
+        Samples and coefficients; ``n > p``.
+
+    Raises
+    ------
+    InputError
+        No residual degrees of freedom.
+
+    References
+    ----------
+    docs/math.md, eq. 10.5.
+    """
+    if not 1 <= p < n:
+        raise InputError(
+            f"Cook's distances have no cutoff with {n} samples and {p} coefficients; they need "
+            "more samples than coefficients."
+        )
+    from scipy.special import fdtri
+
+    return float(fdtri(p, n - p, CUTOFF_LEVEL))
+
+
+def max_cooks(distances: Floats, x: Floats) -> Floats:
+    """Return each gene's largest distance among the samples in cells of three or more.
+
+    Parameters
+    ----------
+    distances : (g, n) float64
+    x : (n, p) float64
+
+    Returns
+    -------
+    (g,) float64
+        NaN where there is no such sample, no distance, or as many coefficients as samples.
+    """
+    n, p = x.shape
+    counted = samples_in_cells(x, MIN_CELL)
+    if n <= p or not counted.any():
+        return np.full(distances.shape[0], np.nan)
+    return np.asarray(np.fmax.reduce(distances[:, counted], axis=1))
+
+
+def cooks_outliers(
+    max_cooks: Floats,
+    cutoff: float,
+    distances: Floats,
+    y: Floats,
+    x: Floats,
+    two_level_factor: bool,
+) -> Flags:
+    """Return which genes have an outlier, so that their p-value is not to be trusted (eq. 10.6).
+
+    Parameters
+    ----------
+    max_cooks : (g,) float64
+        Of `max_cooks`; NaN is no outlier.
+    cutoff : float
+        Of `cooks_cutoff`.
+    distances, y : (g, n) float64
+        Cook's distances and counts.
+    x : (n, p) float64
+        Design matrix.
+    two_level_factor : bool
+        The design is one factor of two levels.  Then a gene is spared where three counts or more
+        exceed the count of the sample with the largest distance: a low count among high ones
+        cannot make a difference that is not there.
+
+    Returns
+    -------
+    (g,) bool
+    """
+    with np.errstate(invalid="ignore"):
+        outlier = np.asarray(max_cooks > cutoff)
+    if two_level_factor and x.shape[1] == 2:
+        genes = np.flatnonzero(outlier)
+        # NaN distances are of samples that cannot be outliers.
+        worst = np.argmax(np.where(np.isnan(distances[genes]), -1.0, distances[genes]), axis=1)
+        count = y[genes, worst]
+        outlier[genes] = np.count_nonzero(y[genes] > count[:, None], axis=1) < MIN_CELL
+    return outlier
+
+
+def replace_outliers(
+    y: Floats,
+    scale: Floats,
+    distances: Floats,
+    cutoff: float,
+    x: Floats,
+    min_replicates: int = 7,
+) -> Replacement:
+    """Return counts in which outliers are what the other samples let expect (eq. 10.7).
+
+    Parameters
+    ----------
+    y, distances : (g, n) float64
+        Counts and Cook's distances.
+    scale : (1, n) or (g, n) float64
+        Size factors, or normalisation factors.
+    cutoff : float
+        Of `cooks_cutoff`.
+    x : (n, p) float64
+        Design matrix.
+    min_replicates : int
+        Least samples of a cell in which counts are replaced, >= 3.
+
+    Returns
+    -------
+    Replacement
+        ``counts`` (g, n); ``flagged`` (g,): the gene has a distance over the cutoff, replaced or
+        not; ``replaceable`` (n,): the sample lies in a cell large enough.
+
+    Raises
+    ------
+    InputError
+        Fewer than three replicates asked for.
+    """
+    if min_replicates < MIN_CELL:
+        raise InputError(
+            f"min_replicates={min_replicates} is too few to tell an outlier; give at least "
+            f"{MIN_CELL}, or switch replacement off."
+        )
+    replaceable = samples_in_cells(x, min_replicates)
+    with np.errstate(invalid="ignore"):
+        over = distances > cutoff
+    expected = np.trunc(trimmed_mean(y / scale, _REPLACEMENT_TRIM)[:, None] * scale)
+    counts = np.where(over & replaceable, expected, y)
+    return Replacement(counts, np.asarray(over.any(axis=1)), replaceable)
