@@ -61,7 +61,11 @@ def resolve_contrast(
             f"The contrast {contrast!r} is neither a column name, nor [factor, tested, reference], "
             f"nor {plural(len(names), 'number')}. {_choices(names, factors)}"
         )
+    if any(_is_list_of_names(part) for part in parts):
+        return _sums(parts, names, factors)
     if isinstance(parts[0], str):
+        if parts[0] not in factors and all(part in names for part in parts):
+            return _sums([parts], names, factors)
         return _levels_of_factor(parts, names, factors, codings)
     return _numbers(parts, names, factors)
 
@@ -78,6 +82,28 @@ def _column(name: str, names: Sequence[str], factors: Mapping[str, Levels]) -> t
     vector = np.zeros(len(names))
     vector[list(names).index(name)] = 1.0
     return vector, name
+
+
+def _is_list_of_names(part: Any) -> bool:
+    return isinstance(part, list | tuple) and all(isinstance(name, str) for name in part)
+
+
+def _sums(
+    parts: list[Any], names: Sequence[str], factors: Mapping[str, Levels]
+) -> tuple[Vector, str]:
+    """Sum of some columns, minus the sum of others where there is a second list."""
+    if len(parts) > 2 or not all(map(_is_list_of_names, parts)):
+        raise InputError(
+            f"The contrast {parts!r} must be one list of column names to add up, or two: those to "
+            f"add and those to take away. {_choices(names, factors)}"
+        )
+    vector = np.zeros(len(names))
+    for part, sign in zip(parts, (1.0, -1.0), strict=False):
+        for name in part:
+            vector += sign * _column(name, names, factors)[0]
+    if not vector.any():
+        raise InputError(f"The contrast {parts!r} adds up to nothing; name different columns.")
+    return vector, combination(vector, names)
 
 
 def _levels_of_factor(

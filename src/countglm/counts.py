@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from countglm._containers import no_layers, open_counts
 from countglm._count_checks import check_counts
+from countglm._derived_counts import GeneSubset, ReplacedRows
 from countglm._names import (
     Names,
     check_unique_samples,
@@ -101,6 +102,16 @@ class CountMatrix:
                 digest.update(_compact(values).tobytes())
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
+
+    def take_genes(self, genes: NDArray[np.intp]) -> CountMatrix:
+        """Some genes of these counts, read from the same storage."""
+        source = GeneSubset(self._source, genes)
+        return CountMatrix(source, self.sample_names, self.gene_names[genes], self.obs)
+
+    def with_rows(self, genes: NDArray[np.intp], rows: NDArray[np.float64]) -> CountMatrix:
+        """These counts with the rows (g, n_samples) of ``genes`` replaced; nothing is copied."""
+        source = ReplacedRows(self._source, genes, rows)
+        return CountMatrix(source, self.sample_names, self.gene_names, self.obs)
 
     def renamed(self, gene_names: Any) -> CountMatrix:
         """The same counts under other gene names."""

@@ -58,8 +58,9 @@ class Design:
 
         Parameters
         ----------
-        contrast : str, [factor, tested, reference], or (n_coef,) numbers
-            A column name takes that coefficient. The list compares two levels of a factor of the
+        contrast : str, [factor, tested, reference], list of names, or (n_coef,) numbers
+            A column name takes that coefficient; a list of names their sum, and
+            ``[[...], [...]]`` the sum of the first less that of the second. The list compares two levels of a factor of the
             formula, whichever is the reference and whatever the coding; in a model with
             interactions it means the main effect.
 

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from ._arguments import resolve_dispersion, resolve_offset, resolve_options, resolve_weights
-from ._fit_arrays import assemble_fit
-from ._fitting import Problem
-from ._parallel import resolve_block_size, resolve_threads, run_blocks
-from ._progress import progress_bar
+from ._arguments import resolve_dispersion
+from ._model import prepare_model
 from ._provenance import provenance
-from .counts import as_count_matrix
-from .design import as_design
 from .results import GLMFit
-from .size_factors import resolve_size_factors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,22 +103,18 @@ def fit_glm(
     Cox and Reid (1987), J. R. Stat. Soc. B 49:1; Haberman (1974), The Analysis of Frequency Data.
     """
     begun = time.perf_counter()
-    matrix = as_count_matrix(
-        counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
-    )
-    alpha = resolve_dispersion(dispersion, family, matrix)
-    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples)
-    pool = resolve_threads(threads)
-    block = resolve_block_size(block_size, matrix.n_samples)
-    model = as_design(design, matrix, obs=obs, allow_saturated=alpha is not None)
-    weight = resolve_weights(weights, matrix)
-    factors = resolve_size_factors(matrix, size_factors, threads=pool)
-    total = resolve_offset(offset, factors, matrix)
-    problem = Problem(matrix, model.matrix, factors, total, weight, alpha, options)
-    with progress_bar(progress, matrix.n_genes, "genes") as advance:
-        run_blocks(
-            problem.fit_range, matrix.n_genes, block_size=block, threads=pool, progress=advance
-        )
+    given = dispersion is not None or family == "poisson"
+    model = prepare_model(
+        counts, design, size_factors=size_factors, offset=offset, weights=weights, obs=obs,
+        layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
+        allow_saturated=given, solver=solver, tol=tol, max_iter=max_iter,
+        max_dispersion=max_dispersion, threads=threads, block_size=block_size,
+        progress=progress, trace=trace,
+    )  # fmt: skip
+    alpha = resolve_dispersion(dispersion, family, model.counts)
+    problem = model.problem(alpha)
+    model.each_block(problem.fit_range)
+    options = model.options
     record = provenance(
         family=family,
         solver=solver,
@@ -133,12 +123,9 @@ def fit_glm(
         dispersion="estimated" if alpha is None else "given",
         max_dispersion=options.cap,
         size_factors=size_factors if isinstance(size_factors, str) else "given",
-        formula=model.formula,
-        threads=pool,
-        block_size=block,
+        formula=model.design.formula,
+        threads=model.threads,
+        block_size=model.block,
         seconds=time.perf_counter() - begun,
     )
-    return assemble_fit(
-        problem, matrix, model, size_factors=factors, offset=total.given, weights=weight.given,
-        family=family, tol=options.tol, provenance=record, traced=options.trace,
-    )  # fmt: skip
+    return model.assemble(problem, family, record)

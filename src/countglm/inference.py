@@ -114,8 +114,8 @@ def wald_test(
     vector, _ = fit.design.contrast(contrast)
     estimate, error = contrast_values(fit, vector)
     lfc, se = estimate / LN2, error / LN2
-    df = _residual_df(fit) if use_t else None
-    stat, pvalue = _wald(lfc, se, float(lfc_threshold), alternative, df)
+    df = residual_df(fit) if use_t else None
+    stat, pvalue = wald_statistics(lfc, se, float(lfc_threshold), alternative, df)
     pvalue[fit.status == Status.MAX_ITER] = np.nan
     test = np.full(fit.n_genes, "Wald", dtype=object)
     infinite = np.flatnonzero(np.isinf(lfc) & ~np.isnan(fit.dispersion))
@@ -141,7 +141,7 @@ def wald_test(
     )
 
 
-def _residual_df(fit: GLMFit) -> Floats:
+def residual_df(fit: GLMFit) -> Floats:
     """Return residual degrees of freedom (n_genes,), the samples counted by relative weight."""
     effective = np.full(fit.n_genes, float(fit.n_samples))
     if fit.weights is not None:
@@ -161,7 +161,7 @@ def _upper_tail(z: Floats, df: Floats | None) -> Floats:
         return np.where(df > 0.0, stdtr(np.where(df > 0.0, df, 1.0), -z), np.nan)
 
 
-def _wald(
+def wald_statistics(
     lfc: Floats, se: Floats, bound: float, alternative: str, df: Floats | None
 ) -> tuple[Floats, Floats]:
     """Return statistic and p-value (docs/math.md, eqs. 7.1 to 7.5)."""

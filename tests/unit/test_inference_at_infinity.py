@@ -224,8 +224,8 @@ def test_unfinished_separated_genes_get_no_p_value() -> None:
 
 
 def test_p_values_never_exceed_one_by_rounding() -> None:
-    from countglm.inference import _wald
+    from countglm.inference import wald_statistics
 
     lfc, se = np.array([1.5674833802017743e-16]), np.array([0.6311633116929153])
-    _, pvalue = _wald(lfc, se, 0.8650434525627286, "greaterAbs", None)
+    _, pvalue = wald_statistics(lfc, se, 0.8650434525627286, "greaterAbs", None)
     assert pvalue[0] <= 1.0

@@ -1,0 +1,57 @@
+"""Counts made of other counts: some genes of them, or all with some rows replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._sources import Source
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+class GeneSubset:
+    """Some genes of a source, in the order asked for."""
+
+    def __init__(self, source: Source, genes: Index) -> None:
+        self._source = source
+        self._genes = genes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._source.shape[0], self._genes.size
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        genes = self._genes[start:stop]
+        # Runs of neighbours are read at once.
+        runs = np.split(genes, np.flatnonzero(np.diff(genes) != 1) + 1)
+        parts = [self._source.native(int(run[0]), int(run[-1]) + 1) for run in runs if run.size]
+        return np.concatenate(parts)
+
+    def stored(self) -> NDArray[Any] | None:
+        return None
+
+
+class ReplacedRows:
+    """A source in which the counts of some genes are others; the source stays as it is."""
+
+    def __init__(self, source: Source, genes: Index, rows: Floats) -> None:
+        self._source = source
+        order = np.argsort(genes, kind="stable")
+        self._genes, self._rows = genes[order], rows[order]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._source.shape
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        block = np.array(self._source.native(start, stop), dtype=np.float64)
+        first, last = np.searchsorted(self._genes, (start, stop))
+        block[self._genes[first:last] - start] = self._rows[first:last]
+        return block
+
+    def stored(self) -> NDArray[Any] | None:
+        return None

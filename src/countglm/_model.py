@@ -1,0 +1,187 @@
+"""What a step of a workflow works on: counts, design, scale and weights, checked and in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._arguments import Options, PerSample, resolve_offset, resolve_options, resolve_weights
+from ._fit_arrays import FitArrays, assemble_fit
+from ._fitting import Prior, Problem
+from ._parallel import resolve_block_size, resolve_threads, run_blocks
+from ._progress import progress_bar
+from .counts import as_count_matrix
+from .design import as_design
+from .size_factors import resolve_size_factors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .counts import CountMatrix
+    from .design import Design
+    from .results import GLMFit
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Counts and everything but the dispersion that their model needs.
+
+    A fitted mean is ``exp(offset + x @ beta)``; ``offset`` holds the log size factors and what
+    the caller adds to them.
+    """
+
+    counts: CountMatrix
+    design: Design
+    size_factors: Floats
+    offset: PerSample
+    weights: PerSample
+    options: Options
+    threads: int
+    block: int
+    progress: bool = False
+
+    @property
+    def n_genes(self) -> int:
+        return self.counts.n_genes
+
+    @property
+    def n_samples(self) -> int:
+        return self.counts.n_samples
+
+    @property
+    def residual_df(self) -> int:
+        """Samples minus coefficients."""
+        return self.n_samples - len(self.design.names)
+
+    def scale(self, start: int, stop: int) -> Floats:
+        """What fitted means of genes [start, stop) are multiplied by: (1, n) or (g, n)."""
+        return np.exp(_unpadded(self.offset, start, stop))
+
+    def weight_rows(self, start: int, stop: int) -> Floats | None:
+        """Weights of genes [start, stop), (1, n) or (g, n); None where the caller gave none."""
+        if self.weights.given is None:
+            return None
+        return _unpadded(self.weights, start, stop)
+
+    def normalized(self, start: int, stop: int) -> Floats:
+        """Counts of genes [start, stop) divided by their scale (g, n)."""
+        return self.counts.block(start, stop) / self.scale(start, stop)
+
+    def take(self, genes: Index, counts: CountMatrix | None = None) -> Model:
+        """The model of some genes; of ``counts`` instead of its own, if given."""
+        chosen = (self.counts if counts is None else counts).take_genes(genes)
+        return replace(
+            self,
+            counts=chosen,
+            offset=_taken(self.offset, genes),
+            weights=_taken(self.weights, genes),
+            progress=False,
+        )
+
+    def problem(self, alpha: Floats | None, prior: Prior | None = None) -> Problem:
+        """The fit of every gene at dispersions ``alpha``, or estimating them; not yet run."""
+        return Problem(
+            self.counts, self.design.matrix, self.size_factors, self.offset, self.weights,
+            alpha, self.options, prior,
+        )  # fmt: skip
+
+    def assemble(self, arrays: FitArrays, family: str, record: dict[str, Any]) -> GLMFit:
+        """The frozen result of arrays that are complete."""
+        return assemble_fit(
+            arrays, self.counts, self.design, size_factors=self.size_factors,
+            offset=self.offset.given, weights=self.weights.given, family=family,
+            tol=self.options.tol, provenance=record, traced=self.options.trace,
+        )  # fmt: skip
+
+    def each_block(self, task: Callable[[int, int], None], what: str = "genes") -> None:
+        """Run ``task(start, stop)`` over all genes, in parallel."""
+        with progress_bar(self.progress, self.n_genes, what) as advance:
+            run_blocks(
+                task, self.n_genes, block_size=self.block, threads=self.threads, progress=advance
+            )
+
+
+def _unpadded(values: PerSample, start: int, stop: int) -> Floats:
+    if values.values.ndim == 1:
+        return values.values[None, :]
+    return np.ascontiguousarray(values.values[:, start:stop].T)
+
+
+def _taken(values: PerSample, genes: Index) -> PerSample:
+    if values.values.ndim == 1:
+        return values
+    given = None if values.given is None else values.given[:, genes]
+    return PerSample(values.values[:, genes], given)
+
+
+def prepare_model(
+    counts: Any,
+    design: Any,
+    *,
+    size_factors: Any = "ratio",
+    offset: Any = None,
+    weights: Any = None,
+    obs: Any = None,
+    layer: str | None = None,
+    gene_names: Any = None,
+    allow_noninteger: bool = False,
+    allow_saturated: bool = False,
+    solver: str = "irls",
+    tol: float = 1e-8,
+    max_iter: int = 100,
+    max_dispersion: float | None = None,
+    threads: int | None = None,
+    block_size: int | None = None,
+    progress: bool = False,
+    trace: bool = False,
+) -> Model:
+    """Check all inputs of a workflow and bring them into the order of the counts.
+
+    Parameters and errors are those of `fit_glm`.
+    """
+    matrix = as_count_matrix(
+        counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
+    )
+    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples)
+    pool = resolve_threads(threads)
+    block = resolve_block_size(block_size, matrix.n_samples)
+    model = as_design(design, matrix, obs=obs, allow_saturated=allow_saturated)
+    weight = resolve_weights(weights, matrix)
+    factors = resolve_size_factors(matrix, size_factors, threads=pool)
+    total = resolve_offset(offset, factors, matrix)
+    return Model(matrix, model, factors, total, weight, options, pool, block, progress)
+
+
+def base_moments(model: Model, *, replay: bool = False) -> tuple[Floats, Floats]:
+    """Return mean and variance (n_genes,) of the normalised counts (docs/math.md, 9.1).
+
+    With weights the exact mode takes weighted moments; replay multiplies the normalised counts by
+    the weights relative to each gene's largest, as DESeq2 does.
+    """
+    mean, variance = np.zeros(model.n_genes), np.zeros(model.n_genes)
+    n = model.n_samples
+
+    def task(start: int, stop: int) -> None:
+        q = model.normalized(start, stop)
+        weight = model.weight_rows(start, stop)
+        if weight is not None and replay:
+            q = q * (weight / np.maximum(weight.max(axis=1, keepdims=True), 1e-300))
+        if weight is None or replay:
+            m = np.add.reduce(q, axis=1) / n
+            mean[start:stop] = m
+            variance[start:stop] = np.add.reduce((q - m[:, None]) ** 2, axis=1) / (n - 1)
+            return
+        total = np.maximum(np.add.reduce(np.broadcast_to(weight, q.shape), axis=1), 1e-300)
+        m = np.add.reduce(weight * q, axis=1) / total
+        mean[start:stop] = m
+        spread = np.add.reduce(weight * (q - m[:, None]) ** 2, axis=1) / total
+        variance[start:stop] = spread * (n / (n - 1))
+
+    model.each_block(task)
+    return mean, variance
