@@ -1,0 +1,11 @@
+"""Estimates as DESeq2 1.38 computes them: its start values, clamps, stopping rules, fallbacks.
+
+Everything here works on blocks of genes in gene-major arrays and gives a gene the same bits
+whichever genes stand beside it (docs/math.md, section 14).
+"""
+
+from __future__ import annotations
+
+from .coefficients import CoefficientFit, fit_coefficients
+
+__all__ = ["CoefficientFit", "fit_coefficients"]
