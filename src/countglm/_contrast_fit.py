@@ -7,15 +7,13 @@ remains for them, where a contrast of infinite coefficients may well be finite.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import resolve_offset, resolve_options, resolve_weights
-from ._covariance import counts_of, fisher_weight, inverse_information
-from ._fitting import Problem
-from ._parallel import resolve_block_size, resolve_threads, run_blocks
+from ._covariance import fisher_weight, inverse_information
+from ._refit import Constraint, GeneSubset, Refitter, reached
 from .basis import Basis, make_basis
 from .existence import Completion, completion_of
 from .kernels import blocks
@@ -99,22 +97,6 @@ def _errors(
     return out
 
 
-class _GeneSubset:
-    """Some genes of a count matrix, read as blocks."""
-
-    sample_names: Any = None
-
-    def __init__(self, counts: CountMatrix, genes: Index) -> None:
-        self._counts = counts
-        self._genes = genes
-        self.gene_names = counts.gene_names[genes]
-        self.n_genes = genes.size
-        self.n_samples = counts.n_samples
-
-    def block(self, start: int, stop: int) -> Floats:
-        return counts_of(self._counts, self._genes[start:stop])
-
-
 def constrained_log_likelihood(
     fit: GLMFit,
     counts: CountMatrix,
@@ -125,37 +107,9 @@ def constrained_log_likelihood(
 ) -> Floats:
     """Return the supremum of the log-likelihood under ``vector @ beta == value`` (natural log).
 
-    At the dispersions of the fit; NaN where it was not reached.  The constraint is one offset and
-    one design column less.
+    At the dispersions of the fit; NaN where it was not reached.
     """
-    matrix, n = fit.design.matrix, fit.n_samples
-    scale = float(np.add.reduce(vector * vector))
-    toward = value / scale * np.add.reduce(matrix * vector, axis=1)
-    pivot = int(np.argmax(np.abs(vector)))
-    free = np.delete(np.eye(vector.size), pivot, axis=1)
-    others = np.delete(vector, pivot)
-    # Columns of ``free`` span the coefficients with vector @ beta == 0.
-    free[pivot] = -others / vector[pivot]
-    design = np.add.reduce(matrix[:, :, None] * free[None, :, :], axis=1)
-    offset = (
-        toward
-        if fit.offset is None
-        else (
-            fit.offset + toward if fit.offset.ndim == 1 else fit.offset[:, genes] + toward[:, None]
-        )
-    )
-    weights = fit.weights
-    if weights is not None and weights.ndim == 2:
-        weights = weights[:, genes]
-    subset = _GeneSubset(counts, genes)
-    total = resolve_offset(offset, fit.size_factors, subset)
-    weight = resolve_weights(weights, subset)
-    options = resolve_options("newton", fit.tol, 200, None, False, fit.n_samples)
-    alpha = fit.dispersion[genes].copy()
-    problem = Problem(subset, design, fit.size_factors, total, weight, alpha, options)
-    run_blocks(
-        problem.fit_range, genes.size,
-        block_size=resolve_block_size(None, n), threads=resolve_threads(threads),
-    )  # fmt: skip
-    reached = problem.counters[:, blocks.CONVERGED] == 1
-    return np.where(reached, problem.stats[:, blocks.LOG_LIKELIHOOD], np.nan)
+    constraint = Constraint(fit.design.matrix, vector)
+    refit = Refitter(fit, constraint.design, threads)
+    problem = refit(GeneSubset(counts, genes), genes, value * constraint.along)
+    return np.where(reached(problem), problem.stats[:, blocks.LOG_LIKELIHOOD], np.nan)

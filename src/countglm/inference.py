@@ -101,8 +101,6 @@ def wald_test(
     ----------
     docs/math.md, section 7.
     """
-    import pandas as pd
-
     if alternative not in ALTERNATIVES:
         raise InputError(
             f"alternative={alternative!r} is not known; choose from {', '.join(ALTERNATIVES)}."
@@ -125,6 +123,15 @@ def wald_test(
         sign = np.sign(lfc[infinite])
         root = _signed_root(fit, matrix, infinite, vector, sign * bound, threads)
         stat[infinite], pvalue[infinite] = _at_infinity(root, sign, alternative)
+    return contrast_frame(fit, lfc, se, stat, pvalue, test)
+
+
+def contrast_frame(
+    fit: GLMFit, lfc: Floats, se: Floats, stat: Floats, pvalue: Floats, test: Any
+) -> pd.DataFrame:
+    """Return the table of a test: one row per gene, adjusted p-values, a word for every NaN."""
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "baseMean": fit.base_mean,
@@ -135,7 +142,7 @@ def wald_test(
             "padj": benjamini_hochberg(pvalue),
             "test": test,
             "status": [Status(code).name for code in fit.status],
-            "na_reason": _reasons(fit, lfc, pvalue),
+            "na_reason": reasons(fit, lfc, pvalue),
         },
         index=pd.Index(fit.gene_names, name="gene"),
     )
@@ -211,8 +218,8 @@ def _at_infinity(root: Floats, sign: Floats, alternative: str) -> tuple[Floats, 
     return np.where(outside, stat, 0.0), np.where(outside, tail, 1.0)
 
 
-def _reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
-    """Return the word for every p-value that is NaN, None for the others."""
+def reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
+    """Return the word for every value (n_genes,) that is NaN, None for the others."""
     reason = np.full(fit.n_genes, None, dtype=object)
     missing = np.isnan(pvalue)
     reason[missing] = "not_estimable"

@@ -1,0 +1,125 @@
+"""The smaller design of a likelihood ratio test, from all that people write for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._aliasing import aliased_columns
+from ._formula import columns_by_term, formula_terms
+from ._names import first_few, plural
+from .design import Design, as_design
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .results import GLMFit
+
+
+def reduced_design(fit: GLMFit, reduced: Any, *, obs: Any = None, counts: Any = None) -> Design:
+    """Return the smaller design of a test, checked to be nested in the design of the fit.
+
+    Parameters
+    ----------
+    fit : GLMFit
+    reduced, obs, counts
+        As `likelihood_ratio_test` takes them.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    InputError
+        As `likelihood_ratio_test`.
+    """
+    full = fit.design
+    smaller = None
+    if _is_list_of_names(reduced):
+        smaller = _named_columns(full, list(reduced))
+    elif isinstance(reduced, str) and obs is None:
+        smaller = _formula_columns(full, reduced)
+    if smaller is None:
+        matrix = fit.require_counts(counts)
+        if isinstance(reduced, str) and obs is None and matrix.obs is None:
+            raise InputError(
+                f"The reduced formula {reduced!r} cannot be read off the full design "
+                f"({full.formula or 'a matrix'}; columns {first_few(full.names, 20)}); pass the "
+                "sample table as obs=, or a list with the names of the columns to keep."
+            )
+        smaller = as_design(reduced, matrix, obs=obs, allow_saturated=True)
+    _check_nested(full, smaller)
+    return smaller
+
+
+def _check_nested(full: Design, smaller: Design) -> None:
+    both = np.column_stack([full.matrix, smaller.matrix])
+    labels = [f"full {name}" for name in full.names] + [f"reduced {name}" for name in smaller.names]
+    inside = aliased_columns(both, labels)
+    outside = [name for name in smaller.names if f"reduced {name}" not in inside]
+    if outside:
+        raise InputError(
+            f"The reduced design is not nested in the full one: {plural(len(outside), 'column')} "
+            f"({first_few(outside, 5)}) cannot be made of the columns "
+            f"{first_few(full.names, 20)}. Take the reduced design from terms of the full one."
+        )
+    if smaller.matrix.shape[1] >= full.matrix.shape[1]:
+        raise InputError(
+            f"The reduced design spans as much as the full one "
+            f"({plural(len(full.names), 'column')}), so there is nothing to test; leave out the "
+            "term that is in question."
+        )
+
+
+def _is_list_of_names(reduced: Any) -> bool:
+    listed = isinstance(reduced, list | tuple) and len(reduced) > 0
+    return listed and all(isinstance(name, str) for name in reduced)
+
+
+def _named_columns(full: Design, names: list[str]) -> Design:
+    """Return the design of the named columns, or of the others where each name has a minus."""
+    dropped = [name[1:] for name in names if name.startswith("-") and name not in full.names]
+    if dropped and len(dropped) < len(names):
+        raise InputError(
+            f"The reduced design {names!r} both keeps and leaves out columns; name either those "
+            "to keep, or those to leave out, each with a minus."
+        )
+    wanted = dropped or names
+    unknown = [name for name in wanted if name not in full.names]
+    if unknown:
+        raise InputError(
+            f"The full design has no column {unknown[0]!r}; its columns are "
+            f"{first_few(full.names, 20)}."
+        )
+    keep = [j for j, name in enumerate(full.names) if (name in wanted) != bool(dropped)]
+    if not keep:
+        raise InputError(
+            "The reduced design keeps no column; leave at least one, such as the intercept."
+        )
+    return _columns(full, keep, None)
+
+
+def _formula_columns(full: Design, formula: str) -> Design | None:
+    """Return the columns that the terms of a formula have in the full design, if they have."""
+    wanted = formula_terms(formula)
+    if wanted == [frozenset()]:
+        ones = np.ones((full.matrix.shape[0], 1))
+        return Design(ones, ("Intercept",), full.sample_names, formula)
+    if full.spec is None:
+        return None
+    places = columns_by_term(full.spec)
+    # How a factor is coded depends on the margins of its term: these must be the same in both.
+    margins = [term for term in places if any(term < other for other in wanted)]
+    if not set(wanted) <= set(places) or not set(margins) <= set(wanted):
+        return None
+    return _columns(full, sorted(j for term in wanted for j in places[term]), formula)
+
+
+def _columns(full: Design, keep: list[int], formula: str | None) -> Design:
+    return replace(
+        full, matrix=np.ascontiguousarray(full.matrix[:, keep]),
+        names=tuple(full.names[j] for j in keep), formula=formula, spec=None, factors={},
+        codings={},
+    )  # fmt: skip

@@ -1,0 +1,146 @@
+"""Genes of a fit, fitted again at the dispersions they have: a smaller design, a contrast fixed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._arguments import PerSample, resolve_options
+from ._covariance import counts_of
+from ._fitting import Problem
+from ._gram_schmidt import gram_schmidt
+from ._parallel import resolve_block_size, resolve_threads, run_blocks
+from .basis import make_basis
+from .existence import ExistenceTest
+from .kernels import blocks
+
+if TYPE_CHECKING:
+    from .counts import CountMatrix
+    from .results import GLMFit
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+_MAX_ITER = 200
+
+
+class GeneSubset:
+    """Some genes of a count matrix, read as blocks; kept in memory where rows are given."""
+
+    sample_names: Any = None
+
+    def __init__(self, counts: CountMatrix, genes: Index, rows: Floats | None = None) -> None:
+        self._counts = counts
+        self._genes = genes
+        self._rows = rows
+        self.gene_names = counts.gene_names[genes]
+        self.n_genes = genes.size
+        self.n_samples = counts.n_samples
+
+    def block(self, start: int, stop: int) -> Floats:
+        """Genes [start, stop) of the subset as float64 (stop - start, n_samples)."""
+        if self._rows is not None:
+            return self._rows[start:stop]
+        return counts_of(self._counts, self._genes[start:stop])
+
+    def take(self, places: Index) -> GeneSubset:
+        """Return some of the genes again; their counts are read once, by the first call."""
+        if self._rows is None:
+            self._rows = counts_of(self._counts, self._genes)
+        return GeneSubset(self._counts, self._genes[places], self._rows[places])
+
+
+class Refitter:
+    """Fits genes of a fit with another design, at their dispersions, offsets and weights."""
+
+    def __init__(self, fit: GLMFit, design: Floats, threads: int | None = None) -> None:
+        self._fit = fit
+        self._design = design
+        self._threads = resolve_threads(threads)
+        self._basis = make_basis(design)
+        self._existence = ExistenceTest(design)
+        self._options = resolve_options("newton", fit.tol, _MAX_ITER, None, False, fit.n_samples)
+
+    def __call__(self, subset: GeneSubset, genes: Index, shift: Floats | None = None) -> Problem:
+        """Fit ``genes``, whose counts are ``subset``.
+
+        ``shift`` (n,) or (g, n) is added to the linear predictors.
+        """
+        fit = self._fit
+        weights = np.ones(fit.n_samples) if fit.weights is None else _of(fit.weights, genes)
+        problem = Problem(
+            subset, self._design, fit.size_factors, PerSample(self._offset(genes, shift)),
+            PerSample(weights), fit.dispersion[genes].copy(), self._options,
+        )  # fmt: skip
+        problem.basis, problem.existence = self._basis, self._existence
+        run_blocks(
+            problem.fit_range, genes.size, threads=self._threads,
+            block_size=resolve_block_size(None, fit.n_samples),
+        )  # fmt: skip
+        return problem
+
+    def _offset(self, genes: Index, shift: Floats | None) -> Floats:
+        """Return what is added to ``design @ beta``, (n,) or (n, g)."""
+        fit = self._fit
+        total = np.log(fit.size_factors)
+        if fit.offset is not None:
+            given = _of(fit.offset, genes)
+            total = given + (total if given.ndim == 1 else total[:, None])
+        if shift is None:
+            return total
+        if shift.ndim == 1:
+            return total + (shift if total.ndim == 1 else shift[:, None])
+        return (total if total.ndim == 2 else total[:, None]) + shift.T
+
+    def slopes(self, problem: Problem, genes: Index, along: Floats) -> Floats:
+        """Return the derivative (g,) of each log-likelihood along a direction (n,) of eta.
+
+        At the optimum of ``problem``; samples whose mean is 0 in the limit do not count.
+        """
+        fit, y = self._fit, problem.counts.block(0, genes.size)
+        offset = problem.offset.values
+        eta = np.zeros_like(y) + (offset.T if offset.ndim == 2 else offset)
+        # One column after another: the order of addition is fixed, unlike in a BLAS product.
+        for j in range(self._design.shape[1]):
+            eta += problem.finite_coefficients[:, j, None] * self._design[:, j]
+        mu = np.exp(eta)
+        residual = (y - mu) / (1.0 + fit.dispersion[genes, None] * mu)
+        if fit.weights is not None:
+            residual *= np.transpose(_of(fit.weights, genes))
+        for row, separated in enumerate(problem.separated):
+            if separated is not None:
+                residual[row, separated] = 0.0
+        return np.asarray(np.add.reduce(residual * along, axis=1))
+
+
+def reached(problem: Problem) -> NDArray[np.bool_]:
+    """Return which genes (g,) came to their optimum."""
+    return np.asarray(problem.counters[:, blocks.CONVERGED] == 1)
+
+
+def _of(values: Floats, genes: Index) -> Floats:
+    """Return the part of per-sample values (n,) or (n, n_genes) that belongs to ``genes``."""
+    return values if values.ndim == 1 else values[:, genes]
+
+
+class Constraint:
+    """The coefficients with ``vector @ beta == value``: an offset and one design column less.
+
+    Attributes
+    ----------
+    design : (n, p - 1)
+        Columns spanning the linear predictors of the coefficients with ``vector @ beta == 0``.
+    along : (n,)
+        Linear predictor of a vector of coefficients with ``vector @ beta == 1``, the one
+        orthogonal to ``design``: it is the same in every coding.
+    """
+
+    def __init__(self, matrix: Floats, vector: Floats) -> None:
+        pivot = int(np.argmax(np.abs(vector)))
+        free = np.delete(np.eye(vector.size), pivot, axis=1)
+        free[pivot] = -np.delete(vector, pivot) / vector[pivot]
+        self.design: Floats = np.add.reduce(matrix[:, :, None] * free[None, :, :], axis=1)
+        columns = np.column_stack([self.design, matrix[:, pivot] / vector[pivot]])
+        q, r, _ = gram_schmidt(columns)
+        self.along: Floats = q[:, -1] * r[-1, -1]
