@@ -95,30 +95,6 @@ def build_formula(
     return matrix, FormulaSpec(formula, matrix.model_spec, variables, categories, factors), data
 
 
-def formula_terms(formula: str) -> list[frozenset[str]]:
-    """Terms of a formula, each the set of the expressions it multiplies; empty for the intercept.
-
-    Raises
-    ------
-    InputError
-        A formula that cannot be read.
-    """
-    return [_expressions(term) for term in _parse(formula)]
-
-
-def columns_by_term(spec: FormulaSpec) -> dict[frozenset[str], list[int]]:
-    """Places of the columns that every term of a design has, by term as in `formula_terms`."""
-    places: dict[frozenset[str], list[int]] = {}
-    for part in spec.model_spec.structure:
-        begun = sum(map(len, places.values()))
-        places[_expressions(part.term)] = list(range(begun, begun + len(part.columns)))
-    return places
-
-
-def _expressions(term: Any) -> frozenset[str]:
-    return frozenset(str(factor) for factor in term.factors) - {"1"}
-
-
 def factor_variables(factor: Any) -> list[str]:
     """Names in one factor of a formula that may be columns, in the order of appearance."""
     expression = factor.expr

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._aliasing import aliased_columns
-from ._formula import columns_by_term, formula_terms
+from ._formula import FormulaSpec, build_formula
 from ._names import first_few, plural
 from .design import Design, as_design
 from .errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .results import GLMFit
 
 
@@ -102,19 +104,39 @@ def _named_columns(full: Design, names: list[str]) -> Design:
 
 
 def _formula_columns(full: Design, formula: str) -> Design | None:
-    """Return the columns that the terms of a formula have in the full design, if they have."""
-    wanted = formula_terms(formula)
-    if wanted == [frozenset()]:
+    """Return the columns that a formula has in the full design, if they are all there."""
+    if formula.replace(" ", "").removeprefix("~") == "1":
         ones = np.ones((full.matrix.shape[0], 1))
         return Design(ones, ("Intercept",), full.sample_names, formula)
     if full.spec is None:
         return None
-    places = columns_by_term(full.spec)
-    # How a factor is coded depends on the margins of its term: these must be the same in both.
-    margins = [term for term in places if any(term < other for other in wanted)]
-    if not set(wanted) <= set(places) or not set(margins) <= set(wanted):
+    try:
+        matrix, _, _ = build_formula(formula, _example_table(full.spec), None)
+    except InputError:
+        # The sample table may have what the full formula does not use.
         return None
-    return _columns(full, sorted(j for term in wanted for j in places[term]), formula)
+    # A name tells expression, level and coding, so equal names are equal columns.
+    if not set(matrix.columns) <= set(full.names):
+        return None
+    return _columns(full, [full.names.index(name) for name in matrix.columns], formula)
+
+
+def _example_table(spec: FormulaSpec) -> pd.DataFrame:
+    """Return a sample table with the variables and levels of a formula, and any other values."""
+    import pandas as pd
+
+    known = {**spec.factors, **spec.categories}
+    rows = max([32, *(2 * len(levels) for levels in known.values())])
+    columns: dict[str, Any] = {}
+    for name in spec.variables:
+        levels = known.get(name)
+        if levels is None:
+            columns[name] = np.linspace(0.05, 0.95, rows)
+            continue
+        values = [levels[i % len(levels)] for i in range(rows)]
+        text = name in spec.categories
+        columns[name] = pd.Categorical(values, categories=list(levels)) if text else values
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows))
 
 
 def _columns(full: Design, keep: list[int], formula: str | None) -> Design:
