@@ -101,14 +101,7 @@ def wald_test(
     ----------
     docs/math.md, section 7.
     """
-    if alternative not in ALTERNATIVES:
-        raise InputError(
-            f"alternative={alternative!r} is not known; choose from {', '.join(ALTERNATIVES)}."
-        )
-    if not isinstance(lfc_threshold, int | float | np.number) or not 0.0 <= lfc_threshold < np.inf:
-        raise InputError(f"lfc_threshold={lfc_threshold!r} must be a log2 fold change >= 0.")
-    if alternative == "lessAbs" and lfc_threshold == 0.0:
-        raise InputError("alternative='lessAbs' needs lfc_threshold > 0: nothing is less than 0.")
+    check_threshold(lfc_threshold, alternative)
     vector, _ = fit.design.contrast(contrast)
     estimate, error = contrast_values(fit, vector)
     lfc, se = estimate / LN2, error / LN2
@@ -124,6 +117,18 @@ def wald_test(
         root = _signed_root(fit, matrix, infinite, vector, sign * bound, threads)
         stat[infinite], pvalue[infinite] = _at_infinity(root, sign, alternative)
     return contrast_frame(fit, lfc, se, stat, pvalue, test)
+
+
+def check_threshold(lfc_threshold: float, alternative: str) -> None:
+    """Raise InputError unless the two make a hypothesis."""
+    if alternative not in ALTERNATIVES:
+        raise InputError(
+            f"alternative={alternative!r} is not known; choose from {', '.join(ALTERNATIVES)}."
+        )
+    if not isinstance(lfc_threshold, int | float | np.number) or not 0.0 <= lfc_threshold < np.inf:
+        raise InputError(f"lfc_threshold={lfc_threshold!r} must be a log2 fold change >= 0.")
+    if alternative == "lessAbs" and lfc_threshold == 0.0:
+        raise InputError("alternative='lessAbs' needs lfc_threshold > 0: nothing is less than 0.")
 
 
 def contrast_frame(
