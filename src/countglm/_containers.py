@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._count_checks import missing_error, object_counts
+from countglm._count_checks import holds_counts, missing_error, object_counts
 from countglm._names import (
     Names,
     anndata_sample_names,
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """A source with the names and the sample table that came with it."""
+    """A source with the names and the sample table that came with it.
+
+    ``elsewhere`` says which other parts of the container hold whole numbers.
+    """
 
     source: Source
     sample_names: Names | None = None
     gene_names: Names | None = None
     obs: pd.DataFrame | None = None
+    elsewhere: Callable[[], str] | None = None
 
 
 def open_counts(counts: Any, layer: str | None) -> Opened:
@@ -118,7 +123,37 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
     samples, genes = anndata_sample_names(adata.obs_names), name_array(adata.var_names)
     if is_a(values, "pandas", "DataFrame"):
         values = values.to_numpy()
-    return Opened(_array_source(values, samples, genes), samples, genes, adata.obs)
+    return Opened(
+        _array_source(values, samples, genes), samples, genes, adata.obs,
+        lambda: _whole_elsewhere(adata, layer),
+    )  # fmt: skip
+
+
+def _whole_elsewhere(adata: Any, layer: str | None) -> str:
+    """Advice naming the parts of an AnnData, other than ``layer``, that hold whole numbers."""
+    places: list[tuple[str, str, Any]] = []
+    if layer is not None and adata.X is not None:
+        places.append(("X", "leave layer= out", adata.X))
+    for name in adata.layers:
+        if name != layer:
+            places.append((f"layers[{name!r}]", f"pass layer={name!r}", adata.layers[name]))
+    if adata.raw is not None:
+        places.append((".raw", "pass adata.raw.to_adata()", adata.raw.X))
+    found = [place for place in places if _is_whole(place[2])]
+    if not found:
+        return ""
+    names = " and ".join(name for name, _, _ in found)
+    verb = "holds" if len(found) == 1 else "hold"
+    return f"{names} {verb} whole numbers: {' or '.join(advice for _, advice, _ in found)}."
+
+
+def _is_whole(values: Any) -> bool:
+    try:
+        if is_a(values, "pandas", "DataFrame"):
+            values = values.to_numpy()
+        return holds_counts(_array_source(values, None, None))
+    except InputError:
+        return False
 
 
 def _open_frame(frame: pd.DataFrame) -> Opened:

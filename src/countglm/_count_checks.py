@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from countglm.errors import InputError
 
 LARGEST_COUNT = 2**53
 _BLOCK_ENTRIES = 2_097_152
+# Rules that normalised, scaled or centred values break: the counts may stand elsewhere.
+_TRANSFORMED = ("missing", "negative", "fraction")
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,18 @@ class _Findings:
 
 
 def check_counts(
-    source: Source, sample_names: Names | None, gene_names: Names, *, allow_noninteger: bool
+    source: Source,
+    sample_names: Names | None,
+    gene_names: Names,
+    *,
+    allow_noninteger: bool,
+    elsewhere: Callable[[], str] | None = None,
 ) -> None:
-    """Raise InputError unless every count is finite, >= 0, <= 2^53 and (if asked) whole."""
+    """Raise InputError unless every count is finite, >= 0, <= 2^53 and (if asked) whole.
+
+    ``elsewhere`` tells where else in the container whole numbers stand, if anywhere; it is called
+    only where these values are none.
+    """
     stored = source.stored()
     if stored is not None and _all_valid(stored, allow_noninteger):
         return
@@ -97,7 +109,20 @@ def check_counts(
             _tally(block, start, findings, allow_noninteger)
     for rule in _RULES:
         if rule in findings.tallies:
-            raise InputError(_sentence(rule, findings.tallies[rule], sample_names, gene_names))
+            found = elsewhere() if elsewhere is not None and rule in _TRANSFORMED else ""
+            tally = findings.tallies[rule]
+            raise InputError(_sentence(rule, tally, sample_names, gene_names, found))
+
+
+def holds_counts(source: Source) -> bool:
+    """Whether every value is a whole number from 0 to 2^53."""
+    n_samples, n_genes = source.shape
+    step = max(1, _BLOCK_ENTRIES // max(n_samples, 1))
+    for start in range(0, n_genes, step):
+        block = source.native(start, min(start + step, n_genes))
+        if block.dtype.kind not in "biuf" or not _block_valid(block, False):
+            return False
+    return True
 
 
 def object_counts(values: NDArray[Any], sample_names: Names | None, gene_names: Names) -> Any:
@@ -192,10 +217,13 @@ def _tally(block: NDArray[Any], start: int, findings: _Findings, allow_nonintege
     findings.add("large", block > LARGEST_COUNT, block, start)
 
 
-def _sentence(rule: str, tally: _Tally, samples: Names | None, genes: Names) -> str:
+def _sentence(
+    rule: str, tally: _Tally, samples: Names | None, genes: Names, found: str = ""
+) -> str:
     told = _RULES[rule]
+    remedy = found or told.remedy
     where = f"at sample {label(samples, tally.sample)}, gene {label(genes, tally.gene)}"
     value = "" if rule == "missing" else f"{tally.value} "
     if tally.count == 1:
-        return f"One {told.one} ({value}{where}); {told.remedy}"
-    return f"{tally.count:,} {told.many}, first {value}{where}; {told.remedy}"
+        return f"One {told.one} ({value}{where}); {remedy}"
+    return f"{tally.count:,} {told.many}, first {value}{where}; {remedy}"

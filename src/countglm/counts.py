@@ -168,7 +168,10 @@ def as_count_matrix(
         names = _given_gene_names(gene_names, n_genes)
     elif names is None:
         names = name_array(range(n_genes))
-    check_counts(opened.source, opened.sample_names, names, allow_noninteger=allow_noninteger)
+    check_counts(
+        opened.source, opened.sample_names, names, allow_noninteger=allow_noninteger,
+        elsewhere=opened.elsewhere,
+    )  # fmt: skip
     _warn_of_repeated_genes(names)
     return CountMatrix(opened.source, opened.sample_names, names, opened.obs)
 

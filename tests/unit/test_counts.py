@@ -275,3 +275,34 @@ def test_repeated_entries_add_up_beyond_their_dtype(dtype):
 def test_gene_names_that_are_no_sequence(values):
     with pytest.raises(InputError, match="gene_names is of type int"):
         as_count_matrix(values, gene_names=5)
+
+
+def transformed(values):
+    """An AnnData whose X and ``scaled`` hold no counts; ``counts`` and ``raw`` do."""
+    counts = ad.AnnData(sp.csr_matrix(values))
+    data = ad.AnnData(np.log1p(values.astype(float)))
+    data.layers["scaled"] = values * 1.0 - values.mean(axis=0)
+    data.layers["counts"] = counts.X
+    data.raw = counts
+    return data
+
+
+def test_log_normalised_input_names_what_holds_whole_numbers(values):
+    told = (
+        r"layers\['counts'\] and \.raw hold whole numbers: pass layer='counts' or pass adata\.raw"
+    )
+    with pytest.raises(InputError, match=f"not whole numbers, first .*{told}"):
+        as_count_matrix(transformed(values))
+    with pytest.raises(InputError, match=f"are negative, first .*{told}"):
+        as_count_matrix(transformed(values), layer="scaled")
+
+
+def test_a_wrong_layer_beside_counts_in_x_is_told_to_be_left_out(values):
+    data = ad.AnnData(values, layers={"log": np.log1p(values.astype(float)), "text": values / 3})
+    with pytest.raises(InputError, match="X holds whole numbers: leave layer= out"):
+        as_count_matrix(data, layer="log")
+
+
+def test_without_whole_numbers_anywhere_the_remedy_stays(values):
+    with pytest.raises(InputError, match="give raw counts, or pass allow_noninteger=True"):
+        as_count_matrix(ad.AnnData(values / 3, layers={"half": values / 2}))
