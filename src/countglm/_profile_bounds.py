@@ -1,0 +1,138 @@
+"""Where the profile likelihood of a contrast has fallen by a given amount, gene by gene.
+
+All genes step together: every round fits the active ones once with the contrast held at a value
+of their own, then moves each value by a safeguarded Newton step (docs/math.md, eqs. 7.10, 7.11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._contrast_fit import TILE
+from ._refit import Constraint, GeneSubset, Refitter, reached
+from .counts import CountMatrix
+from .kernels import blocks
+from .results import GLMFit
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+# A step below this share of the local standard error leaves an error of its square.
+_TOLERANCE = 1e-6
+_MAX_ROUNDS = 200
+# Furthest move of a linear predictor in one round, and in all: exp() must stay a number.
+_STRIDE = 12.0
+_REACH = 500.0
+# Below this part of the deviance a fall is rounding and has no logarithm.
+_NOISE = 1e-12
+
+
+@dataclass(eq=False)
+class Ends:
+    """Ends of intervals to be found, one row each.
+
+    Attributes
+    ----------
+    genes : (m,)
+        Whose.
+    side : (m,)
+        1 for an upper end, -1 for a lower one.
+    estimate : (m,)
+        Maximum of the profile; infinite where it rises for ever away from the end.
+    start : (m,)
+        A value to begin at.
+    fall : (m,)
+        Twice the fall of the log-likelihood from its supremum, > 0.
+    """
+
+    genes: Index
+    side: Floats
+    estimate: Floats
+    start: Floats
+    fall: Floats
+
+    def take(self, rows: slice) -> Ends:
+        """Return some of the rows."""
+        return Ends(
+            self.genes[rows], self.side[rows], self.estimate[rows], self.start[rows],
+            self.fall[rows],
+        )  # fmt: skip
+
+
+def profile_ends(
+    fit: GLMFit, counts: CountMatrix, vector: Floats, ends: Ends, threads: int | None
+) -> Floats:
+    """Return the values (m,) of ``vector @ beta``, natural logarithm; NaN where not found."""
+    constraint = Constraint(fit.design.matrix, vector)
+    refit = Refitter(fit, constraint.design, threads)
+    out = np.full(ends.genes.size, np.nan)
+    step = max(1, TILE // (4 * fit.n_samples))
+    for start in range(0, out.size, step):
+        rows = slice(start, start + step)
+        out[rows] = _solve(fit, counts, constraint.along, refit, ends.take(rows))
+    return out
+
+
+def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, ends: Ends) -> Floats:
+    """Newton's method on the square root of the fall, or on its logarithm from infinity.
+
+    The root of the fall is nearly linear around a finite estimate; where the likelihood rises for
+    ever the fall tends to an exponential.  Values are counted outward, ``at = side * value``.
+    """
+    extent = float(np.max(np.abs(along)))
+    limit, stride = _REACH / extent, _STRIDE / extent
+    at = np.clip(ends.side * ends.start, -limit, limit)
+    inner = np.clip(ends.side * ends.estimate, -limit, limit)
+    outer = np.full(at.size, limit)
+    found = np.full(at.size, np.nan)
+    subset = GeneSubset(counts, ends.genes)
+    active = np.arange(at.size)
+    for _ in range(_MAX_ROUNDS):
+        genes, side = ends.genes[active], ends.side[active]
+        shift = (side * at[active])[:, None] * along
+        problem = refit(subset.take(active), genes, shift)
+        fall = problem.stats[:, blocks.DEVIANCE] - fit.deviance[genes]
+        slope = -2.0 * side * refit.slopes(problem, genes, along)
+        # A value too far out to be fitted is outside.
+        inside = reached(problem) & (fall < ends.fall[active])
+        inner[active] = np.where(inside, at[active], inner[active])
+        outer[active] = np.where(inside, outer[active], at[active])
+        move, error = _newton(
+            fall, slope, ends.fall[active], np.isinf(ends.estimate[active]),
+            _NOISE * (1.0 + fit.deviance[genes]), stride,
+        )  # fmt: skip
+        done = reached(problem) & (np.abs(move) <= _TOLERANCE * error)
+        found[active[done]] = (side * (at[active] + move))[done]
+        at[active] = _safeguarded(at[active], move, inner[active], outer[active], stride)
+        # What is left of a bracket at the limit, or of none, holds no end.
+        open_ = (inner[active] < limit) & (outer[active] > inner[active])
+        active = active[~done & open_ & (np.abs(at[active]) <= limit)]
+        if active.size == 0:
+            break
+    return found
+
+
+def _newton(
+    fall: Floats, slope: Floats, wanted: Floats, endless: Mask, noise: Floats, stride: float
+) -> tuple[Floats, Floats]:
+    """Return the outward step (m,) to the wanted fall, and the local standard error (m,)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        root = np.sqrt(np.maximum(fall, 0.0))
+        by_root = (np.sqrt(wanted) - root) * 2.0 * root / slope
+        by_log = np.log(wanted / np.maximum(fall, noise)) * fall / slope
+        move = np.where(endless, by_log, by_root)
+        error = 2.0 * root / slope
+    # At the top of the profile, or far along an endless rise, there is no slope to follow.
+    flat = ~np.isfinite(move) | ~(slope > 0.0) | (fall <= noise)
+    return np.where(flat, stride, move), np.where(flat, 0.0, error)
+
+
+def _safeguarded(at: Floats, move: Floats, inner: Floats, outer: Floats, stride: float) -> Floats:
+    """Return the next values: Newton's, within a stride, or the middle of the bracket."""
+    new = at + np.clip(move, -stride, stride)
+    lost = ~((new > inner) & (new < outer))
+    return np.where(lost, 0.5 * (inner + outer), new)
