@@ -23,7 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "kernels",
         "_parallel basis counts design readers results transforms",
         "cooks datasets diagnostics existence glm independent_filtering inference intervals "
-        "likelihood_ratio simulate size_factors",
+        "likelihood_ratio replay simulate size_factors",
         "workflows",
         "adapters",
         "plots report cli",

@@ -7,5 +7,18 @@ whichever genes stand beside it (docs/math.md, section 14).
 from __future__ import annotations
 
 from .coefficients import CoefficientFit, fit_coefficients
+from .contrasts import contrast_values, zero_contrast
+from .dispersion import Genewise, Map, genewise_dispersion, map_dispersion
+from .weights import usable_weights
 
-__all__ = ["CoefficientFit", "fit_coefficients"]
+__all__ = [
+    "CoefficientFit",
+    "Genewise",
+    "Map",
+    "contrast_values",
+    "fit_coefficients",
+    "genewise_dispersion",
+    "map_dispersion",
+    "usable_weights",
+    "zero_contrast",
+]

@@ -32,7 +32,7 @@ def tiles(genes: int, entries: int) -> Iterator[slice]:
         yield slice(start, min(start + step, genes))
 
 
-def orthogonalise(columns: Floats, target: Floats | None = None, passes: int = 1) -> Floats | Factor:
+def orthogonalise(columns: Floats, target: Floats | None = None, passes: int = 1) -> Factor:
     """Factor stacked columns by modified Gram-Schmidt.
 
     Parameters

@@ -8,23 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._likelihood import half_deviance, saturated
+from ._regression import linear_predictor
 
 Floats = NDArray[np.float64]
 
-_LN2 = float(np.log(2.0))
 _HALF_LOG_2PI = 0.91893853320467274178
 # Bounds of log2 coefficients; half the distance of the points of a numeric derivative.
 _BOUND = 30.0
 _HALF_DISTANCE = 1e-3
 _NOT_FINITE = 1e300
-# R's factr, pgtol, lmm and maxit.
-_OPTIONS = {
-    "ftol": 1e7 * float(np.finfo(np.float64).eps),
-    "gtol": 0.0,
-    "maxcor": 5,
-    "maxiter": 100,
-    "maxfun": 1_000_000,
-}
+# R's factr, in units of the machine epsilon.
+_FACTR = 1e7
 
 
 class Model(NamedTuple):
@@ -61,10 +55,7 @@ def maximise(model: Model, ridge: Floats, start: Floats) -> tuple[Floats, bool]:
     constant = float(np.sum(_HALF_LOG_2PI - 0.5 * np.log(ridge[proper])))
 
     def objective(points: Floats) -> Floats:
-        eta = points[:, :1] * model.x[:, 0]
-        for j in range(1, model.x.shape[1]):
-            eta += points[:, j : j + 1] * model.x[:, j]
-        mu = model.scale * np.exp2(eta)
+        mu = model.scale * np.exp2(linear_predictor(points, model.x))
         terms = weights * (half_deviance(y, mu, alpha) - top)
         penalty = np.add.reduce(0.5 * ridge * points * points, axis=1)
         value = np.add.reduce(terms, axis=1) + penalty + constant
@@ -86,6 +77,13 @@ def maximise(model: Model, ridge: Floats, start: Floats) -> tuple[Floats, bool]:
             method="L-BFGS-B",
             jac=True,
             bounds=[(-_BOUND, _BOUND)] * bounded.size,
-            options=_OPTIONS,
+            # R's lmm, pgtol and maxit; evaluations are not limited there.
+            options={
+                "maxcor": 5,
+                "ftol": _FACTR * float(np.finfo(np.float64).eps),
+                "gtol": 0.0,
+                "maxiter": 100,
+                "maxfun": 1_000_000,
+            },
         )
     return np.asarray(found.x, dtype=np.float64), bool(found.status == 0)

@@ -7,24 +7,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._gram_schmidt import gram_schmidt
-from countglm.errors import InputError
-
 from . import _optim
 from ._likelihood import half_deviance, log_likelihood, saturated
 from ._linear import influence, least_squares, tiles
+from ._regression import (
+    LN2,
+    MIN_MU,
+    RIDGE,
+    clamped_root_weight,
+    information,
+    linear_predictor,
+    regression_start,
+    ridge_vector,
+)
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Index = NDArray[np.intp]
 
-LN2 = float(np.log(2.0))
-RIDGE = 1e-6
-MIN_MU = 0.5
 # Coefficients beyond this (natural logarithm) end the iteration.
 LARGE_BETA = 30.0
-# A column is dependent if less than this part of its norm is left beside the columns before it.
-RANK_TOLERANCE = 1e-7
 
 
 class CoefficientFit(NamedTuple):
@@ -69,13 +70,10 @@ class _Problem(NamedTuple):
 
     def take(self, rows: Mask) -> _Problem:
         weights = None if self.weights is None else self.weights[rows]
-        return _Problem(
-            self.y[rows], self.scale[rows], self.alpha[rows], weights, self.top[rows]
-        )
+        return _Problem(self.y[rows], self.scale[rows], self.alpha[rows], weights, self.top[rows])
 
     def weight(self, mu: Floats) -> Floats:
-        information = mu / (1.0 + self.alpha * mu)
-        return information if self.weights is None else self.weights * information
+        return information(mu, self.alpha, self.weights)
 
     def deviance(self, mu: Floats) -> Floats:
         """-2 log-likelihood (g,)."""
@@ -84,51 +82,6 @@ class _Problem(NamedTuple):
             terms *= self.weights
         total: Floats = 2.0 * np.add.reduce(terms, axis=1)
         return total
-
-
-def linear_predictor(beta: Floats, x: Floats) -> Floats:
-    """Return ``x beta`` (g, n) for beta (g, p), summed in the order of the columns."""
-    eta = beta[:, :1] * x[:, 0]
-    for j in range(1, x.shape[1]):
-        eta += beta[:, j : j + 1] * x[:, j]
-    return eta
-
-
-def ridge_vector(ridge: float | Floats, p: int) -> Floats:
-    """Return the ridge (p,) on the natural logarithm from that on the log2 scale."""
-    return np.broadcast_to(np.asarray(ridge, dtype=np.float64), (p,)) / LN2**2
-
-
-def regression_start(y: Floats, scale: Floats, x: Floats) -> Floats:
-    """Return the start values (g, p): least squares of log(y/scale + 0.1) if x has full rank.
-
-    Otherwise the logarithm of the mean normalised count for a column of ones and 0 for the other
-    columns; without such a column, 1 for every column.
-    """
-    q, r, independent = gram_schmidt(x, RANK_TOLERANCE)
-    p = x.shape[1]
-    normalised = y / scale
-    if not independent.all():
-        ones = np.flatnonzero((x == 1.0).all(axis=0))
-        if not ones.size:
-            return np.ones((y.shape[0], p))
-        beta = np.zeros((y.shape[0], p))
-        beta[:, ones[0]] = np.log(np.add.reduce(normalised, axis=1) / y.shape[1])
-        return beta
-    return solve_shared(q, r, np.log(normalised + 0.1))
-
-
-def solve_shared(q: Floats, r: Floats, target: Floats) -> Floats:
-    """Least squares coefficients (g, p) of rows of ``target`` (g, n) on one design ``q r``."""
-    p = r.shape[0]
-    beta = np.empty((target.shape[0], p))
-    for j in range(p):
-        beta[:, j] = np.add.reduce(target * np.ascontiguousarray(q[:, j]), axis=1)
-    for j in range(p - 1, -1, -1):
-        for k in range(j + 1, p):
-            beta[:, j] -= r[j, k] * beta[:, k]
-        beta[:, j] /= r[j, j]
-    return beta
 
 
 def fit_coefficients(
@@ -197,7 +150,7 @@ def fit_coefficients(
         beta, errors, leverage, mu, value, converged, iterations, np.zeros_like(converged)
     )
     if use_optim and failed.any():
-        _search(fit, np.flatnonzero(failed), problem, x, lam, min_mu, reported)
+        _search(fit, failed, problem, x, lam, min_mu, reported)
     return fit
 
 
@@ -214,12 +167,10 @@ def _intercept_only(
     with np.errstate(divide="ignore", invalid="ignore"):
         beta = np.log(mean)[:, None]
         mu = scale * np.exp(beta)
-        information = mu / (1.0 + alpha[:, None] * mu)
-        if weights is not None:
-            information = weights * information
-        total = np.add.reduce(information, axis=1)[:, None]
+        working = information(mu, alpha[:, None], weights)
+        total = np.add.reduce(working, axis=1)[:, None]
         errors = np.sqrt(1.0 / total)
-        leverage = information / total
+        leverage = working / total
     value = log_likelihood(y, mu, reported, weights)
     done = np.ones(genes, dtype=np.bool_)
     passes = np.ones(genes, dtype=np.int64)
@@ -263,8 +214,9 @@ def _errors(
     variance = np.empty_like(beta)
     n, p = x.shape
     with np.errstate(all="ignore"):
-        mu = np.maximum(problem.scale * np.exp(linear_predictor(beta, x)), min_mu)
-        root_weight = np.sqrt(problem.weight(mu))
+        root_weight = clamped_root_weight(
+            beta, problem.scale, x, problem.alpha, problem.weights, min_mu
+        )
         for tile in tiles(beta.shape[0], p * (n + p)):
             leverage[tile], root = influence(x, root_weight[tile], root_ridge)
             variance[tile] = np.add.reduce(root * root, axis=-1).T
@@ -273,7 +225,7 @@ def _errors(
 
 def _search(
     fit: CoefficientFit,
-    failed: Index,
+    failed: Mask,
     problem: _Problem,
     x: Floats,
     lam: Floats,
@@ -281,13 +233,10 @@ def _search(
     reported: Floats,
 ) -> None:
     """Replace failed genes, in place, by the optimum that the quasi-Newton search finds."""
-    rows = np.zeros(fit.by_optim.shape, dtype=np.bool_)
-    rows[failed] = True
-    chosen = problem.take(rows)
+    chosen = problem.take(failed)
     starts = regression_start(chosen.y, chosen.scale, x)
-    stable = np.isfinite(fit.beta[failed]).all(axis=1)
-    stable &= (np.abs(fit.beta[failed]) < LARGE_BETA * LN2).all(axis=1)
-    for k, gene in enumerate(failed):
+    stable: Mask = np.logical_and.reduce(np.abs(fit.beta[failed]) < LARGE_BETA * LN2, axis=1)
+    for k, gene in enumerate(np.flatnonzero(failed)):
         # The two starts are on different scales: a slip of the original, of no harm to the optimum.
         start = fit.beta[gene] / LN2 if stable[k] else starts[k]
         weights = None if chosen.weights is None else chosen.weights[k]
@@ -301,6 +250,4 @@ def _search(
     _, variance = _errors(chosen, x, np.sqrt(lam), fit.beta[failed], min_mu)
     fit.standard_errors[failed] = np.sqrt(variance)
     fit.mu[failed] = mu
-    fit.log_likelihood[failed] = log_likelihood(
-        chosen.y, clamped, reported[failed], chosen.weights
-    )
+    fit.log_likelihood[failed] = log_likelihood(chosen.y, clamped, reported[failed], chosen.weights)
