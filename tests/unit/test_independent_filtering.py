@@ -20,7 +20,7 @@ P[:60] = np.nan
 
 def test_filtered_genes_have_no_adjusted_p_value() -> None:
     found = independent_filtering(P, MEANS)
-    kept = MEANS >= found.threshold
+    kept = found.threshold <= MEANS
     np.testing.assert_array_equal(found.passed, kept)
     np.testing.assert_array_equal(np.isnan(found.padj), ~kept | np.isnan(P))
     left = kept & ~np.isnan(P)
