@@ -1,0 +1,121 @@
+"""The prior variance of log dispersions at one to three residual degrees of freedom.
+
+The log residuals are then far from normal, so their histogram is compared with that of the
+logarithm of a chi-squared variable over its degrees of freedom plus normal noise, whose variance
+is the prior variance (docs/math.md, 9.2-9.6).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._loess import loess
+
+Floats = NDArray[np.float64]
+
+TABLES = files("countglm") / "data" / "prior_variance_histograms.npz"
+EDGES = np.arange(-20, 21) / 2.0
+_WIDTH = 0.5
+_LARGEST = 8.0
+# Draws behind each simulated histogram, and the density that one of them makes in a bin.
+_DRAWS = 10_000
+_ONE_DRAW = 1 / (_DRAWS * _WIDTH)
+# Trapezoidal rule for the normal variable: its error is below 1e-14 at every variance up to 8.
+_NODE_STEP, _REACH = 0.08, 8.8
+_GRID = 160
+
+
+def observed_density(residual: Floats) -> Floats | None:
+    """Return the density of log residuals in the 40 bins, None if all leave (-10, 10).
+
+    The bins include their right edge, the first also its left.
+    """
+    inside = residual[(residual > EDGES[0]) & (residual < EDGES[-1])]
+    if inside.size == 0:
+        return None
+    bins = np.searchsorted(EDGES[1:-1], inside, side="left")
+    counts = np.bincount(bins, minlength=EDGES.size - 1)
+    return np.asarray(counts / (inside.size * _WIDTH))
+
+
+def simulated_minimiser(density: Floats, df: int) -> float:
+    """Return the variance where the smoothed divergence from simulated histograms is least (9.6).
+
+    Parameters
+    ----------
+    density : (40,) float64
+        Density of the observed residuals.
+    df : {1, 2, 3}
+        Residual degrees of freedom.
+    """
+    counts = _tables()[df - 1]
+    simulated = counts / (counts.sum(axis=1, keepdims=True) * _WIDTH)
+    least = np.where(simulated > 0, simulated, np.inf).min(axis=1)
+    floor = np.minimum(least, density[density > 0].min())[:, None]
+    terms = density * (np.log(density + floor) - np.log(simulated + floor))
+    at = np.linspace(0.0, _LARGEST, 1000)
+    variances = np.linspace(0.0, _LARGEST, counts.shape[0])
+    return float(at[np.argmin(loess(variances, terms.sum(axis=1), at, span=0.2))])
+
+
+@cache
+def _tables() -> NDArray[np.float64]:
+    with TABLES.open("rb") as handle, np.load(handle, allow_pickle=False) as tables:
+        return np.asarray(tables["histograms"], dtype=np.float64)
+
+
+def continuous_minimiser(density: Floats, df: float) -> float:
+    """Return the variance in [0, 8] where the divergence is least, to rounding (9.4, 9.5)."""
+    floor = min(float(density[density > 0].min()), _ONE_DRAW)
+
+    def divergence(sd: float) -> float:
+        model, _ = model_density(sd, df)
+        return -math.fsum(density * np.log(model + floor))
+
+    def slope(sd: float) -> float:
+        model, change = model_density(sd, df)
+        return -math.fsum(density * change / (model + floor))
+
+    # Equal steps of the variance; the slope is taken by the standard deviation, which is smooth.
+    grid = np.sqrt(np.linspace(0.0, _LARGEST, _GRID + 1))
+    lowest = int(np.argmin([divergence(float(sd)) for sd in grid]))
+    low, high = float(grid[max(lowest - 1, 0)]), float(grid[min(lowest + 1, _GRID)])
+    while low < (middle := (low + high) / 2) < high:
+        if slope(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return high**2
+
+
+def model_density(sd: float, df: float) -> tuple[Floats, Floats]:
+    """Return the model's density in the 40 bins and its derivative by ``sd`` (9.2, 9.3).
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation of the normal noise, 0 to sqrt(8).
+    df : {1, 2, 3}
+        Degrees of freedom.
+    """
+    from scipy.special import gammainc, gammaln
+
+    shape = df / 2
+    nodes = np.arange(-_REACH, _REACH + _NODE_STEP / 2, _NODE_STEP)
+    weights = np.exp(-0.5 * nodes**2)
+    weights /= math.fsum(weights)
+    shifted = EDGES[:, None] - sd * nodes
+    scaled = shape * np.exp(shifted)
+    below = gammainc(shape, scaled)
+    log_slope = shape * np.log(scaled) - scaled - gammaln(shape)
+    cumulative = np.array([math.fsum(row) for row in weights * below])
+    moved = np.array([math.fsum(row) for row in -nodes * weights * np.exp(log_slope)])
+    mass, change = np.diff(cumulative), np.diff(moved)
+    total, total_change = cumulative[-1] - cumulative[0], moved[-1] - moved[0]
+    density = mass / (total * _WIDTH)
+    return density, (change / _WIDTH - density * total_change) / total
