@@ -57,6 +57,11 @@ _DESIGN = {"names": list, "formula": str | None, "factors": dict, "codings": dic
 
 def save_fit(fit: GLMFit, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write ``fit`` without counts and trace."""
+    write_arrays(path, _KIND, *fit_contents(fit), force=force)
+
+
+def fit_contents(fit: GLMFit) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return the arrays of ``fit`` and what else there is, JSON-able, without counts and trace."""
     arrays: dict[str, NDArray[Any]] = {name: getattr(fit, name) for name in _REQUIRED}
     arrays |= {name: getattr(fit, name) for name in _OPTIONAL if getattr(fit, name) is not None}
     arrays["design_matrix"] = fit.design.matrix
@@ -77,7 +82,7 @@ def save_fit(fit: GLMFit, path: str | os.PathLike[str], *, force: bool) -> None:
             "codings": {name: coding.tolist() for name, coding in fit.design.codings.items()},
         },
     }
-    write_arrays(path, _KIND, arrays, meta, force=force)
+    return arrays, meta
 
 
 def _json_level(level: Any) -> Any:
@@ -87,10 +92,16 @@ def _json_level(level: Any) -> Any:
 
 def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the keyword arguments of a GLMFit; counts and trace are None."""
-    arrays, meta = read_arrays(path, _KIND)
+    return fit_fields(*read_arrays(path, _KIND), path)
+
+
+def fit_fields(
+    arrays: dict[str, NDArray[Any]], meta: dict[str, Any], path: str | os.PathLike[str]
+) -> dict[str, Any]:
+    """Make the keyword arguments of a GLMFit of what `fit_contents` returned, read from a file."""
     missing = [name for name in (*_REQUIRED, "design_matrix") if name not in arrays]
     if missing:
-        raise _damaged(path, f"it lacks {missing[0]}")
+        raise damaged(path, f"it lacks {missing[0]}")
     _check_meta(meta, _META | {"design": dict}, path)
     _check_meta(meta["design"], _DESIGN, path)
     _check_arrays(arrays, path)
@@ -101,16 +112,17 @@ def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     return fields
 
 
-def _damaged(path: str | os.PathLike[str], why: str) -> InputError:
+def damaged(path: str | os.PathLike[str], why: str) -> InputError:
+    """The error for a file whose content cannot be what was saved."""
     return InputError(f"{path} is damaged: {why}; save the fit again.")
 
 
 def _check_meta(meta: dict[str, Any], kinds: dict[str, Any], path: str | os.PathLike[str]) -> None:
     for name, kind in kinds.items():
         if name not in meta:
-            raise _damaged(path, f"it lacks {name}")
+            raise damaged(path, f"it lacks {name}")
         if not isinstance(meta[name], kind):
-            raise _damaged(path, f"{name} is of type {type(meta[name]).__name__}")
+            raise damaged(path, f"{name} is of type {type(meta[name]).__name__}")
 
 
 def _check_arrays(arrays: dict[str, NDArray[Any]], path: str | os.PathLike[str]) -> None:
@@ -121,16 +133,16 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], path: str | os.PathLike[str])
             continue
         array = arrays[name]
         if array.dtype.kind not in ("OU" if name in _TEXT else "biuf"):
-            raise _damaged(path, f"{name} holds {array.dtype}")
+            raise damaged(path, f"{name} holds {array.dtype}")
         if not any(_agrees(array.shape, letters, sizes) for letters in choices):
-            raise _damaged(
+            raise damaged(
                 path, f"{name} has shape {array.shape}, which disagrees with the other arrays"
             )
     patterns = arrays["separation_pattern"]
     if np.any((patterns < -1) | (patterns >= sizes["K"])):
-        raise _damaged(path, "separation_pattern points beyond separated_samples")
+        raise damaged(path, "separation_pattern points beyond separated_samples")
     if not np.isin(arrays["status"], [status.value for status in Status]).all():
-        raise _damaged(path, "status holds codes that have no meaning")
+        raise damaged(path, "status holds codes that have no meaning")
 
 
 def _agrees(shape: tuple[int, ...], letters: str, sizes: dict[str, int]) -> bool:
@@ -147,17 +159,17 @@ def _design(
     matrix = np.ascontiguousarray(arrays["design_matrix"], dtype=np.float64)
     names = tuple(meta["names"])
     if len(names) != matrix.shape[1] or not all(isinstance(name, str) for name in names):
-        raise _damaged(path, f"the design has {matrix.shape[1]} columns and names {names}")
+        raise damaged(path, f"the design has {matrix.shape[1]} columns and names {names}")
     try:
         factors = {name: tuple(levels) for name, levels in meta["factors"].items()}
         codings = {
             name: np.array(coding, dtype=np.float64) for name, coding in meta["codings"].items()
         }
     except (TypeError, ValueError) as error:
-        raise _damaged(path, f"the factors of its design cannot be read ({error})") from error
+        raise damaged(path, f"the factors of its design cannot be read ({error})") from error
     for name, coding in codings.items():
         if coding.shape != (len(factors.get(name, ())), len(names)):
-            raise _damaged(path, f"the coding of factor {name!r} has shape {coding.shape}")
+            raise damaged(path, f"the coding of factor {name!r} has shape {coding.shape}")
     return Design(
         matrix=matrix,
         names=names,

@@ -60,10 +60,7 @@ def annotate(fit: GLMFit, adata: AnnData | None, key: str) -> AnnData:
     """Write the fit into ``adata`` (or a new one) under names that begin with ``key``."""
     import pandas as pd
 
-    adata = _new_anndata(fit) if adata is None else adata
-    if adata.is_view:
-        adata = adata.copy()
-    genes = _order(fit.gene_names, adata.var_names, "genes", "adata[:, fit.gene_names]")
+    adata, genes = matched_adata(fit, adata)
     samples = np.arange(fit.n_samples)
     if fit.sample_names is not None:
         samples = _order(fit.sample_names, adata.obs_names, "samples", "adata[fit.sample_names]")
@@ -88,6 +85,20 @@ def annotate(fit: GLMFit, adata: AnnData | None, key: str) -> AnnData:
         "provenance": json.dumps(fit.provenance),
     }
     return adata
+
+
+def matched_adata(fit: GLMFit, adata: AnnData | None) -> tuple[AnnData, NDArray[np.intp]]:
+    """Return ``adata`` (copied if a view; a new one for None) and the fit's place of its genes.
+
+    Raises
+    ------
+    InputError
+        Genes other than those of the fit.
+    """
+    adata = _new_anndata(fit) if adata is None else adata
+    if adata.is_view:
+        adata = adata.copy()
+    return adata, _order(fit.gene_names, adata.var_names, "genes", "adata[:, fit.gene_names]")
 
 
 def _new_anndata(fit: GLMFit) -> AnnData:

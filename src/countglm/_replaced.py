@@ -1,0 +1,33 @@
+"""The counts that a result was fitted to, made of the ones that it was given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .counts import as_count_matrix
+
+if TYPE_CHECKING:
+    from .counts import CountMatrix
+    from .deresult import DEResult
+
+
+def fitted_counts(result: DEResult, counts: Any) -> CountMatrix:
+    """Return ``counts`` with the outliers of ``result`` replaced, checked to be those of its fit.
+
+    Raises
+    ------
+    InputError
+        Counts missing after loading, or other than those of the analysis.
+    """
+    outliers = result.outliers
+    if counts is None or outliers is None or not outliers.replaced_gene.size:
+        return result.fit.require_counts(counts)
+    matrix = as_count_matrix(counts, allow_noninteger=True)
+    if (matrix.n_samples, matrix.n_genes) == (result.fit.n_samples, result.fit.n_genes):
+        genes, row = np.unique(outliers.replaced_gene, return_inverse=True)
+        rows = np.concatenate([matrix.block(int(gene), int(gene) + 1) for gene in genes])
+        rows[row, outliers.replaced_sample] = outliers.replaced_count
+        matrix = matrix.with_rows(genes, rows)
+    return result.fit.require_counts(matrix)
