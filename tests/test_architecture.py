@@ -22,8 +22,10 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_jit _version _warn errors status",
         "kernels",
         "_parallel basis counts design readers results transforms",
-        "cooks datasets diagnostics existence glm independent_filtering inference intervals "
-        "likelihood_ratio prior_variance replay simulate size_factors trend",
+        "aggregation analysis cooks datasets deresult diagnostics dispersion existence "
+        "expression_filter glm independent_filtering inference intervals likelihood_ratio "
+        "normalization outliers prior_variance replay shrinkage simulate size_factors "
+        "transformations trend",
         "workflows",
         "adapters",
         "plots report cli",
