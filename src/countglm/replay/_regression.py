@@ -61,19 +61,6 @@ def solve_shared(q: Floats, r: Floats, target: Floats) -> Floats:
     return beta
 
 
-def clamped_root_weight(
-    beta: Floats,
-    scale: Floats,
-    x: Floats,
-    alpha: Floats,
-    weights: Floats | None,
-    min_mu: float,
-) -> Floats:
-    """Square root of the regression weights (g, n) at the clamped means; ``alpha`` is (g, 1)."""
-    mu = np.maximum(scale * np.exp(linear_predictor(beta, x)), min_mu)
-    return np.sqrt(information(mu, alpha, weights))
-
-
 def information(mu: Floats, alpha: Floats, weights: Floats | None) -> Floats:
     """Weights of the regression: ``weights * mu / (1 + alpha mu)``."""
     expected = mu / (1.0 + alpha * mu)

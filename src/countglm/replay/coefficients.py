@@ -14,7 +14,6 @@ from ._regression import (
     LN2,
     MIN_MU,
     RIDGE,
-    clamped_root_weight,
     information,
     linear_predictor,
     regression_start,
@@ -139,8 +138,8 @@ def fit_coefficients(
         return _intercept_only(y, scale, alpha, weights, reported)
     top = saturated(y, alpha[:, None])
     problem = _Problem(y, scale, alpha[:, None], weights, top)
-    beta, iterations = _iterate(problem, x, np.sqrt(lam), tol, max_iter, min_mu)
-    leverage, variance = _errors(problem, x, np.sqrt(lam), beta, min_mu)
+    beta, clamped, iterations = _iterate(problem, x, np.sqrt(lam), tol, max_iter, min_mu)
+    leverage, variance = _errors(problem, x, np.sqrt(lam), clamped)
     mu = scale * np.exp(linear_predictor(beta, x))
     value = log_likelihood(y, mu, reported, weights)
     errors = np.sqrt(variance)
@@ -179,14 +178,19 @@ def _intercept_only(
 
 def _iterate(
     problem: _Problem, x: Floats, root_ridge: Floats, tol: float, max_iter: int, min_mu: float
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Iterate until the deviance stands still; returns coefficients (g, p) and passes (g,)."""
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Iterate until the deviance stands still.
+
+    Returns coefficients (g, p), the clamped means (g, n) and the passes made (g,). Where the
+    coefficients left their range the means are those of the pass before.
+    """
     beta = regression_start(problem.y, problem.scale, x)
     iterations = np.full(beta.shape[0], max_iter, dtype=np.int64)
     active = np.arange(beta.shape[0])
     deviance = np.zeros(beta.shape[0])
     with np.errstate(all="ignore"):
         mu = np.maximum(problem.scale * np.exp(linear_predictor(beta, x)), min_mu)
+        last = mu.copy()
         for t in range(max_iter):
             z = np.log(mu / problem.scale) + (problem.y - mu) / mu
             step = least_squares(x, np.sqrt(problem.weight(mu)), root_ridge, z)
@@ -194,7 +198,9 @@ def _iterate(
             mu = np.maximum(problem.scale * np.exp(linear_predictor(step, x)), min_mu)
             new = problem.deviance(mu)
             change = np.abs(new - deviance) / (np.abs(new) + 0.1)
-            left = (np.abs(step) > LARGE_BETA).any(axis=1) | np.isnan(change)
+            out = np.logical_or.reduce(np.abs(step) > LARGE_BETA, axis=1)
+            last[active[~out]] = mu[~out]
+            left = out | np.isnan(change)
             done = ~left & (change < tol) & (t > 0)
             iterations[active[done]] = t + 1
             keep = ~(left | done)
@@ -203,21 +209,18 @@ def _iterate(
                 active, mu, problem = active[keep], mu[keep], problem.take(keep)
             if not active.size:
                 break
-    return beta, iterations
+    return beta, last, iterations
 
 
 def _errors(
-    problem: _Problem, x: Floats, root_ridge: Floats, beta: Floats, min_mu: float
+    problem: _Problem, x: Floats, root_ridge: Floats, clamped: Floats
 ) -> tuple[Floats, Floats]:
-    """Leverages (g, n) and variances (g, p) at the clamped means of ``beta``."""
-    leverage = np.empty_like(problem.y)
-    variance = np.empty_like(beta)
+    """Leverages (g, n) and variances (g, p) of the coefficients at the means ``clamped``."""
     n, p = x.shape
+    leverage, variance = np.empty_like(clamped), np.empty((clamped.shape[0], p))
     with np.errstate(all="ignore"):
-        root_weight = clamped_root_weight(
-            beta, problem.scale, x, problem.alpha, problem.weights, min_mu
-        )
-        for tile in tiles(beta.shape[0], p * (n + p)):
+        root_weight = np.sqrt(problem.weight(clamped))
+        for tile in tiles(clamped.shape[0], p * (n + p)):
             leverage[tile], root = influence(x, root_weight[tile], root_ridge)
             variance[tile] = np.add.reduce(root * root, axis=-1).T
     return leverage, variance
@@ -247,7 +250,7 @@ def _search(
         fit.by_optim[gene] = True
     mu = chosen.scale * np.exp(linear_predictor(fit.beta[failed], x))
     clamped = np.maximum(mu, min_mu)
-    _, variance = _errors(chosen, x, np.sqrt(lam), fit.beta[failed], min_mu)
+    _, variance = _errors(chosen, x, np.sqrt(lam), clamped)
     fit.standard_errors[failed] = np.sqrt(variance)
     fit.mu[failed] = mu
     fit.log_likelihood[failed] = log_likelihood(chosen.y, clamped, reported[failed], chosen.weights)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._linear import influence, tiles
-from ._regression import MIN_MU, RIDGE, clamped_root_weight, linear_predictor, ridge_vector
+from ._regression import MIN_MU, RIDGE, information, linear_predictor, ridge_vector
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -58,9 +58,8 @@ def contrast_values(
     with np.errstate(all="ignore"):
         for tile in tiles(beta.shape[0], p * (n + p)):
             part = None if weights is None else weights[tile]
-            root_weight = clamped_root_weight(
-                beta[tile], scale[tile], x, alpha[tile, None], part, min_mu
-            )
+            mu = np.maximum(scale[tile] * np.exp(linear_predictor(beta[tile], x)), min_mu)
+            root_weight = np.sqrt(information(mu, alpha[tile, None], part))
             _, root = influence(x, root_weight, root_ridge)
             combined = vector[0] * root[0]
             for j in range(1, p):
