@@ -85,9 +85,11 @@ def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, end
     """
     extent = float(np.max(np.abs(along)))
     limit, stride = _REACH / extent, _STRIDE / extent
-    at = np.clip(ends.side * ends.start, -limit, limit)
+    endless = np.isinf(ends.estimate)
     inner = np.clip(ends.side * ends.estimate, -limit, limit)
-    outer = np.full(at.size, limit)
+    outer = np.full(inner.size, limit)
+    at = np.clip(ends.side * ends.start, -limit, limit)
+    at = np.where(endless, at, np.minimum(at, inner + stride))
     found = np.full(at.size, np.nan)
     subset = GeneSubset(counts, ends.genes)
     active = np.arange(at.size)
@@ -102,7 +104,7 @@ def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, end
         inner[active] = np.where(inside, at[active], inner[active])
         outer[active] = np.where(inside, outer[active], at[active])
         move, error = _newton(
-            fall, slope, ends.fall[active], np.isinf(ends.estimate[active]),
+            fall, slope, ends.fall[active], endless[active],
             _NOISE * (1.0 + fit.deviance[genes]), stride,
         )  # fmt: skip
         done = reached(problem) & (np.abs(move) <= _TOLERANCE * error)

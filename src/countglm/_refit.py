@@ -96,7 +96,8 @@ class Refitter:
     def slopes(self, problem: Problem, genes: Index, along: Floats) -> Floats:
         """Return the derivative (g,) of each log-likelihood along a direction (n,) of eta.
 
-        At the optimum of ``problem``; samples whose mean is 0 in the limit do not count.
+        At the optimum of ``problem``; samples whose mean is 0 in the limit do not count.  NaN
+        where a mean is beyond all numbers.
         """
         fit, y = self._fit, problem.counts.block(0, genes.size)
         offset = problem.offset.values
@@ -104,8 +105,9 @@ class Refitter:
         # One column after another: the order of addition is fixed, unlike in a BLAS product.
         for j in range(self._design.shape[1]):
             eta += problem.finite_coefficients[:, j, None] * self._design[:, j]
-        mu = np.exp(eta)
-        residual = (y - mu) / (1.0 + fit.dispersion[genes, None] * mu)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mu = np.exp(eta)
+            residual = (y - mu) / (1.0 + fit.dispersion[genes, None] * mu)
         if fit.weights is not None:
             residual *= np.transpose(_of(fit.weights, genes))
         for row, separated in enumerate(problem.separated):
