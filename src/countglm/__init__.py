@@ -12,36 +12,82 @@ from .status import Status
 
 if TYPE_CHECKING:
     from . import datasets
+    from .aggregation import collapse_replicates, pseudobulk
+    from .deresult import DEResult
     from .diagnostics import Diagnosis, diagnose
+    from .dispersion import DispersionFit, estimate_dispersion
+    from .expression_filter import filter_by_expression
     from .glm import fit_glm
     from .inference import benjamini_hochberg, wald_test
+    from .intervals import confidence_intervals
+    from .likelihood_ratio import likelihood_ratio_test
+    from .normalization import estimate_normalization_factors, from_tximport
     from .results import GLMFit
+    from .shrinkage import shrink, svalues
     from .size_factors import estimate_size_factors
+    from .transformations import fpkm, fpm, normalized_counts, rlog, vst
+    from .workflows import differential_expression
 
 # Names that load on first use, so that ``import countglm`` stays quick.
 _LAZY = {
+    "DEResult": "deresult",
     "Diagnosis": "diagnostics",
+    "DispersionFit": "dispersion",
     "GLMFit": "results",
     "benjamini_hochberg": "inference",
+    "collapse_replicates": "aggregation",
+    "confidence_intervals": "intervals",
     "datasets": "",
     "diagnose": "diagnostics",
+    "differential_expression": "workflows",
+    "estimate_dispersion": "dispersion",
+    "estimate_normalization_factors": "normalization",
     "estimate_size_factors": "size_factors",
+    "filter_by_expression": "expression_filter",
     "fit_glm": "glm",
+    "fpkm": "transformations",
+    "fpm": "transformations",
+    "from_tximport": "normalization",
+    "likelihood_ratio_test": "likelihood_ratio",
+    "normalized_counts": "transformations",
+    "pseudobulk": "aggregation",
+    "rlog": "transformations",
+    "shrink": "shrinkage",
+    "svalues": "shrinkage",
+    "vst": "transformations",
     "wald_test": "inference",
 }
 
 __all__ = [
     "CountglmWarning",
+    "DEResult",
     "Diagnosis",
+    "DispersionFit",
     "GLMFit",
     "InputError",
     "Status",
     "__version__",
     "benjamini_hochberg",
+    "collapse_replicates",
+    "confidence_intervals",
     "datasets",
     "diagnose",
+    "differential_expression",
+    "estimate_dispersion",
+    "estimate_normalization_factors",
     "estimate_size_factors",
+    "filter_by_expression",
     "fit_glm",
+    "fpkm",
+    "fpm",
+    "from_tximport",
+    "likelihood_ratio_test",
+    "normalized_counts",
+    "pseudobulk",
+    "rlog",
+    "shrink",
+    "svalues",
+    "vst",
     "wald_test",
 ]
 

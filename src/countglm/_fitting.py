@@ -145,7 +145,7 @@ class Problem(FitArrays):
     def _leave_undetermined(self, saturated: Mask, genes: NDArray[np.intp]) -> None:
         """Take back the dispersion of genes whose samples are fitted exactly whatever it is."""
         undetermined = genes[saturated]
-        columns = [blocks.DISPERSION, blocks.LOG_LIKELIHOOD, blocks.LEAD]
+        columns = np.array([blocks.DISPERSION, blocks.LOG_LIKELIHOOD, blocks.LEAD])
         self.stats[np.ix_(undetermined, columns)] = np.nan
         self.counters[undetermined, blocks.MAXIMA] = 0
         self.standard_errors[undetermined] = np.nan

@@ -60,9 +60,9 @@ class Design:
         ----------
         contrast : str, [factor, tested, reference], list of names, or (n_coef,) numbers
             A column name takes that coefficient; a list of names their sum, and
-            ``[[...], [...]]`` the sum of the first less that of the second. The list compares two levels of a factor of the
-            formula, whichever is the reference and whatever the coding; in a model with
-            interactions it means the main effect.
+            ``[[...], [...]]`` the sum of the first less that of the second. A factor's list
+            compares two of its levels, whichever is the reference and whatever the coding; in a
+            model with interactions it means the main effect.
 
         Returns
         -------

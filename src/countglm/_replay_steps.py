@@ -1,0 +1,173 @@
+"""Steps of a workflow as DESeq2 1.38 takes them: its starts, clamps, stops and fallbacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._fit_arrays import FitArrays
+from ._model import Model
+from .kernels import blocks
+from .replay import (
+    CoefficientFit,
+    contrast_values,
+    fit_coefficients,
+    genewise_dispersion,
+    map_dispersion,
+    usable_weights,
+    zero_contrast,
+)
+from .status import Status
+
+if TYPE_CHECKING:
+    from .results import GLMFit
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+# What every dispersion becomes where all gene-wise estimates are smaller than this.
+TINY, ALL_TINY = 1e-6, 1e-7
+
+
+class ReplaySteps:
+    """Dispersions and coefficients of one model by DESeq2's own rules (docs/math.md, 14).
+
+    Means and leverages of all entries are held (n_genes, n_samples), as later steps use those of
+    earlier ones.
+    """
+
+    replay = True
+
+    def __init__(self, model: Model, *, genewise_means: bool = False) -> None:
+        self.model = model
+        self.genewise_means = genewise_means
+        self.mu: Floats = np.full((model.n_genes, model.n_samples), np.nan)
+        self.fitted: Floats = np.full_like(self.mu, np.nan)
+        self.leverage: Floats = np.full_like(self.mu, np.nan)
+        self._genewise: Floats = np.full(model.n_genes, np.nan)
+
+    def genewise(self) -> Floats:
+        """Gene-wise dispersions (n_genes,), NaN for genes without counts (14.2)."""
+        x = self.model.design.matrix
+
+        def task(start: int, stop: int) -> None:
+            kept, y, scale, weights = self.rows(start, stop)
+            if kept.size:
+                fit = genewise_dispersion(y, scale, x, weights=weights)
+                self._genewise[kept] = fit.alpha
+                self.mu[kept] = fit.mu
+
+        self.model.each_block(task, "gene-wise dispersions")
+        return self._genewise.copy()
+
+    def shrunken(self, trend: Floats, prior_variance: float) -> Floats:
+        """Posterior modes (n_genes,) for the means of the gene-wise step (14.3)."""
+        alpha = np.full(self.model.n_genes, np.nan)
+        known = self._genewise[~np.isnan(self._genewise)]
+        if known.size and known.max() < TINY:
+            alpha[~np.isnan(self._genewise)] = ALL_TINY
+            return alpha
+        cap = float(max(10, self.model.n_samples))
+
+        def task(start: int, stop: int) -> None:
+            kept, y, _, weights = self.rows(start, stop)
+            if kept.size:
+                alpha[kept] = map_dispersion(
+                    y, self.mu[kept], self.model.design.matrix, self._genewise[kept],
+                    trend[kept], prior_variance, weights=weights, cap=cap,
+                ).alpha  # fmt: skip
+
+        self.model.each_block(task, "dispersions")
+        return alpha
+
+    def final(self, alpha: Floats, outlier: Mask) -> FitArrays:
+        """Coefficients at the final dispersions (14.1)."""
+        arrays = FitArrays(self.model.n_genes, len(self.model.design.names))
+        arrays.status[:] = Status.ALL_ZERO
+
+        def task(start: int, stop: int) -> None:
+            kept, y, scale, weights = self.rows(start, stop)
+            if kept.size:
+                fit = fit_coefficients(
+                    y, scale, self.model.design.matrix, alpha[kept], weights=weights
+                )
+                self.fitted[kept], self.leverage[kept] = fit.mu, fit.leverage
+                _write(arrays, kept, alpha[kept], fit)
+
+        self.model.each_block(task, "coefficients")
+        return arrays
+
+    def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats]:
+        """Means and leverages (g, n) of genes [start, stop), for Cook's distances.
+
+        With ``genewise_means`` the means are those of the gene-wise dispersions, which DESeq2 took
+        for likelihood ratio tests before 1.44.
+        """
+        means = self.mu if self.genewise_means else self.fitted
+        return means[start:stop], self.leverage[start:stop]
+
+    def contrast(
+        self, fit: GLMFit, vector: Floats, compared: Mask | None
+    ) -> tuple[Floats, Floats, Mask]:
+        """Estimate and error (natural log) of a contrast, and where its samples have no count.
+
+        There the estimate is 0; ``compared`` marks the samples of the two levels of a factor,
+        None for numbers (14.4).
+        """
+        genes, x = self.model.n_genes, self.model.design.matrix
+        estimate, error = np.full(genes, np.nan), np.full(genes, np.nan)
+        zero = np.zeros(genes, dtype=np.bool_)
+
+        def task(start: int, stop: int) -> None:
+            kept, y, scale, weights = self.rows(start, stop)
+            if kept.size:
+                estimate[kept], error[kept] = contrast_values(
+                    fit.coefficients[kept], scale, x, fit.dispersion[kept], vector, weights=weights
+                )
+                if compared is None:
+                    zero[kept] = zero_contrast(y, x, vector)
+                elif compared.any():
+                    zero[kept] = (y[:, compared] == 0.0).all(axis=1)
+
+        self.model.each_block(task, "contrast")
+        estimate[zero] = 0.0
+        return estimate, error, zero
+
+    def log_likelihood(self, x: Floats, alpha: Floats) -> Floats:
+        """Log-likelihood (n_genes,) of another design at the dispersions ``alpha``."""
+        value = np.full(self.model.n_genes, np.nan)
+
+        def task(start: int, stop: int) -> None:
+            kept, y, scale, weights = self.rows(start, stop)
+            if kept.size:
+                fit = fit_coefficients(y, scale, x, alpha[kept], weights=weights)
+                value[kept] = fit.log_likelihood
+
+        self.model.each_block(task, "reduced design")
+        return value
+
+    def rows(self, start: int, stop: int) -> tuple[NDArray[np.intp], Floats, Floats, Floats | None]:
+        """Genes of a block that can be fitted, with their counts, scale and weights."""
+        y = self.model.counts.block(start, stop)
+        scale = np.broadcast_to(self.model.scale(start, stop), y.shape)
+        usable = np.add.reduce(y, axis=1) > 0.0
+        weights = self.model.weight_rows(start, stop)
+        if weights is not None:
+            weights, fails = usable_weights(
+                np.array(np.broadcast_to(weights, y.shape)), self.model.design.matrix
+            )
+            usable &= ~fails
+            weights = weights[usable]
+        return start + np.flatnonzero(usable), y[usable], scale[usable], weights
+
+
+def _write(arrays: FitArrays, genes: NDArray[np.intp], alpha: Floats, fit: CoefficientFit) -> None:
+    arrays.coefficients[genes] = arrays.finite_coefficients[genes] = fit.beta
+    arrays.standard_errors[genes] = fit.standard_errors
+    arrays.stats[genes, blocks.DISPERSION] = alpha
+    arrays.stats[genes, blocks.LOG_LIKELIHOOD] = fit.log_likelihood
+    arrays.stats[genes, blocks.DEVIANCE] = -2.0 * fit.log_likelihood
+    arrays.counters[genes, blocks.STEPS] = fit.iterations
+    arrays.counters[genes, blocks.CONVERGED] = fit.converged
+    arrays.status[genes] = np.where(fit.converged, Status.CONVERGED, Status.MAX_ITER)

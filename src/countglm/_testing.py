@@ -1,0 +1,241 @@
+"""From a fit to the table of one contrast: test, outliers, filtering, adjustment, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._names import plural
+from .errors import InputError
+from .independent_filtering import Filtering, independent_filtering
+from .inference import (
+    LN2,
+    benjamini_hochberg,
+    check_threshold,
+    contrast_frame,
+    residual_df,
+    wald_statistics,
+    wald_test,
+)
+from .intervals import confidence_intervals
+from .likelihood_ratio import likelihood_ratio_test, reduced_design
+from .status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .dispersion import Steps
+    from .outliers import Outliers
+    from .results import GLMFit
+
+Floats = NDArray[np.float64]
+RULES = ("new", "1.38")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestChoices:
+    """How a contrast is tested, filtered and adjusted; see `differential_expression`."""
+
+    test: str
+    reduced: Any
+    lfc_threshold: float
+    alternative: str
+    use_t: bool
+    alpha: float
+    filter_rule: str | None
+    filter_statistic: Any
+    p_adjust: str | Callable[[Floats], Floats]
+    interval: str | None
+    level: float
+
+    def record(self) -> dict[str, Any]:
+        """The choices as JSON can hold them."""
+        return {
+            "test": self.test,
+            "reduced": self.reduced if isinstance(self.reduced, str | None) else "given",
+            "lfc_threshold": self.lfc_threshold,
+            "alternative": self.alternative,
+            "use_t": self.use_t,
+            "alpha": self.alpha,
+            "independent_filtering": self.filter_rule or False,
+            "filter_statistic": "baseMean" if self.filter_statistic is None else "given",
+            "p_adjust": self.p_adjust if isinstance(self.p_adjust, str) else "given",
+            "interval": self.interval,
+            "level": self.level,
+        }
+
+
+def resolve_choices(
+    mode: str,
+    *,
+    test: str,
+    reduced: Any,
+    lfc_threshold: float,
+    alternative: str,
+    use_t: bool,
+    alpha: float,
+    independent_filtering: bool | str,
+    filter_statistic: Any,
+    p_adjust: Any,
+    interval: str | None,
+    level: float,
+) -> TestChoices:
+    """Return checked choices; in replay the rules of DESeq2 1.38 are the defaults."""
+    if test not in ("wald", "lrt"):
+        raise InputError(f"test={test!r} is not known; choose 'wald' or 'lrt'.")
+    if test == "lrt" and reduced is None:
+        raise InputError("test='lrt' needs reduced=: the design without the terms that are tested.")
+    if test == "wald" and reduced is not None:
+        raise InputError("reduced= belongs to test='lrt'; leave it out or choose that test.")
+    if test == "lrt" and (lfc_threshold or use_t):
+        raise InputError("lfc_threshold and use_t belong to test='wald'; leave them out.")
+    check_threshold(lfc_threshold, alternative)
+    if not 0.0 < alpha < 1.0:
+        raise InputError(f"alpha={alpha!r} must lie between 0 and 1: the false discovery rate.")
+    if interval not in (None, "wald", "profile"):
+        raise InputError(f"interval={interval!r} is not known; choose None, 'wald' or 'profile'.")
+    if not (callable(p_adjust) or p_adjust in ("BH", "BY", "none")):
+        raise InputError(
+            f"p_adjust={p_adjust!r} is not known; choose 'BH', 'BY', 'none', or give a function "
+            "of the p-values (NaN where there is none)."
+        )
+    rule: str | None = "1.38" if mode == "replay" else "new"
+    if isinstance(independent_filtering, str):
+        if independent_filtering not in RULES:
+            raise InputError(
+                f"independent_filtering={independent_filtering!r} is not known; choose True, "
+                f"False, {' or '.join(map(repr, RULES))}."
+            )
+        rule = independent_filtering
+    elif not independent_filtering:
+        rule = None
+    if mode == "replay" and alternative == "greaterAbs":
+        alternative = "greaterAbs2014"
+    return TestChoices(
+        test=test, reduced=reduced, lfc_threshold=float(lfc_threshold), alternative=alternative,
+        use_t=bool(use_t), alpha=float(alpha), filter_rule=rule,
+        filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
+    )  # fmt: skip
+
+
+def contrast_table(
+    fit: GLMFit,
+    steps: Steps,
+    vector: Floats,
+    compared: NDArray[np.bool_] | None,
+    choices: TestChoices,
+    outliers: Outliers | None,
+    obs: Any,
+) -> tuple[pd.DataFrame, Filtering | None]:
+    """Return the table of one contrast and the filtering behind its adjusted p-values.
+
+    ``compared`` marks the samples of the two levels of a factor's contrast, which replay needs.
+    """
+    if steps.replay:
+        table = _replayed_table(fit, steps, vector, compared, choices, obs)
+    elif choices.test == "lrt":
+        table = likelihood_ratio_test(
+            fit, choices.reduced, obs=obs, contrast=vector, threads=steps.model.threads
+        )
+    else:
+        table = wald_test(
+            fit, vector, lfc_threshold=choices.lfc_threshold, alternative=choices.alternative,
+            use_t=choices.use_t, threads=steps.model.threads,
+        )  # fmt: skip
+    pvalue, reason = table["pvalue"].to_numpy(copy=True), table["na_reason"].to_numpy(copy=True)
+    if outliers is not None:
+        lost = outliers.outlier & ~np.isnan(pvalue)
+        pvalue[lost], reason[lost] = np.nan, "outlier"
+        emptied = outliers.refitted & (fit.status == Status.ALL_ZERO) & np.isnan(pvalue)
+        reason[emptied] = "outlier"
+    padj, filtering = adjust(pvalue, fit.base_mean, choices)
+    reason[~np.isnan(pvalue) & np.isnan(padj)] = "low_mean"
+    table["pvalue"], table["padj"], table["na_reason"] = pvalue, padj, reason
+    if choices.interval is not None:
+        ends = confidence_intervals(
+            fit, vector, level=choices.level, method=choices.interval, use_t=choices.use_t,
+            threads=steps.model.threads,
+        )  # fmt: skip
+        table["ciLower"], table["ciUpper"] = ends["lower"].to_numpy(), ends["upper"].to_numpy()
+    return table, filtering
+
+
+def adjust(
+    pvalue: Floats, base_mean: Floats, choices: TestChoices
+) -> tuple[Floats, Filtering | None]:
+    """Return adjusted p-values, after independent filtering unless it is off."""
+    method = _adjustment(choices.p_adjust)
+    if choices.filter_rule is None:
+        return method(pvalue), None
+    statistic = base_mean
+    if choices.filter_statistic is not None:
+        statistic = np.asarray(choices.filter_statistic, dtype=np.float64)
+        if statistic.shape != pvalue.shape or np.isnan(statistic).any():
+            raise InputError(
+                f"filter_statistic must hold {plural(pvalue.size, 'number')}, one a gene, without "
+                f"NaN; it has shape {statistic.shape}."
+            )
+    filtering = independent_filtering(
+        pvalue, statistic, alpha=choices.alpha, rule=choices.filter_rule, adjust=method
+    )
+    return filtering.padj, filtering
+
+
+def _adjustment(p_adjust: Any) -> Callable[[Floats], Floats]:
+    if p_adjust == "none":
+        return lambda p: np.array(p, dtype=np.float64)
+    if p_adjust == "BH":
+        return benjamini_hochberg
+    if p_adjust == "BY":
+        return _benjamini_yekutieli
+
+    def given(p: Floats) -> Floats:
+        adjusted = np.asarray(p_adjust(p), dtype=np.float64)
+        if adjusted.shape != p.shape:
+            raise InputError(
+                f"The function p_adjust returned shape {adjusted.shape} for {p.shape} p-values; "
+                "return one adjusted p-value for each, NaN for NaN."
+            )
+        return adjusted
+
+    return given
+
+
+def _benjamini_yekutieli(p: Floats) -> Floats:
+    from scipy.stats import false_discovery_control
+
+    adjusted, known = np.full(p.shape, np.nan), ~np.isnan(p)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known], method="by")
+    return adjusted
+
+
+def _replayed_table(
+    fit: GLMFit,
+    steps: Any,
+    vector: Floats,
+    compared: NDArray[np.bool_] | None,
+    choices: TestChoices,
+    obs: Any,
+) -> pd.DataFrame:
+    """Return the table by DESeq2's own rules (docs/math.md, section 14)."""
+    estimate, error, zero = steps.contrast(fit, vector, compared)
+    lfc, se = estimate / LN2, error / LN2
+    if choices.test == "lrt":
+        from scipy.special import chdtrc
+
+        reduced = reduced_design(fit, choices.reduced, obs=obs)
+        other = steps.log_likelihood(reduced.matrix, fit.dispersion)
+        stat = 2.0 * (fit.log_likelihood - other)
+        df = len(fit.coef_names) - reduced.matrix.shape[1]
+        pvalue = chdtrc(df, np.maximum(stat, 0.0))
+    else:
+        degrees = residual_df(fit) if choices.use_t else None
+        stat, pvalue = wald_statistics(lfc, se, choices.lfc_threshold, choices.alternative, degrees)
+        stat[zero], pvalue[zero] = 0.0, 1.0
+    name = "LRT" if choices.test == "lrt" else "Wald"
+    return contrast_frame(fit, lfc, se, stat, pvalue, np.full(fit.n_genes, name, dtype=object))

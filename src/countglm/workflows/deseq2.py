@@ -1,0 +1,182 @@
+"""Differential expression in the manner of DESeq2: the sequence of its steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arguments import resolve_dispersion
+from .._model import prepare_model
+from .._provenance import provenance
+from .._samples import gene_annotation, named_contrasts, resolve_normalization, with_references
+from .._testing import resolve_choices
+from ..analysis import analyse
+from ..counts import as_count_matrix
+from ..dispersion import check_choices
+from ..errors import InputError
+from ..outliers import resolve_cutoff
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..trend import Trend
+
+
+def differential_expression(
+    data: Any,
+    design: Any,
+    contrast: Any = None,
+    *,
+    method: str = "deseq2",
+    mode: str = "exact",
+    alpha: float = 0.1,
+    obs: pd.DataFrame | None = None,
+    layer: str | None = None,
+    gene_names: Any = None,
+    reference: Mapping[str, Any] | None = None,
+    size_factors: str | ArrayLike = "ratio",
+    control_genes: Any = None,
+    geo_means: ArrayLike | None = None,
+    normalization_factors: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    dispersion: float | ArrayLike | None = None,
+    fit_type: str | Trend | Callable[..., Any] | ArrayLike = "parametric",
+    prior_variance: float | None = None,
+    test: str = "wald",
+    reduced: Any = None,
+    lfc_threshold: float = 0.0,
+    alternative: str = "greaterAbs",
+    use_t: bool = False,
+    cooks_cutoff: float | bool | None = None,
+    min_replicates_for_replacement: float = 7,
+    independent_filtering: bool | str = True,
+    filter_statistic: ArrayLike | None = None,
+    p_adjust: Any = "BH",
+    interval: str | None = None,
+    level: float = 0.95,
+    solver: str = "irls",
+    tol: float = 1e-8,
+    max_iter: int = 100,
+    max_dispersion: float | None = None,
+    allow_noninteger: bool = False,
+    threads: int | None = None,
+    block_size: int | None = None,
+    progress: bool = False,
+) -> Any:
+    """Test every gene for differential expression, from counts to adjusted p-values.
+
+    Size factors, dispersions shared between genes, coefficients at their optimum, Cook's
+    distances with replacement of outlying counts, the test, independent filtering.
+
+    Parameters
+    ----------
+    data, design, obs, layer, gene_names, size_factors, offset, weights, solver, tol, max_iter, \
+    max_dispersion, allow_noninteger, threads, block_size, progress
+        As in `fit_glm`.
+    contrast : str, [factor, tested, reference], (n_coef,), list of names or dict
+        Coefficient; comparison of two levels; weights; names to add up, ``[[plus], [minus]]``.
+        A dict of several gives a dict of results from one fit. None: the last coefficient.
+    method : {"deseq2"}
+    mode : {"exact", "replay"}
+        Every step at its optimum, with a certificate; or the start values, clamps, stopping
+        rules and fallbacks of DESeq2 1.38, to reproduce a published analysis.
+    alpha : float
+        False discovery rate at which the filtering is tuned and `DEResult.summary` counts.
+    reference : dict, optional
+        Reference level by variable, such as ``{"condition": "untreated"}``.
+    control_genes, geo_means : optional
+        As in `estimate_size_factors`.
+    normalization_factors : (n_samples, n_genes), optional
+        Instead of size factors; see `from_tximport`.
+    dispersion : float or (n_genes,), optional
+        Final dispersions as given; nothing is estimated.
+    fit_type, prior_variance
+        As in `estimate_dispersion`.
+    test : {"wald", "lrt"}
+    reduced : formula, matrix, DataFrame or list of column names
+        For ``"lrt"``: the design without what is tested.
+    lfc_threshold, alternative, use_t
+        As in `wald_test`; in replay "greaterAbs" is DESeq2 1.38's, "greaterAbs2014".
+    cooks_cutoff : float, False or None
+        Distance that flags an outlier; None is the 99% quantile of F(p, n - p), False flags none.
+    min_replicates_for_replacement : float
+        From so many replicates on outlying counts are replaced and the gene is fitted again;
+        infinity turns it off.
+    independent_filtering : bool or {"new", "1.38"}
+        Leave genes of low mean out of the adjustment where that gives more discoveries, by
+        DESeq2's rule since 1.39.7 or the one before (replay's default).
+    filter_statistic : (n_genes,), optional
+        Instead of the mean of normalised counts.
+    p_adjust : {"BH", "BY", "none"} or callable
+        Adjustment; a function maps p-values (n_genes,), NaN where there is none, to adjusted ones.
+    interval : {"wald", "profile"}, optional
+        Adds ``ciLower, ciUpper`` (log2) of confidence ``level``.
+
+    Returns
+    -------
+    DEResult, or a dict of them by the names of ``contrast``
+
+    Raises
+    ------
+    InputError
+        One sentence: what is wrong with the input, how many, where first, what to do.
+
+    References
+    ----------
+    docs/math.md, sections 1 to 11 and 14.  Love, Huber and Anders (2014), Genome Biology 15:550.
+    """
+    begun = time.perf_counter()
+    if method != "deseq2":
+        raise InputError(f"method={method!r} is not known; choose 'deseq2'.")
+    choices = resolve_choices(
+        mode, test=test, reduced=reduced, lfc_threshold=lfc_threshold, alternative=alternative,
+        use_t=use_t, alpha=alpha, independent_filtering=independent_filtering,
+        filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
+    )  # fmt: skip
+    counts = as_count_matrix(
+        data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
+    )
+    samples = with_references(counts.obs if obs is None else obs, reference)
+    factors, shift = resolve_normalization(
+        counts, size_factors, normalization_factors, offset, threads,
+        {"control_genes": control_genes, "geo_means": geo_means},
+    )  # fmt: skip
+    model = prepare_model(
+        counts, design, size_factors=factors, offset=shift, weights=weights, obs=samples,
+        allow_saturated=dispersion is not None, solver=solver, tol=tol, max_iter=max_iter,
+        max_dispersion=max_dispersion, threads=threads, block_size=block_size, progress=progress,
+    )  # fmt: skip
+    contrasts = named_contrasts(contrast, model.design)
+    cutoff = resolve_cutoff(cooks_cutoff, *model.design.matrix.shape)
+    given = resolve_dispersion(dispersion, "nb", counts)
+    stage_choices = check_choices(fit_type, prior_variance, model)
+    analysis = analyse(
+        model, mode, test, stage_choices, given, cutoff, min_replicates_for_replacement
+    )
+    settings = {
+        "method": method,
+        "mode": mode,
+        "design": model.design.formula or list(model.design.names),
+        "size_factors": size_factors if isinstance(size_factors, str) else "given",
+        "normalization_factors": normalization_factors is not None,
+        "fit_type": fit_type if isinstance(fit_type, str) else "given",
+        "dispersion": "estimated" if given is None else "given",
+        "cooks_cutoff": cutoff if np.isfinite(cutoff) else None,
+        "min_replicates_for_replacement": float(min_replicates_for_replacement),
+    }
+    record = provenance(
+        **settings, threads=model.threads, block_size=model.block,
+        seconds=time.perf_counter() - begun,
+    )  # fmt: skip
+    analysis = replace(
+        analysis, fit=replace(analysis.fit, provenance=record), settings=settings, obs=samples,
+        var=gene_annotation(data, counts.n_genes),
+    )  # fmt: skip
+    results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
+    return results if isinstance(contrast, Mapping) else next(iter(results.values()))
