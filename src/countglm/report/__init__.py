@@ -12,6 +12,7 @@ from countglm._store import atomic_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm.deresult import DEResult
     from countglm.results import GLMFit
 
 
@@ -59,5 +60,26 @@ def write_report(
         ``path`` exists and ``force`` is not given, or its folder cannot be written.
     """
     page = render_report(fit, tables, title=title)
+    with atomic_file(Path(path), force=force) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_de_report(
+    results: Mapping[str, DEResult],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "Differential expression",
+    force: bool = False,
+) -> None:
+    """Write a page on the results of one or several contrasts, by name, to ``path``.
+
+    Raises
+    ------
+    InputError
+        ``path`` exists and ``force`` is not given, or its folder cannot be written.
+    """
+    from countglm.report.de import render
+
+    page = render(results, title)
     with atomic_file(Path(path), force=force) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from countglm.dispersion import DispersionFit
     from countglm.results import GLMFit
 
 Floats = NDArray[np.float64]
@@ -102,13 +103,18 @@ def mean_dispersion(fit: GLMFit) -> str:
     return _draw(paint)
 
 
-def ma_plot(table: pd.DataFrame) -> str:
-    """log2 fold change against mean; infinite and far values are drawn at the margin."""
+def ma_plot(
+    table: pd.DataFrame, level: float = PADJ_LEVEL, named: Sequence[tuple[int, str]] = ()
+) -> str:
+    """log2 fold change against mean; infinite and far values are drawn at the margin.
+
+    ``named`` are rows of ``table`` to be called by a name.
+    """
     known = table["log2FoldChange"].notna() & (table["baseMean"] > 0)
     shown = table[known]
     mean = shown["baseMean"].to_numpy(dtype=np.float64)
     change = shown["log2FoldChange"].to_numpy(dtype=np.float64)
-    called = (shown["padj"] < PADJ_LEVEL).to_numpy()
+    called = (shown["padj"] < level).to_numpy()
     many = mean.size > _RASTER_ABOVE
     finite = np.abs(change[np.isfinite(change)])
     edge = 1.15 * max(float(np.quantile(finite, 0.999)), 1.0) if finite.size else 1.0
@@ -117,7 +123,7 @@ def ma_plot(table: pd.DataFrame) -> str:
         axes.axhline(0.0, color=INK, linewidth=0.8)
         for flag, colour, label in (
             (~called, GREY, f"other ({int((~called).sum()):,})"),
-            (called, VERMILION, f"adjusted p < {PADJ_LEVEL:g} ({int(called.sum()):,})"),
+            (called, VERMILION, f"adjusted p < {level:g} ({int(called.sum()):,})"),
         ):
             inside = flag & (np.abs(change) <= edge)
             _scatter(axes, mean[inside], change[inside], colour, "o", label, many)
@@ -125,10 +131,40 @@ def ma_plot(table: pd.DataFrame) -> str:
                 beyond = flag & (sign * change > edge)
                 at_edge = np.full(int(beyond.sum()), sign * edge)
                 _scatter(axes, mean[beyond], at_edge, colour, marker, None, many)
+        for row, name in named:
+            at = table["baseMean"].iloc[row], table["log2FoldChange"].iloc[row]
+            axes.annotate(
+                name, (at[0], float(np.clip(at[1], -edge, edge))), xytext=(3, 3),
+                textcoords="offset points", fontsize=7, color=INK,
+            )  # fmt: skip
         axes.set_xscale("log")
         axes.set_ylim(-1.08 * edge, 1.08 * edge)
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("log2 fold change")
+        _legend(axes)
+
+    return _draw(paint)
+
+
+def dispersion_trend(stages: DispersionFit) -> str:
+    """Dispersion against mean: of each gene alone, as used, and the trend; least at a floor."""
+    known = (stages.base_mean > 0) & np.isfinite(stages.genewise) & np.isfinite(stages.final)
+    mean, alone, used = (v[known] for v in (stages.base_mean, stages.genewise, stages.final))
+    line = stages.trend[known]
+    low = [value for value in (alone, used) if (value > 0).any()]
+    floor = max(min(float(np.quantile(v[v > 0], 0.01)) for v in low) / 3, 1e-9) if low else 1e-3
+    many = mean.size > _RASTER_ABOVE
+
+    def paint(axes: Axes) -> None:
+        _scatter(axes, mean, np.maximum(alone, floor), GREY, "o", "each gene alone", many)
+        _scatter(axes, mean, np.maximum(used, floor), BLUE, "o", "as used", many)
+        if np.isfinite(line).any():
+            order = np.argsort(mean)
+            axes.plot(mean[order], line[order], color=VERMILION, linewidth=1.5, label="trend")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("mean of counts divided by size factors")
+        axes.set_ylabel("dispersion")
         _legend(axes)
 
     return _draw(paint)

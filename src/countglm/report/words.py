@@ -113,9 +113,9 @@ def certificate_sentences(fit: GLMFit) -> list[str]:
     return sentences
 
 
-def contrast_counts(table: pd.DataFrame) -> dict[str, int]:
+def contrast_counts(table: pd.DataFrame, level: float = PADJ_LEVEL) -> dict[str, int]:
     """Genes of a test table: tested, and with adjusted p below the level, up and down."""
-    below = (table["padj"] < PADJ_LEVEL).to_numpy()
+    below = (table["padj"] < level).to_numpy()
     change = table["log2FoldChange"].to_numpy(dtype=np.float64)
     return {
         "n_tested": int(table["pvalue"].notna().sum()),
@@ -125,12 +125,12 @@ def contrast_counts(table: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def contrast_sentence(table: pd.DataFrame) -> str:
+def contrast_sentence(table: pd.DataFrame, level: float = PADJ_LEVEL) -> str:
     """One sentence on how many genes respond."""
-    counts = contrast_counts(table)
+    counts = contrast_counts(table, level)
     return (
         f"{plural(counts['n_tested'], 'gene')} tested; {counts['n_below_level']:,} with adjusted "
-        f"p below {PADJ_LEVEL:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
+        f"p below {level:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
     )
 
 

@@ -1,0 +1,116 @@
+"""Parts of an HTML page: sections, paragraphs, figures, tables."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from countglm.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A browser may break a line after the hyphen of 1e-08.
+_EXPONENT = re.compile(r"\b[\d.]+e-\d+")
+
+
+def document(title: str, body: Sequence[str]) -> str:
+    """Return a whole page of the parts of its body, the style inside."""
+    style = files("countglm.report").joinpath("style.css").read_text(encoding="utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join([f"<h1>{escape(title)}</h1>", *body])
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def section(heading: str, *parts: str) -> str:
+    """A section under its heading; ``parts`` are HTML."""
+    return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "\n</section>"
+
+
+def paragraphs(sentences: Sequence[str]) -> str:
+    """One paragraph a sentence, escaped."""
+    lines = (_EXPONENT.sub(r'<span class="whole">\g<0></span>', escape(s)) for s in sentences)
+    return "\n".join(f"<p>{line}</p>" for line in lines)
+
+
+def figure(svg: str, alt: str, caption: str) -> str:
+    """An SVG as an image with its caption."""
+    data = base64.b64encode(svg.encode()).decode()
+    return (
+        f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def top_table(top: pd.DataFrame, label: str, annotation: Sequence[str] = ()) -> str:
+    """A test table as HTML, without the reasons for missing values; ``annotation`` is text."""
+    columns = [name for name in top.columns if name != "na_reason"]
+    text = ("test", "status", *annotation)
+    head = "<th scope='col'>gene</th>" + "".join(
+        f"<th scope='col'{_class(name in text)}>{escape(str(name))}</th>" for name in columns
+    )
+    rows = []
+    for gene, values in zip(top.index, top[columns].itertuples(index=False), strict=True):
+        cells = "".join(
+            f"<td{_class(name in text)}>{escape(_number(name, value))}</td>"
+            for name, value in zip(columns, values, strict=True)
+        )
+        rows.append(f"<tr><td>{escape(str(gene))}</td>{cells}</tr>")
+    name = escape(f"Top genes for {label}")
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _class(is_text: bool) -> str:
+    return " class='text'" if is_text else ""
+
+
+def _number(name: str, value: Any) -> str:
+    if isinstance(value, Status):
+        return value.name
+    if not isinstance(value, (int, float, np.number)):
+        return str(value)
+    number = float(value)
+    if np.isnan(number):
+        return "NA"
+    if np.isinf(number):
+        return "+\N{INFINITY}" if number > 0 else "\N{MINUS SIGN}\N{INFINITY}"
+    if name in ("pvalue", "padj", "svalue"):
+        return f"{number:.2e}" if number > 0 else "< 1e-307"
+    return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def provenance_section(provenance: Mapping[str, Any]) -> str:
+    """Versions and options of a result as a section."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+        for name, value in _flat(provenance)
+    )
+    return section("Versions and options", f'<table class="pairs"><tbody>{rows}</tbody></table>')
+
+
+def _flat(entries: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in entries.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{name} / ")
+        elif isinstance(value, (list, tuple)):
+            rows.append((name, ", ".join(str(item) for item in value)))
+        elif isinstance(value, float):
+            rows.append((name, f"{value:.6g}"))
+        else:
+            rows.append((name, "none" if value is None else str(value)))
+    return rows
