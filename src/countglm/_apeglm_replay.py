@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from ._apeglm import ENTRIES, discarded, empty_modes
 from ._cauchy_cells import prior_curvature, prior_slope
 from ._cauchy_mode import LocalModes, Modes, choose, find_modes
 from ._parallel import resolve_threads, run_blocks
+from ._counts_of_fit import Counts
 from ._profile import Lines
 from .basis import make_basis, products
 
@@ -22,23 +23,6 @@ WIDE = 15.0
 HESSIAN_STEP = 1e-3
 # Start of the search along every coefficient, with alternating sign.
 START = 0.1
-
-
-class Counts(NamedTuple):
-    """Genes as rows: counts (g, n), scale (1, n) or (g, n), dispersions (g,), weights or None."""
-
-    y: Floats
-    scale: Floats
-    alpha: Floats
-    weights: Floats | None = None
-
-    def rows(self, genes: Index) -> Counts:
-        """Some of the genes."""
-        return Counts(
-            self.y[genes], self.scale if self.scale.shape[0] == 1 else self.scale[genes],
-            self.alpha[genes],
-            self.weights if self.weights is None or len(self.weights) == 1 else self.weights[genes],
-        )  # fmt: skip
 
 
 def apeglm_replay(
@@ -85,10 +69,7 @@ def coefficient_lines(counts: Counts, x: Floats, coef: int) -> Lines:
     """Return the genes as lines along one coefficient, the others with their normal prior."""
     others = np.ascontiguousarray(np.delete(x, coef, axis=1))
     basis = make_basis(others, np.ones(x.shape[0], dtype=np.bool_))
-    weights = np.ones((1, x.shape[0])) if counts.weights is None else counts.weights
-    return Lines(
-        np.ascontiguousarray(counts.y.T), np.ascontiguousarray(weights.T),
-        np.ascontiguousarray(np.log(counts.scale).T), counts.alpha,
+    return counts.lines(
         np.ascontiguousarray(x[:, [coef]]), basis.columns[:, : x.shape[0], None],
         products(basis.to_coef.T, basis.to_coef) / WIDE**2,
     )  # fmt: skip
