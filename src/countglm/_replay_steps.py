@@ -102,9 +102,10 @@ class ReplaySteps:
         """Means and leverages (g, n) of genes [start, stop), for Cook's distances.
 
         With ``genewise_means`` the means are those of the gene-wise dispersions, which DESeq2 took
-        for likelihood ratio tests before 1.44.
+        for likelihood ratio tests before 1.44, unless the dispersions were given.
         """
-        means = self.mu if self.genewise_means else self.fitted
+        known = self.genewise_means and not np.isnan(self._genewise).all()
+        means = self.mu if known else self.fitted
         return means[start:stop], self.leverage[start:stop]
 
     def contrast(

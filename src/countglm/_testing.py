@@ -236,6 +236,8 @@ def _replayed_table(
     else:
         degrees = residual_df(fit) if choices.use_t else None
         stat, pvalue = wald_statistics(lfc, se, choices.lfc_threshold, choices.alternative, degrees)
-        stat[zero], pvalue[zero] = 0.0, 1.0
+        # A threshold or a one-sided hypothesis is tested at the estimate 0 and its error.
+        if choices.lfc_threshold == 0.0 and choices.alternative == "greaterAbs2014":
+            stat[zero], pvalue[zero] = 0.0, 1.0
     name = "LRT" if choices.test == "lrt" else "Wald"
     return contrast_frame(fit, lfc, se, stat, pvalue, np.full(fit.n_genes, name, dtype=object))
