@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ._apeglm import ENTRIES, discarded, empty_modes
 from ._cauchy_cells import prior_curvature, prior_slope
 from ._cauchy_mode import LocalModes, Modes, choose, find_modes
-from ._parallel import resolve_threads, run_blocks
 from ._counts_of_fit import Counts
+from ._parallel import resolve_threads, run_blocks
 from ._profile import Lines
 from .basis import make_basis, products
 

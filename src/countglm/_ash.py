@@ -140,6 +140,7 @@ def profile_posterior(
     narrow = float(np.min(scales))
     end = np.arcsinh(REACH * float(np.max(scales)) / narrow)
     grid = np.linspace(0.0, end, max(8, int(np.ceil(end / FINE))) + 1)
+    step = float(grid[1])
     grid = np.concatenate([-grid[:0:-1], grid])
     t = narrow * np.sinh(grid)
     density = np.add.reduce(
@@ -152,14 +153,14 @@ def profile_posterior(
     mass /= np.add.reduce(mass, axis=0)
     mean = np.add.reduce(mass * t[:, None], axis=0)
     sd = np.sqrt(np.add.reduce(mass * (t[:, None] - mean) ** 2, axis=0))
-    below = _share(mass, np.arcsinh(threshold / narrow) - grid)
-    above = _share(mass, np.arcsinh(threshold / narrow) + grid)
+    below = _share(mass, (np.arcsinh(threshold / narrow) - grid) / step)
+    above = _share(mass, (np.arcsinh(threshold / narrow) + grid) / step)
     return Posterior(mean, sd, np.minimum(1.0, np.minimum(below, above)))
 
 
 def _share(mass: Floats, inside: Floats) -> Floats:
-    """Return the mass where ``inside`` is positive; a point at the border counts by its part."""
-    return np.asarray(np.add.reduce(mass * np.clip(inside / FINE + 0.5, 0.0, 1.0)[:, None], axis=0))
+    """Return the mass where ``inside`` (steps) is positive; a point at the border by its part."""
+    return np.asarray(np.add.reduce(mass * np.clip(inside + 0.5, 0.0, 1.0)[:, None], axis=0))
 
 
 def _negative_profile(lines: Lines, t: Floats) -> Floats:

@@ -15,7 +15,7 @@ from ._contrast_fit import positive_weights
 from ._covariance import counts_of
 from ._profile import Lines
 from .basis import make_basis, products
-from .existence import Completion, ExistenceTest
+from .existence import ExistenceTest
 from .status import Status
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+# Numbers remembered for zero patterns.
+MEMORY = 2**23
 
 
 class ContrastLines:
@@ -39,8 +42,10 @@ class ContrastLines:
         self.turned = residual(self.along, self.basis)
         self.existence = ExistenceTest(self.nuisance)
         self.log_factors = np.log(fit.size_factors)
+        # Few zero patterns serve most genes; the threads may fill the memory in any order.
+        self._memory: dict[bytes, tuple[Mask, Floats, Floats]] = {}
 
-    def _columns(self, keep: NDArray[np.bool_]) -> Floats:
+    def _columns(self, keep: Mask) -> Floats:
         """Return orthonormal rows (q, n) spanning the nuisance directions on some samples."""
         if self.nuisance.shape[1] == 0:
             return np.zeros((0, keep.size))
@@ -76,20 +81,26 @@ class ContrastLines:
         weighted = positive_weights(self.fit, gene)
         if self.nuisance.shape[1] == 0:
             return
-        completion = self.existence((y[:, row] > 0.0) & weighted, weighted)
-        columns, direction = self._reduced(completion, weighted)
-        weight[completion.separated, row] = 0.0
+        separated, columns, direction = self._remaining((y[:, row] > 0.0) & weighted, weighted)
+        weight[separated, row] = 0.0
         basis[:, :, row] = 0.0
         basis[: columns.shape[0], :, row] = columns
         along[:, row] = direction
 
-    def _reduced(
-        self, completion: Completion, weighted: NDArray[np.bool_]
-    ) -> tuple[Floats, Floats]:
-        keep = weighted & ~completion.separated
-        n = keep.size
-        direction = residual(np.where(keep, self.along, 0.0), self._columns(keep))
-        return completion.basis.columns[:, :n], np.where(keep, direction, 0.0)
+    def _remaining(self, positive: Mask, weighted: Mask) -> tuple[Mask, Floats, Floats]:
+        """Return samples to leave out, nuisance rows (r, n) and contrast (n,) on the others."""
+        key = positive.tobytes() + weighted.tobytes()
+        known = self._memory.get(key)
+        if known is None:
+            completion = self.existence(positive, weighted)
+            keep = weighted & ~completion.separated
+            direction = residual(np.where(keep, self.along, 0.0), self._columns(keep))
+            if len(self._memory) * self.nuisance.size > MEMORY:
+                self._memory.clear()
+            columns = completion.basis.columns[:, : keep.size]
+            known = completion.separated, columns, np.where(keep, direction, 0.0)
+            self._memory[key] = known
+        return known
 
 
 def complement(vector: Floats) -> Floats:
