@@ -12,7 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-LISTS = ("separation", "certificate", "dispersion", "bits", "processes")
+LISTS = (
+    "separation", "certificate", "dispersion", "bits", "processes", "replay",
+)  # fmt: skip
 
 
 def main() -> int:
