@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """A source with the names and the sample table that came with it.
+    """A source with the names and the tables of samples and genes that came with it.
 
     ``elsewhere`` says which other parts of the container hold whole numbers.
     """
@@ -37,6 +37,7 @@ class Opened:
     sample_names: Names | None = None
     gene_names: Names | None = None
     obs: pd.DataFrame | None = None
+    var: pd.DataFrame | None = None
     elsewhere: Callable[[], str] | None = None
 
 
@@ -124,7 +125,7 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
     if is_a(values, "pandas", "DataFrame"):
         values = values.to_numpy()
     return Opened(
-        _array_source(values, samples, genes), samples, genes, adata.obs,
+        _array_source(values, samples, genes), samples, genes, adata.obs, adata.var,
         lambda: _whole_elsewhere(adata, layer),
     )  # fmt: skip
 
@@ -134,9 +135,11 @@ def _whole_elsewhere(adata: Any, layer: str | None) -> str:
     places: list[tuple[str, str, Any]] = []
     if layer is not None and adata.X is not None:
         places.append(("X", "leave layer= out", adata.X))
-    for name in adata.layers:
-        if name != layer:
-            places.append((f"layers[{name!r}]", f"pass layer={name!r}", adata.layers[name]))
+    places += [
+        (f"layers[{name!r}]", f"pass layer={name!r}", adata.layers[name])
+        for name in adata.layers
+        if name != layer
+    ]
     if adata.raw is not None:
         places.append((".raw", "pass adata.raw.to_adata()", adata.raw.X))
     found = [place for place in places if _is_whole(place[2])]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._names import first_few
+from ._ranking import called, ranked
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from .deresult import DEResult
 
-_DESEQ2 = ("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj")
+_DESEQ2 = ("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "svalue")
 
 
 def in_style(result: DEResult, style: str) -> pd.DataFrame:
@@ -29,11 +30,16 @@ def in_style(result: DEResult, style: str) -> pd.DataFrame:
     }
     if style not in styles:
         raise InputError(f"style={style!r} is not known; choose from {first_few(styles, 9)}.")
+    if style != "deseq2" and "pvalue" not in result.table:
+        raise InputError(
+            f"The table holds s-values, for which {style!r} has no column; use style='deseq2' or "
+            "shrink without svalue=True."
+        )
     return styles[style](result)
 
 
 def _deseq2(result: DEResult) -> pd.DataFrame:
-    return result.table[[*_DESEQ2, *("svalue",) * ("svalue" in result.table.columns)]].copy()
+    return result.table[[name for name in _DESEQ2 if name in result.table]].copy()
 
 
 def _log_cpm(result: DEResult) -> Any:
@@ -50,29 +56,29 @@ def _named(result: DEResult, columns: dict[str, Any]) -> pd.DataFrame:
     given = {
         name: result.table[value] if isinstance(value, str) else value
         for name, value in columns.items()
-        if value is not None
+        if not isinstance(value, str) or value in result.table
     }
     return pd.DataFrame(given, index=result.table.index)
 
 
 def _edger(result: DEResult) -> pd.DataFrame:
-    settings = result.settings
-    stat = result.table["stat"].to_numpy(dtype=np.float64)
+    settings, table = result.settings, result.table
     columns: dict[str, Any] = {"logFC": "log2FoldChange", "logCPM": _log_cpm(result)}
+    two_sided = settings["alternative"].startswith("greaterAbs") and not settings["lfc_threshold"]
     if settings["test"] == "lrt":
-        columns["LR"] = stat
-    elif not settings["lfc_threshold"] and settings["alternative"].startswith("greaterAbs"):
+        columns["LR"] = "stat"
+    elif two_sided and "stat" in table:
         # Only here is the p-value the upper tail of the square.
-        columns["F" if settings["use_t"] else "LR"] = stat**2
+        square = table["stat"].to_numpy(dtype=np.float64) ** 2
+        columns["F" if settings["use_t"] else "LR"] = square
     return _named(result, columns | {"PValue": "pvalue", "FDR": "padj"})
 
 
 def _limma(result: DEResult) -> pd.DataFrame:
-    t = "stat" if result.settings["test"] == "wald" else None
     columns = {
         "logFC": "log2FoldChange",
         "AveExpr": _log_cpm(result),
-        "t": t,
+        "t": "stat" if result.settings["test"] == "wald" else "",
         "P.Value": "pvalue",
         "adj.P.Val": "padj",
     }
@@ -102,13 +108,12 @@ def _scanpy(result: DEResult) -> pd.DataFrame:
         "pvals_adj": "padj",
     }
     frame = _named(result, columns).reset_index(drop=True)
-    order = np.argsort(-frame["scores"].to_numpy(dtype=np.float64), kind="stable")
+    by = -frame["scores"] if "scores" in frame else frame["pvals"]
+    order = np.argsort(by.to_numpy(dtype=np.float64), kind="stable")
     return frame.iloc[order].reset_index(drop=True)
 
 
 def significant(result: DEResult, level: float) -> pd.DataFrame:
     """Return the rows with an adjusted p below ``level``, the smallest p-value first."""
-    table = result.table
-    found = table[(table["padj"] < level).to_numpy()]
-    order = np.lexsort((-found["stat"].abs().to_numpy(), found["pvalue"].to_numpy()))
-    return found.iloc[order].copy()
+    found = result.table[called(result.table, level)]
+    return found.iloc[ranked(found)].copy()

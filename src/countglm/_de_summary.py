@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._names import plural
+from ._ranking import called, evidence
 from .errors import InputError
 from .status import Status
 
@@ -21,6 +22,7 @@ _NULLS = {
     "greater": "LFC > {0:g}",
     "less": "LFC < -{0:g}",
 }
+_CALLED = {"padj": "adjusted p", "svalue": "s-value"}
 # In the order of the rules that give them; the words of `na_reason`.
 REASONS = {
     "all_zero": "no count in any sample",
@@ -68,9 +70,8 @@ def summarise(result: DEResult, alpha: float | None) -> DESummary:
     """Count what a result found at ``alpha``."""
     level = checked_alpha(alpha, result.settings)
     table = result.table
-    padj = table["padj"].to_numpy(dtype=np.float64)
     change = table["log2FoldChange"].to_numpy(dtype=np.float64)
-    found = padj < level
+    found = called(table, level)
     # A Wald test that has no value is replaced by a likelihood ratio, gene by gene.
     replaced = (table["test"] == "LRT").to_numpy()
     kept = replaced if result.settings["test"] == "wald" else np.isinf(change)
@@ -78,6 +79,7 @@ def summarise(result: DEResult, alpha: float | None) -> DESummary:
     facts: dict[str, Any] = {
         "contrast": result.label,
         "alpha": level,
+        "called_by": evidence(table)[0],
         "n_genes": len(table),
         "n_with_counts": int(np.count_nonzero(table["baseMean"].to_numpy() > 0.0)),
         "n_significant": int(found.sum()),
@@ -126,7 +128,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"{'likelihood ratio' if facts['test'] == 'lrt' else 'Wald'} test"
         + (f", fold changes shrunken by {facts['shrinkage']})" if facts["shrinkage"] else ")"),
         f"{plural(facts['n_with_counts'], 'gene')} with a count, of {facts['n_genes']:,}; "
-        f"adjusted p < {facts['alpha']:g}"
+        f"{_CALLED[facts['called_by']]} < {facts['alpha']:g}"
         + (f" for {_NULLS[facts['alternative']].format(facts['lfc_threshold'])}"
            if facts["lfc_threshold"] else ""),
     ]  # fmt: skip
@@ -191,6 +193,6 @@ def short(result: DEResult) -> str:
     return (
         f"DEResult: {facts['contrast']}, {facts['n_genes']:,} genes x {result.fit.n_samples} "
         f"samples, mode {facts['mode']}\n"
-        f"  {facts['n_significant']:,} with adjusted p < {facts['alpha']:g} "
+        f"  {facts['n_significant']:,} with {_CALLED[facts['called_by']]} < {facts['alpha']:g} "
         f"({facts['n_up']:,} up, {facts['n_down']:,} down); .table, .summary()"
     )

@@ -108,6 +108,11 @@ def _pack_objects(array: NDArray[Any], key: str, arrays: Arrays) -> dict[str, An
     if all(type(item) is str for item in present):
         texts = ["" if code else item for item, code in zip(items, codes, strict=True)]
         kind: dict[str, Any] = {"kind": "text"}
+        words, places = np.unique(np.array(texts, dtype=object), return_inverse=True)
+        if 2 * words.size < len(texts):
+            # Words that repeat are kept once: text does not compress in HDF5.
+            arrays[key], arrays[f"{key}.places"] = words, places.astype(np.int32)
+            return {"kind": "words"}
     else:
         try:
             texts = [
@@ -146,11 +151,12 @@ def _unpack(kind: Mapping[str, Any], key: str, arrays: Mapping[str, NDArray[Any]
         values = pd.array(arrays[key], dtype=kind["dtype"])
         values[arrays[f"{key}.missing"]] = pd.NA
         return values
+    texts = arrays[key][arrays[f"{key}.places"]] if name == "words" else arrays[key]
     read = json.loads if name == "json" else str
     stand = {_NONE: None, _NAN: np.nan, _NA: pd.NA}
-    items = np.empty(arrays[key].size, dtype=object)
+    items = np.empty(texts.size, dtype=object)
     items[:] = [
         stand[int(code)] if code else read(text)
-        for text, code in zip(arrays[key], arrays[f"{key}.missing"], strict=True)
+        for text, code in zip(texts, arrays[f"{key}.missing"], strict=True)
     ]
     return items

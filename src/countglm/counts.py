@@ -63,6 +63,8 @@ class CountMatrix:
         ``"0"``, ``"1"``, ... where the input carries no names.
     obs : DataFrame or None
         The sample table of an AnnData, in the order of the samples.
+    var : DataFrame or None
+        The annotation of the genes in an AnnData, in their order.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class CountMatrix:
         sample_names: Names | None,
         gene_names: Names,
         obs: pd.DataFrame | None = None,
+        var: pd.DataFrame | None = None,
     ) -> None:
         self._source = source
         self.n_samples, self.n_genes = source.shape
         self.sample_names = sample_names
         self.gene_names = gene_names
         self.obs = obs
+        self.var = var
         self._fingerprint: str | None = None
 
     def __repr__(self) -> str:
@@ -106,18 +110,19 @@ class CountMatrix:
     def take_genes(self, genes: NDArray[np.intp]) -> CountMatrix:
         """Some genes of these counts, read from the same storage."""
         source = GeneSubset(self._source, genes)
-        return CountMatrix(source, self.sample_names, self.gene_names[genes], self.obs)
+        var = None if self.var is None else self.var.iloc[genes]
+        return CountMatrix(source, self.sample_names, self.gene_names[genes], self.obs, var)
 
     def with_rows(self, genes: NDArray[np.intp], rows: NDArray[np.float64]) -> CountMatrix:
         """These counts with the rows (g, n_samples) of ``genes`` replaced; nothing is copied."""
         source = ReplacedRows(self._source, genes, rows)
-        return CountMatrix(source, self.sample_names, self.gene_names, self.obs)
+        return CountMatrix(source, self.sample_names, self.gene_names, self.obs, self.var)
 
     def renamed(self, gene_names: Any) -> CountMatrix:
         """The same counts under other gene names."""
         names = _given_gene_names(gene_names, self.n_genes)
         _warn_of_repeated_genes(names)
-        return CountMatrix(self._source, self.sample_names, names, self.obs)
+        return CountMatrix(self._source, self.sample_names, names, self.obs, self.var)
 
 
 def as_count_matrix(
@@ -173,7 +178,7 @@ def as_count_matrix(
         elsewhere=opened.elsewhere,
     )  # fmt: skip
     _warn_of_repeated_genes(names)
-    return CountMatrix(opened.source, opened.sample_names, names, opened.obs)
+    return CountMatrix(opened.source, opened.sample_names, names, opened.obs, opened.var)
 
 
 def _check_shape(n_samples: int, n_genes: int) -> None:

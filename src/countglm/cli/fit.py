@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countglm._names import plural
-from countglm.cli.output import check_output, output_folder, read_summary
+from countglm.cli.inputs import (
+    built_design,
+    check_input_is_kept,
+    given_design,
+    parse_contrast,
+    read_tables,
+    size_factors_of,
+)
+from countglm.cli.output import check_output, output_folder
 from countglm.cli.products import dumps, table_suffix, write_products
 from countglm.errors import InputError
 from countglm.report import words
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from countglm.counts import CountMatrix
     from countglm.design import Design
@@ -48,7 +53,7 @@ def run(
     Every mistake that can be seen before the fit is reported before it.
     """
     check_output(output, force=force)
-    _check_input_is_kept(counts, output)
+    check_input_is_kept(counts, output)
     suffix = table_suffix(table_format, compress=compress)
     _check_numbers(options["dispersion"], options["tol"])
     raw, matrix, model = read_inputs(
@@ -60,7 +65,7 @@ def run(
         allow_saturated=options["dispersion"] is not None or options["family"] == "poisson",
     )
     wanted = [parse_contrast(text, model) for text in contrasts]
-    options["size_factors"] = _size_factors(options["size_factors"], matrix)
+    options["size_factors"] = size_factors_of(options["size_factors"], matrix)
     with output_folder(output, force=force) as folder:
         from countglm.glm import fit_glm
 
@@ -99,85 +104,12 @@ def read_inputs(
     allow_saturated: bool,
 ) -> tuple[Any, CountMatrix, Design]:
     """Read the counts, as stored and as a matrix, and the design, matched by sample names."""
-    from countglm._stored_counts import kind_of
-    from countglm.counts import as_count_matrix
-    from countglm.design import as_design
-    from countglm.readers import read_counts, read_samples
-
-    model: Any = design if "~" in design else _design_table(design)
-    # The rows of a design table name the samples as well as a sample table does.
-    table = None if isinstance(model, str) else model
-    if samples is not None:
-        table = read_samples(samples)
-    if table is None and kind_of(counts) == "text":
-        raise InputError(
-            f"{counts} is a text table, whose samples stand in rows or columns; give the sample "
-            "table with --samples, its names tell."
-        )
-    # A layer of an AnnData is picked afterwards, so that X stays what it was.
-    inside = kind_of(counts) in ("h5ad", "zarr")
-    raw, obs = read_counts(counts, samples=table, layer=None if inside else layer)
-    if isinstance(model, str) and obs is None:
-        raise InputError(
-            f"{counts} brings no sample table, so {design!r} has no columns to use; give one "
-            "with --samples."
-        )
-    matrix = as_count_matrix(
-        raw, layer=layer if inside else None, allow_noninteger=allow_noninteger
-    )
-    built = as_design(model, matrix, obs=obs, allow_saturated=True)
-    if len(built.names) == matrix.n_samples and not allow_saturated:
-        raise InputError(
-            f"The design has as many columns as samples ({matrix.n_samples}), which leaves nothing "
-            "to estimate the dispersion from; use fewer terms, or give --dispersion."
-        )
-    return raw, matrix, built
-
-
-def _check_input_is_kept(counts: Path, output: Path) -> None:
-    """Refuse counts that the new output would replace or clear away."""
-    known = {"result.h5ad", *read_summary(output).get("files", [])}
-    if counts.resolve().parent == output.resolve() and counts.name in known:
-        raise InputError(
-            f"{counts} is part of the output that this run would replace; name another folder "
-            "with -o."
-        )
-
-
-def _design_table(design: str) -> pd.DataFrame:
-    from countglm.readers import read_samples
-
-    if not Path(design).is_file():
-        raise InputError(
-            f"--design {design!r} is neither a formula (it has no ~) nor a file; write for "
-            'example --design "~ condition".'
-        )
-    return read_samples(Path(design))
-
-
-def parse_contrast(text: str, design: Design) -> Any:
-    """Check one ``--contrast`` against the design; return what `wald_test` takes.
-
-    Raises
-    ------
-    InputError
-        Neither a coefficient's name, nor factor,tested,reference, nor one number each.
-    """
-    if text in design.names:
-        return text
-    parts = [part.strip() for part in text.split(",")]
-    contrast: Any = text
-    if len(parts) > 1:
-        contrast = _numbers(parts) or parts
-    design.contrast(contrast)
-    return contrast
-
-
-def _numbers(parts: list[str]) -> list[float] | None:
-    try:
-        return [float(part) for part in parts]
-    except ValueError:
-        return None
+    model = given_design(design)
+    raw, matrix, obs = read_tables(
+        counts, samples, design=None if isinstance(model, str) else model, layer=layer,
+        allow_noninteger=allow_noninteger,
+    )  # fmt: skip
+    return raw, matrix, built_design(model, counts, matrix, obs, allow_saturated=allow_saturated)
 
 
 def contrast_tables(fit: GLMFit, contrasts: Sequence[Any]) -> dict[str, pd.DataFrame]:
@@ -202,35 +134,3 @@ def _check_numbers(dispersion: float | None, tol: float) -> None:
         raise InputError(f"--dispersion {dispersion:g} must be a finite number >= 0.")
     if not (math.isfinite(tol) and tol > 0):
         raise InputError(f"--tol {tol:g} must be a finite number > 0.")
-
-
-def _size_factors(given: str, counts: CountMatrix) -> str | NDArray[np.float64]:
-    from countglm.size_factors import METHODS
-
-    if given in METHODS:
-        return given
-    if not Path(given).is_file():
-        raise InputError(
-            f"--size-factors {given!r} is neither a method ({', '.join(METHODS)}) nor a file."
-        )
-    import numpy as np
-
-    from countglm.readers import read_samples
-
-    table = read_samples(Path(given))
-    names = counts.sample_names
-    if names is None or table.shape[1] != 1:
-        raise InputError(
-            f"--size-factors {given} needs two columns, sample and factor, and counts with "
-            "sample names."
-        )
-    missing = [str(name) for name in names if str(name) not in table.index]
-    if missing:
-        raise InputError(
-            f"--size-factors {given} lacks {plural(len(missing), 'sample')}, first {missing[0]!r}."
-        )
-    column = table.iloc[:, 0].loc[[str(name) for name in names]]
-    try:
-        return np.asarray(column, dtype=np.float64)
-    except ValueError as error:
-        raise InputError(f"--size-factors {given}: {error}; factors must be numbers.") from error

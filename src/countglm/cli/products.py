@@ -68,10 +68,10 @@ def write_products(
     fit comes result.h5ad.
     """
     write_table(fit.to_frame(), folder / f"coefficients{suffix}")
-    write_table(_sample_table(fit), folder / f"samples{suffix}")
+    write_table(sample_table(fit), folder / f"samples{suffix}")
     contrasts = []
     for label, table in tables.items():
-        name = _free_name(folder, f"test_{_plain(label)}", suffix)
+        name = free_name(folder, f"test_{plain_name(label)}", suffix)
         write_table(table, folder / name)
         contrasts.append({"contrast": label, "file": name, **words.contrast_counts(table)})
     fit.save(folder / "fit.h5")
@@ -79,7 +79,11 @@ def write_products(
         write_report(fit, folder / "report.html", tables, title=title)
     if h5ad_from is not None:
         _annotated(fit, h5ad_from).write_h5ad(folder / "result.h5ad", compression="gzip")
-    facts = summary(fit, command) | {"contrasts": contrasts}
+    return write_summary(summary(fit, command) | {"contrasts": contrasts}, folder)
+
+
+def write_summary(facts: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Write ``facts``, with the names of all files in ``folder``, as its summary; return them."""
     facts["files"] = sorted([*(path.name for path in folder.iterdir()), SUMMARY])
     facts = {key: without_nan(value) for key, value in facts.items()}
     (folder / SUMMARY).write_text(dumps(facts) + "\n", encoding="utf-8")
@@ -119,7 +123,8 @@ def without_nan(value: Any) -> Any:
     return value
 
 
-def _sample_table(fit: GLMFit) -> pd.DataFrame:
+def sample_table(fit: GLMFit) -> pd.DataFrame:
+    """Size factors and design, one row per sample."""
     import pandas as pd
 
     names = range(fit.n_samples) if fit.sample_names is None else fit.sample_names
@@ -131,12 +136,14 @@ def _sample_table(fit: GLMFit) -> pd.DataFrame:
     return table
 
 
-def _plain(label: str) -> str:
+def plain_name(label: str) -> str:
+    """The label in characters that every file system takes."""
     kept = "".join(char if char.isalnum() or char in "-." else "_" for char in label)
     return "_".join(part for part in kept.split("_") if part)[:100] or "contrast"
 
 
-def _free_name(folder: Path, stem: str, suffix: str) -> str:
+def free_name(folder: Path, stem: str, suffix: str) -> str:
+    """A name in ``folder`` that is not taken: numbered where it must be."""
     name, number = f"{stem}{suffix}", 1
     while (folder / name).exists():
         number += 1

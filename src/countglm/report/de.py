@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countglm._names import plural
+from countglm._ranking import called
 from countglm._samples import annotation_columns
 from countglm.report import figures, words
 from countglm.report.html import (
@@ -79,7 +80,7 @@ def _contrast(name: str, result: DEResult, with_figures: bool) -> str:
 def _named(result: DEResult) -> list[tuple[int, str]]:
     """Rows of the genes to be called by name in a figure, with their symbol where there is one."""
     best = words.top_genes(result.table.reset_index(drop=True), _NAMED)
-    rows = best.index[(best["padj"] < result.settings["alpha"]).to_numpy()]
+    rows = best.index[called(best, result.settings["alpha"])]
     names = _symbols(result.table, annotation_columns(result.table, result.var))
     return [(int(row), str(names.iloc[int(row)])) for row in rows]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._ranking import called, evidence
 from countglm.report.words import PADJ_LEVEL
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def ma_plot(
     shown = table[known]
     mean = shown["baseMean"].to_numpy(dtype=np.float64)
     change = shown["log2FoldChange"].to_numpy(dtype=np.float64)
-    called = (shown["padj"] < level).to_numpy()
+    found = called(shown, level)
+    word = "adjusted p" if evidence(table)[0] == "padj" else "s-value"
     many = mean.size > _RASTER_ABOVE
     finite = np.abs(change[np.isfinite(change)])
     edge = 1.15 * max(float(np.quantile(finite, 0.999)), 1.0) if finite.size else 1.0
@@ -122,8 +124,8 @@ def ma_plot(
     def paint(axes: Axes) -> None:
         axes.axhline(0.0, color=INK, linewidth=0.8)
         for flag, colour, label in (
-            (~called, GREY, f"other ({int((~called).sum()):,})"),
-            (called, VERMILION, f"adjusted p < {level:g} ({int(called.sum()):,})"),
+            (~found, GREY, f"other ({int((~found).sum()):,})"),
+            (found, VERMILION, f"{word} < {level:g} ({int(found.sum()):,})"),
         ):
             inside = flag & (np.abs(change) <= edge)
             _scatter(axes, mean[inside], change[inside], colour, "o", label, many)
@@ -172,7 +174,7 @@ def dispersion_trend(stages: DispersionFit) -> str:
 
 def p_value_histogram(table: pd.DataFrame) -> str:
     """Histogram of the p-values in 40 bins."""
-    values = table["pvalue"].dropna().to_numpy(dtype=np.float64)
+    values = table[evidence(table)[1]].dropna().to_numpy(dtype=np.float64)
 
     def paint(axes: Axes) -> None:
         axes.hist(values, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from countglm._names import plural
+from countglm._ranking import called, evidence, ranked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,10 +116,10 @@ def certificate_sentences(fit: GLMFit) -> list[str]:
 
 def contrast_counts(table: pd.DataFrame, level: float = PADJ_LEVEL) -> dict[str, int]:
     """Genes of a test table: tested, and with adjusted p below the level, up and down."""
-    below = (table["padj"] < level).to_numpy()
+    below = called(table, level)
     change = table["log2FoldChange"].to_numpy(dtype=np.float64)
     return {
-        "n_tested": int(table["pvalue"].notna().sum()),
+        "n_tested": int(table[evidence(table)[1]].notna().sum()),
         "n_below_level": int(below.sum()),
         "n_up": int((below & (change > 0)).sum()),
         "n_down": int((below & (change < 0)).sum()),
@@ -128,9 +129,10 @@ def contrast_counts(table: pd.DataFrame, level: float = PADJ_LEVEL) -> dict[str,
 def contrast_sentence(table: pd.DataFrame, level: float = PADJ_LEVEL) -> str:
     """One sentence on how many genes respond."""
     counts = contrast_counts(table, level)
+    called_by = "adjusted p" if evidence(table)[0] == "padj" else "s-value"
     return (
-        f"{plural(counts['n_tested'], 'gene')} tested; {counts['n_below_level']:,} with adjusted "
-        f"p below {level:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
+        f"{plural(counts['n_tested'], 'gene')} tested; {counts['n_below_level']:,} with "
+        f"{called_by} below {level:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
     )
 
 
@@ -149,6 +151,4 @@ def dispersion_caution(fit: GLMFit) -> list[str]:
 
 def top_genes(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """The ``count`` genes of smallest p-value; ties by the absolute statistic, then by place."""
-    tested = table[table["pvalue"].notna()]
-    order = np.lexsort((-tested["stat"].abs().to_numpy(), tested["pvalue"].to_numpy()))
-    return tested.iloc[order[:count]]
+    return table.iloc[ranked(table)[:count]]

@@ -1,0 +1,200 @@
+"""``countglm de``: from counts to tables of differential expression, one folder out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from countglm._names import plural
+from countglm.cli.contrast_table import read_contrasts
+from countglm.cli.de_products import write_de_products
+from countglm.cli.inputs import (
+    built_design,
+    check_input_is_kept,
+    given_design,
+    parse_contrast,
+    read_tables,
+    size_factors_of,
+)
+from countglm.cli.output import check_output, output_folder
+from countglm.cli.products import dumps, table_suffix
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from countglm.counts import CountMatrix
+    from countglm.deresult import DEResult
+
+
+@dataclass
+class _Task:
+    """Contrasts, by name, of one design."""
+
+    model: Any
+    contrasts: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    *,
+    counts: Path,
+    design: str | None,
+    samples: Path | None,
+    layer: str | None,
+    contrasts: Sequence[str],
+    contrast_file: Path | None,
+    reference: Sequence[str],
+    size_factors: str,
+    allow_noninteger: bool,
+    min_count: float | None,
+    by_expression: bool,
+    shrink: str | None,
+    output: Path,
+    force: bool,
+    as_json: bool,
+    table_format: str,
+    compress: bool,
+    with_h5ad: bool,
+    no_report: bool,
+    **options: Any,
+) -> None:
+    """Run the command; ``options`` are those of `differential_expression`.
+
+    Every mistake that can be seen before the fit is reported before it.
+    """
+    check_output(output, force=force)
+    check_input_is_kept(counts, output)
+    suffix = table_suffix(table_format, compress=compress)
+    references = _references(reference)
+    if contrast_file is not None and contrasts:
+        raise InputError("Give --contrast or --contrasts, not both: add a row to the table.")
+    tasks = _tasks(design, contrast_file)
+    table = next((t.model for t in tasks if not isinstance(t.model, str)), None)
+    raw, matrix, obs = read_tables(
+        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger
+    )
+    options["allow_noninteger"] = allow_noninteger
+    options["size_factors"] = size_factors_of(size_factors, matrix)
+    options["obs"] = _with_references(obs, references)
+    for task in tasks:
+        model = built_design(task.model, counts, matrix, options["obs"], allow_saturated=False)
+        for text in contrasts:
+            contrast = parse_contrast(text, model)
+            task.contrasts.setdefault(model.contrast(contrast)[1], contrast)
+        for contrast in task.contrasts.values():
+            model.contrast(contrast)
+    kept = _kept(matrix, tasks, options["obs"], min_count, by_expression)
+    if not kept.all():
+        matrix = matrix.take_genes(kept.nonzero()[0])
+        raw = raw.loc[:, kept] if hasattr(raw, "columns") else raw[:, kept]
+    with output_folder(output, force=force) as folder:
+        results = _results(matrix, tasks, options, shrink)
+        facts = write_de_products(
+            results, matrix, folder, suffix=suffix, dropped=int((~kept).sum()),
+            title=f"{counts.name}: {' and '.join(_words(task.model) for task in tasks)}",
+            with_report=not no_report, h5ad_from=(raw, obs) if with_h5ad else None,
+        )  # fmt: skip
+    click.echo(dumps(facts) if as_json else _told(results, facts, output))
+
+
+def _told(results: dict[str, DEResult], facts: dict[str, Any], output: Path) -> str:
+    lines = []
+    if facts["n_dropped"]:
+        lines = [f"{plural(facts['n_dropped'], 'gene')} dropped before the fit.", ""]
+    lines += [f"{result.summary()}\n" for result in results.values()]
+    return "\n".join([*lines, f"Written to {output}: {', '.join(facts['files'])}"])
+
+
+def _words(model: Any) -> str:
+    return model if isinstance(model, str) else "given design"
+
+
+def _references(given: Sequence[str]) -> dict[str, str]:
+    """Return the reference level by variable of ``variable=level``."""
+    found = {}
+    for text in given:
+        variable, equals, level = text.partition("=")
+        if not (equals and variable.strip() and level.strip()):
+            raise InputError(
+                f"--reference {text!r} must be variable=level, such as condition=untreated."
+            )
+        found[variable.strip()] = level.strip()
+    return found
+
+
+def _with_references(obs: Any, references: dict[str, str]) -> Any:
+    from countglm._samples import with_references
+
+    if references and obs is None:
+        raise InputError("--reference needs a sample table; give one with --samples.")
+    return with_references(obs, references)
+
+
+def _tasks(design: str | None, contrast_file: Path | None) -> list[_Task]:
+    """Return the designs with the contrasts that the table of contrasts asks of each."""
+    model = None if design is None else given_design(design)
+    if contrast_file is None:
+        if model is None:
+            raise InputError(
+                'Give --design "~ batch + condition" or the like; only a table --contrasts makes '
+                "a design of its own."
+            )
+        return [_Task(model)]
+    if not (model is None or isinstance(model, str)):
+        raise InputError("--contrasts needs a formula in --design, or none; it was given a table.")
+    tasks: dict[str, _Task] = {}
+    for row in read_contrasts(contrast_file):
+        formula = row.design(model)
+        tasks.setdefault(formula, _Task(formula)).contrasts[row.name] = row.contrast
+    return list(tasks.values())
+
+
+def _kept(
+    matrix: CountMatrix, tasks: list[_Task], obs: Any, min_count: float | None, by_expression: bool
+) -> NDArray[np.bool_]:
+    """Return which genes (n_genes,) take part: any design's filter by expression keeps a gene."""
+    import numpy as np
+
+    from countglm._columns import gene_blocks
+
+    kept = np.ones(matrix.n_genes, dtype=np.bool_)
+    if by_expression:
+        from countglm.expression_filter import filter_by_expression
+
+        kept[:] = False
+        for task in tasks:
+            kept |= filter_by_expression(matrix, task.model, obs=obs)
+    if min_count is not None:
+        for start, block in gene_blocks(matrix):
+            kept[start : start + block.shape[0]] &= np.add.reduce(block, axis=1) >= min_count
+    if not kept.any():
+        raise InputError(
+            f"None of {plural(matrix.n_genes, 'gene')} passes --min-count or "
+            "--filter-by-expression; lower the first, or leave them out."
+        )
+    return kept
+
+
+def _results(
+    matrix: CountMatrix, tasks: list[_Task], options: dict[str, Any], shrink: str | None
+) -> dict[str, DEResult]:
+    """Return the results of all contrasts by name; each design is fitted once."""
+    from countglm.workflows import differential_expression
+
+    results: dict[str, DEResult] = {}
+    for task in tasks:
+        # Without contrasts the last coefficient is tested.
+        found = differential_expression(
+            matrix, task.model, task.contrasts or None, progress=sys.stderr.isatty(), **options
+        )
+        part = found if isinstance(found, dict) else {found.label: found}
+        if shrink is not None:
+            part = {name: result.shrink(method=shrink) for name, result in part.items()}
+        results |= part
+    return results

@@ -1,0 +1,113 @@
+"""What ``countglm de`` leaves in its output folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from countglm.cli.products import (
+    free_name,
+    plain_name,
+    sample_table,
+    summary,
+    write_summary,
+    write_table,
+)
+from countglm.report import write_de_report
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from countglm.counts import CountMatrix
+    from countglm.deresult import DEResult
+
+
+def write_de_products(
+    results: Mapping[str, DEResult],
+    counts: CountMatrix,
+    folder: Path,
+    *,
+    suffix: str,
+    dropped: int,
+    title: str,
+    with_report: bool,
+    h5ad_from: tuple[Any, Any] | None,
+) -> dict[str, Any]:
+    """Fill ``folder`` with tables, results, report and summary; return the summary.
+
+    ``suffix`` ends the names of the tables; ``dropped`` genes were left out before. From counts
+    as they were read and their sample table, where given, comes result.h5ad.
+    """
+    contrasts = [_write_contrast(name, each, folder, suffix) for name, each in results.items()]
+    first = next(iter(results.values()))
+    for result in _fits(results):
+        write_table(sample_table(result.fit), folder / free_name(folder, "samples", suffix))
+        stages = result.dispersion.to_frame(result.fit.gene_names)
+        write_table(stages, folder / free_name(folder, "dispersions", suffix))
+    write_table(_normalized(first, counts), folder / f"normalized_counts{suffix}")
+    if with_report:
+        write_de_report(results, folder / "report.html", title=title)
+    if h5ad_from is not None:
+        _annotated(results, *h5ad_from).write_h5ad(folder / "result.h5ad", compression="gzip")
+    facts = summary(first.fit, "de") | {
+        "n_dropped": dropped,
+        "settings": first.settings,
+        "designs": [each.settings["design"] for each in _fits(results)],
+        "contrasts": contrasts,
+    }
+    return write_summary(facts, folder)
+
+
+def _write_contrast(name: str, result: DEResult, folder: Path, suffix: str) -> dict[str, Any]:
+    table = free_name(folder, f"test_{plain_name(name)}", suffix)
+    write_table(result.table, folder / table)
+    stored = free_name(folder, f"result_{plain_name(name)}", ".h5")
+    result.save(folder / stored)
+    facts = result.summary().facts
+    return {"name": name, "file": table, "result": stored, **facts}
+
+
+def _fits(results: Mapping[str, DEResult]) -> list[DEResult]:
+    """The first result of every design."""
+    found: dict[int, DEResult] = {}
+    for result in results.values():
+        found.setdefault(id(result.dispersion), result)
+    return list(found.values())
+
+
+def _normalized(result: DEResult, counts: CountMatrix) -> pd.DataFrame:
+    """Counts divided by size factors, genes x samples, before any replacement of outliers."""
+    import pandas as pd
+
+    fit = result.fit
+    step = max(1, (1 << 22) // fit.n_samples)
+    blocks = [
+        counts.block(start, min(start + step, fit.n_genes)) / fit.size_factors
+        for start in range(0, fit.n_genes, step)
+    ]
+    names = range(fit.n_samples) if fit.sample_names is None else fit.sample_names
+    return pd.DataFrame(
+        np.concatenate(blocks),
+        index=pd.Index(fit.gene_names, name="gene"),
+        columns=[str(name) for name in names],
+    )
+
+
+def _annotated(results: Mapping[str, DEResult], raw: Any, obs: Any) -> AnnData:
+    """The AnnData that was read, or a new one with the counts, with every result in it."""
+    from anndata import AnnData
+    from scipy import sparse
+
+    adata = raw
+    if hasattr(raw, "columns"):
+        adata = AnnData(sparse.csr_matrix(raw.to_numpy()), obs=obs)
+        adata.obs_names, adata.var_names = raw.index.astype(str), raw.columns.astype(str)
+    alone = len(results) == 1
+    for name, result in results.items():
+        key = "countglm_de" if alone else f"countglm_de_{plain_name(name)}"
+        adata = result.to_anndata(adata, key, force=True)
+    return adata

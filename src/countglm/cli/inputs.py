@@ -1,0 +1,154 @@
+"""What commands read: counts with their samples, designs, contrasts, size factors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from countglm._names import plural
+from countglm.cli.output import read_summary
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from countglm.counts import CountMatrix
+    from countglm.design import Design
+
+
+def read_tables(
+    counts: Path,
+    samples: Path | None,
+    *,
+    design: pd.DataFrame | None,
+    layer: str | None,
+    allow_noninteger: bool,
+) -> tuple[Any, CountMatrix, pd.DataFrame | None]:
+    """Read the counts, as stored and as a matrix, and their sample table.
+
+    The rows of ``design``, a design given as a table, name the samples as well as a sample table
+    does.
+    """
+    from countglm._stored_counts import kind_of
+    from countglm.counts import as_count_matrix
+    from countglm.readers import read_counts, read_samples
+
+    table = design if samples is None else read_samples(samples)
+    if table is None and kind_of(counts) == "text":
+        raise InputError(
+            f"{counts} is a text table, whose samples stand in rows or columns; give the sample "
+            "table with --samples, its names tell."
+        )
+    # A layer of an AnnData is picked afterwards, so that X stays what it was.
+    inside = kind_of(counts) in ("h5ad", "zarr")
+    raw, obs = read_counts(counts, samples=table, layer=None if inside else layer)
+    matrix = as_count_matrix(
+        raw, layer=layer if inside else None, allow_noninteger=allow_noninteger
+    )
+    return raw, matrix, obs
+
+
+def given_design(design: str) -> Any:
+    """Return a formula as it is, and a design table read from its file."""
+    return design if "~" in design else _design_table(design)
+
+
+def built_design(
+    model: Any, counts: Path, matrix: CountMatrix, obs: Any, *, allow_saturated: bool
+) -> Design:
+    """Return the design of a formula or table, matched to the counts by sample names."""
+    from countglm.design import as_design
+
+    if isinstance(model, str) and obs is None:
+        raise InputError(
+            f"{counts} brings no sample table, so {model!r} has no columns to use; give one "
+            "with --samples."
+        )
+    built = as_design(model, matrix, obs=obs, allow_saturated=True)
+    if len(built.names) == matrix.n_samples and not allow_saturated:
+        raise InputError(
+            f"The design has as many columns as samples ({matrix.n_samples}), which leaves nothing "
+            "to estimate the dispersion from; use fewer terms, or give --dispersion."
+        )
+    return built
+
+
+def check_input_is_kept(counts: Path, output: Path) -> None:
+    """Refuse counts that the new output would replace or clear away."""
+    known = {"result.h5ad", *read_summary(output).get("files", [])}
+    if counts.resolve().parent == output.resolve() and counts.name in known:
+        raise InputError(
+            f"{counts} is part of the output that this run would replace; name another folder "
+            "with -o."
+        )
+
+
+def _design_table(design: str) -> pd.DataFrame:
+    from countglm.readers import read_samples
+
+    if not Path(design).is_file():
+        raise InputError(
+            f"--design {design!r} is neither a formula (it has no ~) nor a file; write for "
+            'example --design "~ condition".'
+        )
+    return read_samples(Path(design))
+
+
+def parse_contrast(text: str, design: Design) -> Any:
+    """Check one ``--contrast`` against the design; return what `wald_test` takes.
+
+    Raises
+    ------
+    InputError
+        Neither a coefficient's name, nor factor,tested,reference, nor one number each.
+    """
+    if text in design.names:
+        return text
+    parts = [part.strip() for part in text.split(",")]
+    contrast: Any = text
+    if len(parts) > 1:
+        contrast = _numbers(parts) or parts
+    design.contrast(contrast)
+    return contrast
+
+
+def _numbers(parts: list[str]) -> list[float] | None:
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        return None
+
+
+def size_factors_of(given: str, counts: CountMatrix) -> str | NDArray[np.float64]:
+    """Return the method named by ``--size-factors``, or the factors of a table of that name."""
+    from countglm.size_factors import METHODS
+
+    if given in METHODS:
+        return given
+    if not Path(given).is_file():
+        raise InputError(
+            f"--size-factors {given!r} is neither a method ({', '.join(METHODS)}) nor a file."
+        )
+    import numpy as np
+
+    from countglm.readers import read_samples
+
+    table = read_samples(Path(given))
+    names = counts.sample_names
+    if names is None or table.shape[1] != 1:
+        raise InputError(
+            f"--size-factors {given} needs two columns, sample and factor, and counts with "
+            "sample names."
+        )
+    missing = [str(name) for name in names if str(name) not in table.index]
+    if missing:
+        raise InputError(
+            f"--size-factors {given} lacks {plural(len(missing), 'sample')}, first {missing[0]!r}."
+        )
+    column = table.iloc[:, 0].loc[[str(name) for name in names]]
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except ValueError as error:
+        raise InputError(f"--size-factors {given}: {error}; factors must be numbers.") from error
