@@ -267,7 +267,7 @@ def replace_outliers(
     distances: Floats,
     cutoff: float,
     x: Floats,
-    min_replicates: int = 7,
+    min_replicates: float = 7,
 ) -> Replacement:
     """Return counts in which outliers are what the other samples let expect (eq. 10.7).
 
@@ -281,8 +281,8 @@ def replace_outliers(
         Of `cooks_cutoff`.
     x : (n, p) float64
         Design matrix.
-    min_replicates : int
-        Least samples of a cell in which counts are replaced, >= 3.
+    min_replicates : float
+        Least samples of a cell in which counts are replaced, >= 3; infinite for none.
 
     Returns
     -------

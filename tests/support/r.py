@@ -28,4 +28,7 @@ def run_r(code: str, folder: Path, **tables: pd.DataFrame) -> dict[str, pd.DataF
     )
     assert done.returncode == 0, done.stderr[-2000:]
     written = {path.stem: path for path in folder.glob("*.csv") if path.stem not in tables}
-    return {name: pd.read_csv(path, index_col=0) for name, path in written.items()}
+    return {
+        name: pd.read_csv(path, index_col=0, float_precision="round_trip")
+        for name, path in written.items()
+    }
