@@ -143,7 +143,7 @@ def _ridge(prior_variance: float) -> float:
     """Penalty of natural-log effects from the prior variance of log2 effects."""
     if not 0.0 < prior_variance < np.inf:
         raise InputError(
-            f"The prior variance of the samples' log2 effects is {prior_variance:g}; it must be "
-            "positive and finite. Samples that are all alike have none: pass prior_variance=."
+            f"prior_variance={prior_variance!r} must be positive and finite (of the samples' log2 "
+            "effects)."
         )
     return 1.0 / (prior_variance * LN2**2)

@@ -18,6 +18,8 @@ LN2 = float(np.log(2.0))
 _MAX_STEPS = 1000
 # Newton's steps shrink quadratically: after one of this size the rest is below rounding.
 _LAST_STEP = 1e-9
+# Samples that are all alike have no variance: this shrinks them onto their gene.
+_LEAST_VARIANCE = 1e-12
 
 # DESeq2's numbers.
 _REPLAY_INTERCEPT_RIDGE = 1e-6 / LN2**2
@@ -177,4 +179,5 @@ def effect_variance(q: Floats, mean: Floats, alpha: Floats) -> float:
 
     change = np.abs(np.log2(q + 0.5) - np.log2(mean + 0.5))
     weight = np.broadcast_to(1.0 / (1.0 / mean + alpha), q.shape)
-    return float((weighted_quantile(change.ravel(), weight.ravel(), 0.95) / ndtri(0.975)) ** 2)
+    high = weighted_quantile(change.ravel(), weight.ravel(), 0.95)
+    return max(float((high / ndtri(0.975)) ** 2), _LEAST_VARIANCE)

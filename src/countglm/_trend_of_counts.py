@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._model import base_moments, prepare_model
 from ._parallel import is_whole
-from .dispersion import make_steps
+from .dispersion import MODES, make_steps
 from .errors import InputError
 from .trend import KINDS, Trend, fit_trend
 
@@ -39,6 +39,8 @@ def trend_of_counts(
 
     Blind means a design of the mean alone: all differences between samples count as dispersion.
     """
+    if mode not in MODES:
+        raise InputError(f"mode={mode!r} is not known; choose 'exact' or 'replay'.")
     if blind and design is not None:
         raise InputError(
             "design= is used with blind=False only; leave it out, or pass blind=False to keep "
