@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from countglm._trimmed_moments import samples_in_cells, trimmed_mean
 from countglm.cooks import (
     cooks_cutoff,
     cooks_distances,
@@ -14,8 +15,6 @@ from countglm.cooks import (
     max_cooks,
     replace_outliers,
     robust_dispersion,
-    samples_in_cells,
-    trimmed_mean,
 )
 from countglm.errors import InputError
 

@@ -1,0 +1,89 @@
+"""A dispersion from trimmed moments, which one outlying count does not inflate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+# A variance needs three samples, and so does the finding that one of them stands apart.
+MIN_CELL = 3
+MIN_ROBUST_DISPERSION = 0.04
+# Trimmed share at each end, and what makes the trimmed variance of normal data consistent.
+_TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
+_WHOLE_TRIM = (1.0 / 8.0, 1.51)
+
+
+def design_cells(x: Floats) -> NDArray[np.intp]:
+    """Return the number of each sample's cell (n,): samples with identical rows of ``x``."""
+    return np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def samples_in_cells(x: Floats, least: int) -> Flags:
+    """Return which samples (n,) share their row of ``x`` (n, p) with ``least`` samples or more."""
+    cell = design_cells(x)
+    return np.asarray(np.bincount(cell)[cell] >= least)
+
+
+def trimmed_mean(values: Floats, share: float) -> Floats:
+    """Return the mean of each row without ``floor(n share)`` values at either end.
+
+    Parameters
+    ----------
+    values : (g, n) float64
+    share : float
+        In [0, 0.5).
+
+    Returns
+    -------
+    (g,) float64
+        The same bits for every order of the columns.
+    """
+    n = values.shape[1]
+    cut = math.floor(n * share)
+    kept = np.ascontiguousarray(np.sort(values, axis=1)[:, cut : n - cut])
+    return np.asarray(np.add.reduce(kept, axis=1) / kept.shape[1])
+
+
+def robust_dispersion(q: Floats, x: Floats) -> Floats:
+    """Return a moment estimate of the dispersion that one outlier does not inflate (eq. 10.3).
+
+    Parameters
+    ----------
+    q : (g, n) float64
+        Normalised counts.
+    x : (n, p) float64
+        Design matrix, for its cells.
+
+    Returns
+    -------
+    (g,) float64
+        At least 0.04; NaN for genes without counts.
+
+    References
+    ----------
+    docs/math.md, eqs. 10.2 and 10.3; Love, Huber and Anders (2014), Genome Biol. 15:550.
+    """
+    cell = design_cells(x)
+    sizes = np.bincount(cell)
+    large = np.flatnonzero(sizes >= MIN_CELL)
+    if large.size:
+        variance = np.full(q.shape[0], -np.inf)
+        for number in large.tolist():
+            share, factor = next((s, c) for least, s, c in _TRIM if sizes[number] >= least)
+            within = _trimmed_variance(q[:, cell == number], share, factor)
+            variance = np.maximum(variance, within)
+    else:
+        variance = _trimmed_variance(q, *_WHOLE_TRIM)
+    mean = np.add.reduce(q, axis=1) / q.shape[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.maximum((variance - mean) / mean**2, MIN_ROBUST_DISPERSION))
+
+
+def _trimmed_variance(q: Floats, share: float, factor: float) -> Floats:
+    squares = (q - trimmed_mean(q, share)[:, None]) ** 2
+    return factor * trimmed_mean(squares, share)
