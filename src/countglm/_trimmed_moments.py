@@ -23,7 +23,7 @@ def design_cells(x: Floats) -> NDArray[np.intp]:
     return np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def samples_in_cells(x: Floats, least: int) -> Flags:
+def samples_in_cells(x: Floats, least: float) -> Flags:
     """Return which samples (n,) share their row of ``x`` (n, p) with ``least`` samples or more."""
     cell = design_cells(x)
     return np.asarray(np.bincount(cell)[cell] >= least)
