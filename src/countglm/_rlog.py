@@ -165,7 +165,7 @@ def _deviance(y: Floats, scale: Floats, a: Floats, eta: Floats) -> Floats:
 
 
 def effect_variance(q: Floats, mean: Floats, alpha: Floats) -> float:
-    """Prior variance of the log2 effects (docs/math.md, 13.5).
+    """Prior variance of the log2 effects (docs/math.md, 13.10).
 
     The 95% quantile of their absolute values, weighted by what each gene knows, is that of a
     normal distribution.

@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def weighted_quantile(values: Floats, weights: Floats, p: float) -> float:
-    """Return the quantile ``p`` of values (m,) with weights (m,) > 0 (docs/math.md, eq. 13.9).
+    """Return the quantile ``p`` of values (m,) with weights (m,) > 0 (docs/math.md, 13.10).
 
     Weights are scaled to sum m, so that equal ones give the usual quantile with linear
     interpolation.  The order of the values is of no influence.

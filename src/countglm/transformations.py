@@ -192,7 +192,7 @@ def rlog(
 
     References
     ----------
-    docs/math.md, 13.4 and 13.5.  Love, Huber and Anders (2014), Genome Biology 15:550.
+    docs/math.md, 13.4, 13.5 and 13.10.  Love, Huber and Anders (2014), Genome Biology 15:550.
 
     Examples
     --------
