@@ -88,9 +88,9 @@ def outliers(table: Table, study: Analysed, result: Any) -> None:
         )  # fmt: skip
 
 
-def reasons(study: Analysed, result: Any, genes: pd.Index) -> pd.Series:
-    """Return a word for why each of some genes is beyond a tolerance."""
-    told, stage = study.golden("deseq2_genes"), result.dispersion
+def reasons(told: pd.DataFrame, result: Any, genes: pd.Index) -> pd.Series:
+    """Return a word for why each of some genes is beyond a tolerance; ``told`` are R's stages."""
+    stage = result.dispersion
     apart = log_gap(stage.genewise, told["dispGeneEst"]) > TOLERANCE
     # Fold changes and errors move less than the dispersion, a test on them may move more.
     apart |= log_gap(stage.map, told["dispMAP"]) > TOLERANCE / 10
@@ -99,7 +99,7 @@ def reasons(study: Analysed, result: Any, genes: pd.Index) -> pd.Series:
     if places.size:
         good = equally_good(result, places, told)
         words.iloc[places[good]] = "rounding ends the search of the dispersion"
-    words[(told["betaConv"] == False).to_numpy()] = "optim fallback"  # noqa: E712
+    words[(told["betaConv"] == 0).to_numpy()] = "optim fallback"
     return words[genes]
 
 
@@ -117,7 +117,7 @@ def tests(table: Table, study: Analysed, label: str, result: Any, golden: str) -
             f"{share:.4%}, {int((~within).sum())} of {within.size} beyond", share >= SHARE,
         )  # fmt: skip
     beyond = gaps[(gaps > 1.0).any(axis=1).to_numpy()]
-    words = reasons(study, result, beyond.index)
+    words = reasons(study.golden("deseq2_genes"), result, beyond.index)
     for gene in beyond.index[:12]:
         row = " ".join(f"{name} {value:.3g}" for name, value in beyond.loc[gene].items())
         table.detail(f"{gene}: {words[gene]} ({row}, in tolerances)")
