@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 LISTS = (
-    "separation", "certificate", "dispersion", "bits", "processes", "replay", "closed_form",
+    "separation", "certificate", "dispersion", "bits", "processes", "replay", "closed_form", "exact",
 )  # fmt: skip
 
 
