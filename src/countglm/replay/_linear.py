@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# Entries of one stack of columns that is worked on at a time.
-_TILE_ENTRIES = 1 << 21
+# Entries of the arrays that are worked on at a time, so that they stay in a core's cache.
+_TILE_ENTRIES = 1 << 18
 
 
 class Factor(NamedTuple):
@@ -32,7 +32,9 @@ def tiles(genes: int, entries: int) -> Iterator[slice]:
         yield slice(start, min(start + step, genes))
 
 
-def orthogonalise(columns: Floats, target: Floats | None = None, passes: int = 1) -> Factor:
+def orthogonalise(
+    columns: Floats, target: Floats | None = None, *, dense: int | None = None, passes: int = 1
+) -> Factor:
     """Factor stacked columns by modified Gram-Schmidt.
 
     Parameters
@@ -42,27 +44,33 @@ def orthogonalise(columns: Floats, target: Floats | None = None, passes: int = 1
     target : (g, m) or None
         Right-hand side of a least squares problem, treated as one more column (this is backward
         stable; Björck, BIT 7, 1967). Overwritten by the residual.
+    dense : int or None
+        Rows that any column may fill; the rows after them form a diagonal matrix, as those of a
+        ridge do. None: all rows.
     passes : int
         2 orthogonalises twice, which brings the loss of orthogonality to rounding level.
     """
-    p, genes, _ = columns.shape
+    p, genes, rows = columns.shape
     r = np.zeros((p, p, genes))
     along = None if target is None else np.empty((p, genes))
     for k in range(p):
-        q = columns[k]
+        # Below its own row of the diagonal a column is 0 still.
+        part = columns[:, :, : rows if dense is None else dense + k + 1]
+        q = part[k]
         for _ in range(1, passes):
             for j in range(k):
-                again = np.add.reduce(q * columns[j], axis=-1)
+                again = np.add.reduce(q * part[j], axis=-1)
                 r[j, k] += again
-                q -= again[:, None] * columns[j]
+                q -= again[:, None] * part[j]
         r[k, k] = np.sqrt(np.add.reduce(q * q, axis=-1))
         q /= r[k, k][:, None]
-        rest = columns[k + 1 :]
+        rest = part[k + 1 :]
         r[k, k + 1 :] = np.add.reduce(rest * q, axis=-1)
         rest -= r[k, k + 1 :, :, None] * q
         if target is not None and along is not None:
-            along[k] = np.add.reduce(target * q, axis=-1)
-            target -= along[k][:, None] * q
+            left = target[:, : q.shape[1]]
+            along[k] = np.add.reduce(left * q, axis=-1)
+            left -= along[k][:, None] * q
     return Factor(columns, r, along)
 
 
@@ -85,7 +93,7 @@ def least_squares(x: Floats, root_weight: Floats, root_ridge: Floats, z: Floats)
         root = root_weight[tile]
         target = np.zeros((root.shape[0], n + p))
         np.multiply(root, z[tile], out=target[:, :n])
-        _, r, along = orthogonalise(augmented(x, root, root_ridge), target)
+        _, r, along = orthogonalise(augmented(x, root, root_ridge), target, dense=n)
         assert along is not None
         for j in range(p - 1, -1, -1):
             value = along[j]
@@ -110,7 +118,7 @@ def influence(x: Floats, root_weight: Floats, root_ridge: Floats) -> tuple[Float
         ``T``: a contrast's variance is the sum over samples of ``(T c)²``.
     """
     n = x.shape[0]
-    q, r, _ = orthogonalise(augmented(x, root_weight, root_ridge), passes=2)
+    q, r, _ = orthogonalise(augmented(x, root_weight, root_ridge), dense=n, passes=2)
     root = np.ascontiguousarray(q[:, :, :n])
     p = root.shape[0]
     leverage = np.zeros(root.shape[1:])
