@@ -24,9 +24,10 @@ Mask = NDArray[np.bool_]
 # A step below this share of the local standard error leaves an error of its square.
 _TOLERANCE = 1e-6
 _MAX_ROUNDS = 200
-# Furthest move of a linear predictor in one round, and in all: exp() must stay a number.
+# Furthest move of a linear predictor in one round, and in all: a group may move by twice as much
+# when the others hold the sum, and exp() must stay a number.
 _STRIDE = 12.0
-_REACH = 500.0
+_REACH = 300.0
 # Below this part of the deviance a fall is rounding and has no logarithm.
 _NOISE = 1e-12
 

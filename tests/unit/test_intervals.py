@@ -258,14 +258,14 @@ def test_genes_without_an_interval_say_why() -> None:
 
 def test_coverage_of_poisson_counts() -> None:
     rng = np.random.default_rng(11)
-    genes, truth = 3000, 0.7
+    genes, truth = 400, 0.7
     mean = 6.0 * np.where(GROUPS == "b", np.exp(truth), 1.0)
     y = rng.poisson(mean[:, None], (12, genes))
     fit = countglm.fit_glm(y, "~ group", obs=OBS, family="poisson", size_factors="none")
     for method in ("wald", "profile"):
         table = confidence_intervals(fit, "group[T.b]", method=method, level=0.9)
         inside = (table["lower"] < truth / LN2) & (truth / LN2 < table["upper"])
-        assert abs(inside.mean() - 0.9) < 0.02
+        assert abs(inside.mean() - 0.9) < 0.05
 
 
 def test_counts_after_loading(tmp_path) -> None:
