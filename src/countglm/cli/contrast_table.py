@@ -63,8 +63,6 @@ def read_contrasts(path: Path) -> list[Comparison]:
             f"{path} has columns that are not known here ({first_few(used)}); leave them out, or "
             f"empty. Known are {', '.join(_KNOWN)}."
         )
-    if not rows:
-        raise InputError(f"{path} holds no contrast; give one a row.")
     found = [_comparison(path, line, row) for line, row in rows]
     names = [each.name for each in found]
     twice = [name for i, name in enumerate(names) if name in names[:i]]
