@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countglm import InputError, estimate_size_factors
+from countglm import InputError, estimate_size_factors, fit_glm
 from countglm.normalization import estimate_normalization_factors, from_tximport
 
 
@@ -124,3 +124,21 @@ def test_mistakes_are_named(study):
         from_tximport(y, lengths, counts_from_abundance="TPM")
     with pytest.raises(InputError, match="need lengths"):
         from_tximport(y)
+
+
+def test_pydeseq2_305_359_lengths_enter_the_fit(study):
+    """Twice the length in the treated samples is twice the counts, and no difference."""
+    y, lengths = study
+    treated = np.array([0, 0, 1, 1])
+    gene = np.full((4, 1), 300)
+    y = np.column_stack([y, gene * (1 + treated)[:, None]])
+    lengths = np.column_stack([lengths, 500.0 * (1 + treated)])
+    counts, factors = from_tximport(y + 0.1, lengths)
+    design = np.column_stack([np.ones(4), treated])
+    options = {"dispersion": 0.05, "size_factors": "none"}
+    fitted = fit_glm(counts, design, offset=np.log(factors), **options)
+    depth = np.log(factors[:, -1] / lengths[:, -1])
+    expected = (depth[:2].mean() - depth[2:].mean()) / np.log(2)
+    assert fitted.coefficients[-1, 1] / np.log(2) == pytest.approx(expected, abs=0.02)
+    plain = fit_glm(counts, design, dispersion=0.05)
+    assert plain.coefficients[-1, 1] / np.log(2) > 0.7 + expected

@@ -247,3 +247,15 @@ def test_mistaken_lengths_are_named(counts):
         fpkm(counts, lengths)
     with pytest.raises(InputError, match="one per gene"):
         fpkm(counts, lengths[1:])
+
+
+def test_pydeseq2_154_231_263_every_option_of_vst_works_alone_and_on_new_samples(counts):
+    """Local and mean trends, a design of choice, frozen values: for training and new samples."""
+    obs = datasets.pasilla().obs
+    for fit_type in ("parametric", "local", "mean"):
+        options = {"fit_type": fit_type, "blind": False, "design": "~ condition", "obs": obs}
+        stabilizer = fit_vst(counts, **options)
+        assert stabilizer.trend.kind == fit_type
+        np.testing.assert_allclose(
+            stabilizer.transform(counts.iloc[2:4]), vst(counts, **options).iloc[2:4], rtol=1e-12
+        )
