@@ -127,7 +127,7 @@ def _far_brackets(lines: Lines, genes: Index, top: Floats, scale: float) -> list
         at_end = _profile_of(lines, genes[closed], end, _start(lines, genes[closed], end))
         cells.append(_Cells(genes[closed], at_scale[closed], end, _take(at, closed), at_end))
     cells += _open_cells(lines, genes, np.flatnonzero(np.isinf(top[genes])), at, scale)
-    return [*found, *_split(lines, _join(cells), scale)]
+    return [*found, *_split(lines, _join(cells), scale)] if cells else found
 
 
 def _profile_of(lines: Lines, genes: Index, t: Floats, gamma: Floats) -> Profile:

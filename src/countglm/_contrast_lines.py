@@ -67,7 +67,7 @@ class ContrastLines:
         incomplete = np.isin(fit.status[genes], (Status.SEPARATED, Status.SINGULAR))
         if incomplete.any():
             size = genes.size
-            weight = np.ascontiguousarray(np.broadcast_to(weight, y.shape))
+            weight = np.array(np.broadcast_to(weight, y.shape))
             along = np.repeat(along, size, axis=1)
             basis = np.repeat(basis, size, axis=2)
             for row in np.flatnonzero(incomplete).tolist():

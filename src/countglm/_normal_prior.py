@@ -6,6 +6,8 @@ coefficient with the same prior, which no choice of reference can change.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,21 +79,22 @@ def matched_variance(estimate: Floats, weights: Floats) -> float:
     return max((quantile / float(ndtri(1.0 - TAIL / 2.0))) ** 2, 1e-12)
 
 
-def prior_variances(design: Expanded, coefficients: Floats, weights: Floats) -> Floats:
-    """Return one prior variance a column (m,), log2: the mean over the column's sources."""
+def prior_variances(
+    design: Expanded, estimates: Callable[[Floats], Floats], weights: Floats
+) -> Floats:
+    """Return one prior variance a column (m,), log2: the mean over the column's sources.
+
+    ``estimates`` gives the maximum likelihood estimates (g,), natural logarithm, of a vector.
+    """
     known: dict[bytes, float] = {}
     out = np.empty(len(design.sources))
     for column, sources in enumerate(design.sources):
-        values = []
         for vector in sources:
-            key = vector.tobytes()
-            if key not in known:
-                used = np.flatnonzero(vector)
-                with np.errstate(invalid="ignore"):
-                    estimate = np.add.reduce(coefficients[:, used] * vector[used], axis=1)
-                known[key] = matched_variance(estimate / LN2, weights)
-            values.append(known[key])
-        out[column] = float(np.mean(values)) if values else FLAT
+            if vector.tobytes() not in known:
+                found = matched_variance(estimates(vector) / LN2, weights)
+                known[vector.tobytes()] = found
+        values = [known[vector.tobytes()] for vector in sources]
+        out[column] = math.fsum(values) / len(values) if values else FLAT
     return out
 
 
@@ -117,7 +120,7 @@ def expanded_design(design: Design, vector: Floats) -> Expanded:
             "method='normal' shrinks a contrast in a design with a column for every level, which "
             "needs a formula with factors; this design has none. Shrink a coefficient with coef=."
         )
-    if any(":" in name for name in design.names):
+    if not can_expand(design):
         raise InputError(
             "method='normal' cannot shrink a contrast of a design with interactions; use "
             "method='apeglm' or 'ash', or shrink a coefficient with coef=."
@@ -140,6 +143,11 @@ def expanded_design(design: Design, vector: Floats) -> Expanded:
             sources.append([units[j]])
     wide = np.ascontiguousarray(np.array(columns).T)
     return Expanded(wide, sources, _carried(x, wide, vector))
+
+
+def can_expand(design: Design) -> bool:
+    """Return whether the design has factors and no interactions."""
+    return bool(design.factors) and not any(":" in name for name in design.names)
 
 
 def _constant(column: Floats) -> bool:

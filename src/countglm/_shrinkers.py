@@ -171,8 +171,12 @@ def by_normal(task: Task, expanded: bool) -> Shrunk:
     """Shrink by normal priors; see `countglm.shrink`."""
     fit = task.fit
     design = (expanded_design if expanded else standard_design)(fit.design, task.vector)
-    usable = np.where((fit.status == Status.MAX_ITER)[:, None], np.nan, fit.coefficients)
-    variances = prior_variances(design, usable, task.prior_weights)
+
+    def estimates(vector: Floats) -> Floats:
+        found = maximum_likelihood(fit, task.counts, vector, task.replay)[0]
+        return np.where(fit.status == Status.MAX_ITER, np.nan, found)
+
+    variances = prior_variances(design, estimates, task.prior_weights)
     genes = task.genes
     part = counts_of_fit(fit, task.counts, genes)
     if task.replay:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._normal_prior import can_expand
 from ._shrinkers import Shrunk, Task, by_cauchy, by_mixture, by_normal, maximum_likelihood
 from .errors import InputError
 
@@ -84,9 +85,9 @@ def shrink(
         prior on all that leaves the contrast as it is, and depends on no coding of the design.
         ``"ash"``: posterior mean under a mixture of normals around 0 that is learnt from
         estimates and standard errors.
-        ``"normal"``: mode under normal priors: of one for each column of the design where a
-        coefficient is shrunken (``coef=``), of one for each level of every factor where
-        ``contrast=`` is given; then no interactions are allowed.
+        ``"normal"``: mode under normal priors, one for each level of every factor, which depends
+        on no choice of reference; or, with ``coef=`` and in designs without factors or with
+        interactions, one for each column of the design.
     lfc_threshold : float
         Log2, >= 0. With ``svalue``: rates of a false sign or an effect smaller than this.
     svalue : bool
@@ -135,7 +136,7 @@ def shrink(
         shrunk = by_mixture(task, lfc_threshold * LN2)
     else:
         single = np.count_nonzero(vector) == 1 and vector.max() == 1.0
-        expanded = contrast is not None or (coef is None and not single)
+        expanded = coef is None and (contrast is not None or not single or can_expand(fit.design))
         shrunk = _with_zero_contrasts(by_normal(task, expanded), result, replay)
     table = _table(result.table, shrunk, method, svalue)
     record = {
