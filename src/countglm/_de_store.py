@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._fitfile import KIND as FIT_KIND
 from ._fitfile import damaged, fit_contents, fit_fields
 from ._frames import pack_frame, unpack_frame
 from ._store import read_arrays, write_arrays
@@ -48,8 +49,7 @@ def load_result_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the keyword arguments of a DEResult; the counts are not among them."""
     arrays, meta = read_arrays(path, _KIND)
     try:
-        part = {n.removeprefix("fit."): a for n, a in arrays.items() if n.startswith("fit.")}
-        found: dict[str, Any] = {"fit": GLMFit(**fit_fields(part, meta["fit"], path))}
+        found: dict[str, Any] = {"fit": _fit_of(arrays, meta, path)}
         found |= {name: unpack_frame(meta[name], name, arrays) for name in _FRAMES}
         for name, kind in (
             ("dispersion", DispersionFit),
@@ -65,6 +65,21 @@ def load_result_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     if len(found["table"]) != n_genes or found["contrast"].shape != (n_coef,):
         raise damaged(path, "its table and its fit are not of the same genes and coefficients")
     return found
+
+
+def load_fit(path: str | os.PathLike[str]) -> GLMFit:
+    """Read the fit in a file of a GLMFit or a DEResult."""
+    arrays, meta = read_arrays(path, FIT_KIND, _KIND)
+    if meta["kind"] == FIT_KIND:
+        return GLMFit(**fit_fields(arrays, meta, path))
+    return _fit_of(arrays, meta, path)
+
+
+def _fit_of(arrays: Arrays, meta: dict[str, Any], path: str | os.PathLike[str]) -> GLMFit:
+    part = {n.removeprefix("fit."): a for n, a in arrays.items() if n.startswith("fit.")}
+    if not isinstance(meta.get("fit"), dict):
+        raise damaged(path, "it lacks its fit")
+    return GLMFit(**fit_fields(part, meta["fit"], path))
 
 
 def _pack(record: Any, key: str, arrays: Arrays) -> dict[str, Any] | None:

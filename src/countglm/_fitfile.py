@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from countglm.design import Design
     from countglm.results import GLMFit
 
-_KIND = "GLMFit"
+KIND = "GLMFit"
 # Shape of every array in terms of G genes, n samples, p coefficients and K patterns.
 _REQUIRED = {
     "coefficients": "Gp",
@@ -57,7 +57,7 @@ _DESIGN = {"names": list, "formula": str | None, "factors": dict, "codings": dic
 
 def save_fit(fit: GLMFit, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write ``fit`` without counts and trace."""
-    write_arrays(path, _KIND, *fit_contents(fit), force=force)
+    write_arrays(path, KIND, *fit_contents(fit), force=force)
 
 
 def fit_contents(fit: GLMFit) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -92,7 +92,7 @@ def _json_level(level: Any) -> Any:
 
 def load_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the keyword arguments of a GLMFit; counts and trace are None."""
-    return fit_fields(*read_arrays(path, _KIND), path)
+    return fit_fields(*read_arrays(path, KIND), path)
 
 
 def fit_fields(

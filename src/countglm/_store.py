@@ -99,8 +99,11 @@ def write_arrays(
             _write_npz(temporary, header, arrays)
 
 
-def read_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[str, Any]]:
-    """Read what `write_arrays` wrote; a foreign, newer or damaged file is an InputError."""
+def read_arrays(path: str | os.PathLike[str], *kinds: str) -> tuple[Arrays, dict[str, Any]]:
+    """Read what `write_arrays` wrote under one of ``kinds``.
+
+    A foreign, newer or damaged file is an InputError.
+    """
     source = Path(path)
     _check_suffix(source)
     if not source.is_file():
@@ -115,8 +118,11 @@ def read_arrays(path: str | os.PathLike[str], kind: str) -> tuple[Arrays, dict[s
             f"{source} is not a file that countglm saved, or it is damaged ({_brief(error)}); "
             "save the fit again."
         ) from error
-    if not isinstance(meta, dict) or meta.get("kind") != kind:
-        raise InputError(f"{source} does not hold a {kind}; give a file that {kind}.save wrote.")
+    if not isinstance(meta, dict) or meta.get("kind") not in kinds:
+        raise InputError(
+            f"{source} does not hold a {' or '.join(kinds)}; give a file that "
+            f"{' or '.join(f'{kind}.save' for kind in kinds)} wrote."
+        )
     version = meta.get("version")
     if not isinstance(version, int):
         raise InputError(f"{source} has no format version: it is damaged; save the fit again.")

@@ -78,6 +78,8 @@ def test_one_folder_with_everything(
     np.testing.assert_allclose(normalized.mean(axis=1), direct.table["baseMean"], rtol=1e-12)
     assert normalized.columns.tolist() == adata.obs_names.tolist()
     np.testing.assert_array_equal(read(out, "dispersions.tsv")["final"], direct.dispersion.final)
+    assert run_command(app, ["diagnose", str(out / contrast["result"])]) == 0
+    assert "900 genes x 7 samples" in capsys.readouterr().out
     loaded = DEResult.load(out / contrast["result"])
     again = loaded.test("type[T.single-read]", counts=adata, threads=1)
     assert again.label == "type[T.single-read]"

@@ -1,20 +1,23 @@
-"""``countglm diagnose``: how the genes of a saved fit ended, and its design."""
+"""``countglm diagnose``: how the genes of a saved fit or result ended, and its design."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
+from countglm._de_store import load_fit
 from countglm._names import plural
 from countglm._store import atomic_file
 from countglm.cli.products import dumps, summary, write_table
 from countglm.errors import InputError
 from countglm.report import words
-from countglm.results import GLMFit
 from countglm.status import Status
+
+if TYPE_CHECKING:
+    from countglm.results import GLMFit
 
 _QUIET = (Status.CONVERGED, Status.BOUNDARY_DISPERSION, Status.ALL_ZERO)
 
@@ -31,7 +34,7 @@ def run(
     """Print the diagnosis of the fit in ``fit_file``."""
     if output is not None and not output.name.endswith((".tsv", ".tsv.gz")):
         raise InputError(f"Table {output} must end in .tsv or .tsv.gz.")
-    fit = GLMFit.load(fit_file)
+    fit = load_fit(fit_file)
     chosen = fit.gene_index(list(genes))
     diagnosis = fit.diagnose()
     if output is not None:
