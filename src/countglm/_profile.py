@@ -227,7 +227,7 @@ def safe_length(move: Floats, weight: Floats) -> Floats:
 
 
 def start(lines: Lines, t: Floats) -> Floats:
-    """Return gamma (q, g): weighted least squares of log(y + 1/4), as eq. 3.2 of the engine."""
+    """Return gamma (q, g): weighted least squares of log(y + 1/4), eq. 3.2."""
     response = np.log(lines.y + 0.25) - lines.offset - lines.along * t
     info = lines.weight / (1.0 / (lines.y + 0.25) + np.maximum(lines.alpha, 0.1))
     low = factor(gram(lines.basis, info, lines.penalty))
