@@ -236,7 +236,7 @@ write.csv(data.frame(b = sprintf("%.17g", mle[, 1]), s = sprintf("%.17g", mle[, 
 def live(tmp_path_factory):
     adata = countglm.datasets.pasilla()
     counts = adata.to_df()
-    counts = counts.loc[:, (counts >= 3).all()].iloc[:, ::14]
+    counts = counts.loc[:, (counts >= 3).all()].iloc[:, ::40]
     samples = adata.obs[["type", "condition"]]
     tables = run_r(LIVE_R, tmp_path_factory.mktemp("r"), counts=counts.T, samples=samples)
     return counts, samples, tables
