@@ -25,9 +25,9 @@ _LARGEST = 8.0
 # Draws behind each simulated histogram, and the density that one of them makes in a bin.
 _DRAWS = 10_000
 _ONE_DRAW = 1 / (_DRAWS * _WIDTH)
-# Trapezoidal rule for the normal variable: its error is below 1e-14 at every variance up to 8.
-_NODE_STEP, _REACH = 0.08, 8.8
-_GRID = 160
+# Trapezoidal rule for the normal variable: by these steps its error is below 1e-15 (9.3).
+_REACH, _WIDEST_STEP, _STEP_OF_NOISE = 8.6, 0.4, 0.26
+_GRID = 80
 
 
 def observed_density(residual: Floats) -> Floats | None:
@@ -73,17 +73,13 @@ def continuous_minimiser(density: Floats, df: float) -> float:
     """Return the variance in [0, 8] where the divergence is least, to rounding (9.4, 9.5)."""
     floor = min(float(density[density > 0].min()), _ONE_DRAW)
 
-    def divergence(sd: float) -> float:
-        model, _ = model_density(sd, df)
-        return -math.fsum(density * np.log(model + floor))
-
     def slope(sd: float) -> float:
         model, change = model_density(sd, df)
         return -math.fsum(density * change / (model + floor))
 
-    # Equal steps of the variance; the slope is taken by the standard deviation, which is smooth.
-    grid = np.sqrt(np.linspace(0.0, _LARGEST, _GRID + 1))
-    lowest = int(np.argmin([divergence(float(sd)) for sd in grid]))
+    grid, models = _models(df)
+    terms = density * np.log(models + floor)
+    lowest = int(np.argmax([math.fsum(row) for row in terms]))
     low, high = float(grid[max(lowest - 1, 0)]), float(grid[min(lowest + 1, _GRID)])
     while low < (middle := (low + high) / 2) < high:
         if slope(middle) > 0:
@@ -91,6 +87,13 @@ def continuous_minimiser(density: Floats, df: float) -> float:
         else:
             low = middle
     return high**2
+
+
+@cache
+def _models(df: float) -> tuple[Floats, Floats]:
+    """Return standard deviations, in equal steps of the variance, and the densities there."""
+    grid = np.sqrt(np.linspace(0.0, _LARGEST, _GRID + 1))
+    return grid, np.array([model_density(float(sd), df)[0] for sd in grid])
 
 
 def model_density(sd: float, df: float) -> tuple[Floats, Floats]:
@@ -106,7 +109,9 @@ def model_density(sd: float, df: float) -> tuple[Floats, Floats]:
     from scipy.special import gammainc, gammaln
 
     shape = df / 2
-    nodes = np.arange(-_REACH, _REACH + _NODE_STEP / 2, _NODE_STEP)
+    step = min(_WIDEST_STEP, _STEP_OF_NOISE / sd if sd > 0 else math.inf)
+    half = math.ceil(_REACH / step)
+    nodes = step * np.arange(-half, half + 1)
     weights = np.exp(-0.5 * nodes**2)
     weights /= math.fsum(weights)
     shifted = EDGES[:, None] - sd * nodes

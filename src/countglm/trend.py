@@ -23,6 +23,10 @@ MIN_DISPERSION = 1e-8
 # Genes above this take part in a parametric trend; without any there is no trend to fit.
 USABLE = 100 * MIN_DISPERSION
 _USABLE_HERE = 10 * MIN_DISPERSION
+# Means that no table of counts has, whose squares leave the range of numbers.
+_LEAST_MEAN = 1e-100
+# Where the extrapolation of a local trend ends.
+_LARGEST = 1e8
 _LOCAL_SPAN = 0.7
 _TRIMMED = 0.001
 
@@ -50,13 +54,18 @@ class Trend:
     requested: str
 
     def __call__(self, mean: ArrayLike) -> Floats:
-        """Return the dispersion at means of normalised counts (any shape); NaN unless mean > 0."""
+        """Return the dispersion at means of normalised counts (any shape).
+
+        NaN where a mean is not positive or not finite.
+        """
         means = np.asarray(mean, dtype=np.float64)
-        positive = np.where(means > 0, means, np.nan)
+        positive = np.where((means > 0) & np.isfinite(means), means, np.nan)
         if self.kind == "parametric":
             return np.asarray(self.coefficients[0] + self.coefficients[1] / positive)
         if self.curve is not None:
-            return np.asarray(np.exp(self.curve(np.log(positive))))
+            # Beyond the genes that were used the curve is a parabola: it must stay a dispersion.
+            log_range = math.log(MIN_DISPERSION), math.log(_LARGEST)
+            return np.asarray(np.exp(np.clip(self.curve(np.log(positive)), *log_range)))
         return np.where(np.isnan(positive), np.nan, self.coefficients[0])
 
     def to_arrays(self) -> dict[str, Floats | str]:
@@ -145,7 +154,7 @@ def fit_trend(
             "A trend needs one mean and one dispersion a gene, "
             f"got shapes {means.shape} and {dispersions.shape}."
         )
-    known = np.isfinite(means) & np.isfinite(dispersions) & (means > 0)
+    known = np.isfinite(dispersions) & (means > _LEAST_MEAN) & (means < 1 / _LEAST_MEAN)
     means, dispersions = means[known], dispersions[known]
     # From here on the position of a gene is decided by its values.
     order = np.lexsort((dispersions, means))
