@@ -164,6 +164,9 @@ def _cutoff_note(cutoff: float | None) -> str:
 
 def _method_lines(facts: dict[str, Any]) -> list[str]:
     optimum = f"At the optimum: {plural(facts['n_converged'], 'gene')}"
+    if facts["mode"] == "replay":
+        # What DESeq2's rule accepts need not be the optimum, and nothing here says that it is.
+        optimum = f"Converged by DESeq2's stopping rule: {plural(facts['n_converged'], 'gene')}"
     if facts["max_newton_decrement"] is not None:
         optimum += f", largest Newton decrement {facts['max_newton_decrement']:.1e} standard errors"
     lines = [optimum]

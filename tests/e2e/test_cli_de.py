@@ -177,7 +177,10 @@ def test_shrunken_and_replayed(study: Path, tmp_path: Path) -> None:
     table = read(shrunken, contrast["file"])
     assert "stat" not in table
     assert np.isfinite(table["log2FoldChange"][table["pvalue"].notna()]).all()
-    assert de(replayed, study / "study.h5ad", *MODEL, "--mode", "replay", "--no-report") == 0
+    assert de(replayed, study / "study.h5ad", *MODEL, "--mode", "replay") == 0
+    page = (replayed / "report.html").read_text()
+    assert "carries no certificate" in page
+    assert "at the optimum" not in page.lower()
     assert facts_of(replayed)["contrasts"][0]["mode"] == "replay"
 
 

@@ -53,11 +53,21 @@ def render(results: Mapping[str, DEResult], title: str) -> str:
         body += [
             fit_section(result.fit),
             _dispersion(result),
-            status_section(result.fit),
-            certificate_section(result.fit, with_dispersion=False),
+            *_proof(result),
             provenance_section(result.provenance),
         ]
     return document(title, body)
+
+
+def _proof(result: DEResult) -> list[str]:
+    """How the genes ended and the certificate; a replayed fit has none."""
+    if result.settings["mode"] == "replay":
+        told = (
+            "This fit repeats DESeq2 1.38 with its starting values, clamps and stopping rules. It "
+            "carries no certificate: what those rules accept may stand away from the optimum."
+        )
+        return [section("Certificate", paragraphs([told]))]
+    return [status_section(result.fit), certificate_section(result.fit, with_dispersion=False)]
 
 
 def _contrast(name: str, result: DEResult, with_figures: bool) -> str:
