@@ -10,21 +10,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import resolve_dispersion
-from .._model import prepare_model
-from .._provenance import provenance
-from .._samples import gene_annotation, named_contrasts, resolve_normalization, with_references
-from .._testing import resolve_choices
-from ..analysis import analyse
-from ..counts import as_count_matrix
-from ..dispersion import check_choices
-from ..errors import InputError
-from ..outliers import resolve_cutoff
+from countglm._arguments import resolve_dispersion
+from countglm._model import prepare_model
+from countglm._provenance import provenance
+from countglm._samples import (
+    gene_annotation,
+    named_contrasts,
+    resolve_normalization,
+    with_references,
+)
+from countglm._testing import resolve_choices
+from countglm.analysis import analyse
+from countglm.counts import as_count_matrix
+from countglm.dispersion import check_choices
+from countglm.errors import InputError
+from countglm.outliers import resolve_cutoff
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..trend import Trend
+    from countglm.trend import Trend
 
 
 def differential_expression(
