@@ -64,7 +64,7 @@ def apeglm_exact(
         rows = genes[start:stop]
         modes = find_modes(lines.lines(rows), known[rows], scale)
         for whole, part in zip(out, choose(modes, rows.size), strict=True):
-            whole[rows] = part
+            np.asarray(whole)[rows] = np.asarray(part)
 
     run_blocks(
         task, genes.size, block_size=max(1, ENTRIES // fit.n_samples),

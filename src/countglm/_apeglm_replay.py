@@ -56,7 +56,7 @@ def apeglm_replay(
         modes = find_modes(lines, np.full(stop - start, np.nan), scale)
         chosen = choose(modes, stop - start, _preference(modes, part, x, coef, scale))
         for whole, values in zip(out, chosen, strict=True):
-            whole[start:stop] = values
+            np.asarray(whole)[start:stop] = np.asarray(values)
 
     run_blocks(
         task, len(counts.alpha), block_size=max(1, ENTRIES // x.shape[0]),

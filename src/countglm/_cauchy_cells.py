@@ -53,7 +53,10 @@ class _Cells(NamedTuple):
 
 
 def _take(at: Profile, keep: NDArray[np.generic]) -> Profile:
-    return Profile(*(part[..., keep] for part in at))
+    return Profile(
+        at.gamma[..., keep], at.slope[keep], at.curvature[keep], at.stretch[keep],
+        at.converged[keep],
+    )  # fmt: skip
 
 
 def _join(cells: list[_Cells]) -> _Cells:

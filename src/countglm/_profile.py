@@ -108,7 +108,7 @@ def over_samples(values: Floats) -> Floats:
     """Return sums over the samples, the axis before the last, in their order."""
     if values.shape[-1] == 1:
         # NumPy sums a single column pairwise, and several of them one row after the other.
-        return np.add.reduce(np.repeat(values, 2, axis=-1), axis=-2)[..., :1]
+        return np.asarray(np.add.reduce(np.repeat(values, 2, axis=-1), axis=-2)[..., :1])
     return np.asarray(np.add.reduce(values, axis=-2))
 
 
