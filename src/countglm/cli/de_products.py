@@ -36,6 +36,7 @@ def write_de_products(
     title: str,
     with_report: bool,
     h5ad_from: tuple[Any, Any] | None,
+    command: str = "de",
 ) -> dict[str, Any]:
     """Fill ``folder`` with tables, results, report and summary; return the summary.
 
@@ -53,7 +54,7 @@ def write_de_products(
         write_de_report(results, folder / "report.html", title=title)
     if h5ad_from is not None:
         _annotated(results, *h5ad_from).write_h5ad(folder / "result.h5ad", compression="gzip")
-    facts = summary(first.fit, "de") | {
+    facts = summary(first.fit, command) | {
         "n_dropped": dropped,
         "settings": first.settings,
         "designs": [each.settings["design"] for each in _fits(results)],

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from countglm.cli.fit import contrast_tables
+from countglm.cli.de_products import write_de_products
 from countglm.cli.output import check_output, output_folder
-from countglm.cli.products import dumps, write_products
+from countglm.cli.products import dumps
 from countglm.report import words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from countglm.results import GLMFit
+    from countglm.deresult import DEResult
 
 _DESIGN = "~ cell + dex"
 _CONTRAST = ["dex", "trt", "untrt"]
@@ -69,50 +69,50 @@ _SYMBOLS = {
 def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> None:
     """Fit, test, write and print."""
     check_output(output, force=force, own_command="demo")
+    from countglm.counts import as_count_matrix
     from countglm.datasets import airway
-    from countglm.glm import fit_glm
+    from countglm.workflows import differential_expression
 
     start = time.perf_counter()
     study = airway()
     with output_folder(output, force=force, own_command="demo") as folder:
         fit_start = time.perf_counter()
-        fit = fit_glm(study, _DESIGN, threads=threads, progress=sys.stderr.isatty())
-        fit_seconds = time.perf_counter() - fit_start
-        tables = contrast_tables(fit, [_CONTRAST])
-        facts = write_products(
-            fit,
-            tables,
-            folder,
-            command="demo",
-            title="countglm demo: airway smooth muscle cells and dexamethasone",
+        result = differential_expression(
+            study, _DESIGN, _CONTRAST, threads=threads, progress=sys.stderr.isatty()
         )
+        fit_seconds = time.perf_counter() - fit_start
+        facts = write_de_products(
+            {result.label: result}, as_count_matrix(study), folder, command="demo", suffix=".tsv",
+            dropped=0, title="countglm demo: airway smooth muscle cells and dexamethasone",
+            with_report=True, h5ad_from=None,
+        )  # fmt: skip
     if as_json:
         click.echo(dumps(facts))
         return
-    label, table = next(iter(tables.items()))
     seconds = fit_seconds, time.perf_counter() - start
-    click.echo(_told(fit, label, table, f"{study.uns['title']} ({study.uns['accession']})"))
-    click.echo(f"  Fitted in {seconds[0]:.1f} s, everything with report in {seconds[1]:.1f} s.")
-    click.echo(f"\nOpen {output / 'report.html'}; tables and fit are beside it.")
+    click.echo(_told(result, f"{study.uns['title']} ({study.uns['accession']})"))
+    click.echo(f"  Tested in {seconds[0]:.1f} s, everything with report in {seconds[1]:.1f} s.")
+    click.echo(f"\nOpen {output / 'report.html'}; tables and the result are beside it.")
 
 
-def _told(fit: GLMFit, label: str, table: pd.DataFrame, study: str) -> str:
-    notes = [words.contrast_sentence(table), *words.dispersion_caution(fit), _known_gene(table)]
-    proof = words.certificate_sentences(fit)
+def _told(result: DEResult, study: str) -> str:
+    table = result.table
+    proof = words.certificate_sentences(result.fit)
     proof += [
         f"{count:,} {status.name}: {status.sentence.split(':')[0].split('.')[0]}."
-        for status, count in fit.status_counts().items()
+        for status, count in result.fit.status_counts().items()
     ]
     return "\n".join(
         [
             *(fill(study, _WIDTH), ""),
-            *(f"Genes that respond to dexamethasone ({label}), by p-value:", ""),
+            *(f"Genes that respond to dexamethasone ({result.label}), by p-value:", ""),
             *(text_table(words.top_genes(table, _TOP)), ""),
-            *(fill(sentence, _WIDTH) for sentence in notes),
+            *(fill(sentence, _WIDTH) for sentence in (words.contrast_sentence(table),
+                                                      _known_gene(table), _silent_gene(table))),
             *("", "The proof:"),
             *(fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ") for line in proof),
         ]
-    )
+    )  # fmt: skip
 
 
 def text_table(top: pd.DataFrame) -> str:
@@ -144,4 +144,13 @@ def _known_gene(table: pd.DataFrame) -> str:
     return (
         f"FKBP5, the textbook target of glucocorticoids: {2 ** row['log2FoldChange']:.1f}-fold, "
         f"p = {row['pvalue']:.1e}."
+    )
+
+
+def _silent_gene(table: pd.DataFrame) -> str:
+    row = table.loc["ENSG00000179593"]
+    return (
+        f"ALOX15B has a mean of {row['baseMean']:.0f} and not one count in the untreated cells: "
+        f"its fold change is infinite, and its p-value, {row['pvalue']:.1e}, that of the "
+        "likelihood ratio."
     )
