@@ -91,8 +91,9 @@ def _split(x: Floats, start: int, stop: int) -> int:
 def _fit_at(vertex: float, x: Floats, y: Floats, count: int, widen: float) -> tuple[float, float]:
     distance = np.abs(x - vertex)
     bandwidth = np.partition(distance, count - 1)[count - 1] * np.sqrt(widen)
-    if bandwidth == 0:
-        raise InputError(f"{count} points of x are tied at {vertex:g}: choose a larger span.")
-    tricube = (1 - np.minimum(distance / bandwidth, 1.0) ** 3) ** 3
-    value, slope, _ = local_quadratic(x - vertex, y, tricube)
+    near = distance < bandwidth
+    if not near.any():
+        raise InputError(f"The {count} points of x next to {vertex:g} are tied: widen the span.")
+    tricube = (1 - (distance[near] / bandwidth) ** 3) ** 3
+    value, slope, _ = local_quadratic(x[near] - vertex, y[near], tricube)
     return value, slope

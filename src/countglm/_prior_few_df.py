@@ -86,7 +86,7 @@ def continuous_minimiser(density: Floats, df: float) -> float:
             high = middle
         else:
             low = middle
-    return high**2
+    return min(high**2, _LARGEST)
 
 
 @cache
