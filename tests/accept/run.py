@@ -13,7 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 LISTS = (
-    "separation", "certificate", "dispersion", "bits", "processes", "replay", "closed_form", "exact",
+    "separation", "certificate", "dispersion", "bits", "processes",
+    "replay", "closed_form", "exact", "coding",
 )  # fmt: skip
 
 
