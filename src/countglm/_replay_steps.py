@@ -49,17 +49,32 @@ class ReplaySteps:
 
     def genewise(self) -> Floats:
         """Gene-wise dispersions (n_genes,), NaN for genes without counts (14.2)."""
-        x = self.model.design.matrix
+        x, inverse = self.model.design.matrix, self._mean_inverse_scale()
 
         def task(start: int, stop: int) -> None:
             kept, y, scale, weights = self.rows(start, stop)
             if kept.size:
-                fit = genewise_dispersion(y, scale, x, weights=weights)
+                fit = genewise_dispersion(y, scale, x, weights=weights, mean_inverse_scale=inverse)
                 self._genewise[kept] = fit.alpha
                 self.mu[kept] = fit.mu
 
         self.model.each_block(task, "gene-wise dispersions")
         return self._genewise.copy()
+
+    def _mean_inverse_scale(self) -> float | None:
+        """Mean of the samples' inverse mean scales over genes with counts; None for one scale."""
+        model = self.model
+        if model.offset.values.ndim == 1:
+            return None
+        total, genes = np.zeros(model.n_samples), 0
+        for start in range(0, model.n_genes, model.block):
+            stop = min(start + model.block, model.n_genes)
+            kept = model.counts.block(start, stop).any(axis=1)
+            # One gene after another: the order of addition is that of the genes.
+            for row in model.scale(start, stop)[kept]:
+                total += row
+            genes += int(kept.sum())
+        return float(np.mean(genes / total)) if genes else None
 
     def shrunken(self, trend: Floats, prior_variance: float) -> Floats:
         """Posterior modes (n_genes,) for the means of the gene-wise step (14.3)."""
