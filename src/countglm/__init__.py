@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from .results import GLMFit
     from .shrinkage import shrink, svalues
     from .size_factors import estimate_size_factors
-    from .transformations import fpkm, fpm, normalized_counts, rlog, vst
+    from .transformations import (
+        RegularizedLog,
+        VarianceStabilizer,
+        fit_rlog,
+        fit_vst,
+        fpkm,
+        fpm,
+        normalized_counts,
+        rlog,
+        vst,
+    )
+    from .trend import Trend, fit_trend
     from .workflows import differential_expression
 
 # Names that load on first use, so that ``import countglm`` stays quick.
@@ -34,6 +45,9 @@ _LAZY = {
     "Diagnosis": "diagnostics",
     "DispersionFit": "dispersion",
     "GLMFit": "results",
+    "RegularizedLog": "transformations",
+    "Trend": "trend",
+    "VarianceStabilizer": "transformations",
     "benjamini_hochberg": "inference",
     "collapse_replicates": "aggregation",
     "confidence_intervals": "intervals",
@@ -45,6 +59,9 @@ _LAZY = {
     "estimate_size_factors": "size_factors",
     "filter_by_expression": "expression_filter",
     "fit_glm": "glm",
+    "fit_rlog": "transformations",
+    "fit_trend": "trend",
+    "fit_vst": "transformations",
     "fpkm": "transformations",
     "fpm": "transformations",
     "from_tximport": "normalization",
@@ -65,7 +82,10 @@ __all__ = [
     "DispersionFit",
     "GLMFit",
     "InputError",
+    "RegularizedLog",
     "Status",
+    "Trend",
+    "VarianceStabilizer",
     "__version__",
     "benjamini_hochberg",
     "collapse_replicates",
@@ -78,6 +98,9 @@ __all__ = [
     "estimate_size_factors",
     "filter_by_expression",
     "fit_glm",
+    "fit_rlog",
+    "fit_trend",
+    "fit_vst",
     "fpkm",
     "fpm",
     "from_tximport",

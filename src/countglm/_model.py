@@ -159,7 +159,7 @@ def prepare_model(
 
 
 def base_moments(model: Model, *, replay: bool = False) -> tuple[Floats, Floats]:
-    """Return mean and variance (n_genes,) of the normalised counts (docs/math.md, 9.1).
+    """Return mean and variance (n_genes,) of the normalised counts (docs/math.md, 5.5).
 
     With weights the exact mode takes weighted moments; replay multiplies the normalised counts by
     the weights relative to each gene's largest, as DESeq2 does.
