@@ -23,7 +23,7 @@ WALK, REFINE, COMPARE, DONE = 0.0, 1.0, 2.0, 3.0
 CELL = 0.75
 # ``low`` times the largest count: below it the profile is nearly linear in alpha.
 LINEAR = 0.01
-ROOT_TOL = 1e-8
+ROOT_TOL = 1e-10
 MAX_TURNS = 80.0
 
 
