@@ -51,7 +51,7 @@ def as_real_array(value: Any, name: str) -> Floats:
         ) from error
 
 
-def _shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
+def shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
     """Return (n,) or (n, n_genes) in the order of the counts: by name where names are given."""
     n, n_genes = counts.n_samples, counts.n_genes
     array = as_real_array(value, name)
@@ -69,14 +69,14 @@ def _shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
         array = array if order is None else array[order]
     columns = getattr(value, "columns", None)
     if columns is not None and array.ndim == 2:
-        _check_genes(sample_names_of(columns), name, counts)
+        check_genes(sample_names_of(columns), name, counts)
     # A copy of its own: the fit keeps it, and the caller may go on changing his.
     own = np.array(array, dtype=np.float64, order="C", copy=True)
     own.setflags(write=False)
     return own
 
 
-def _check_genes(given: Any, name: str, counts: GeneBlocks) -> None:
+def check_genes(given: Any, name: str, counts: GeneBlocks) -> None:
     if given is None:
         return
     wrong = np.flatnonzero(given != counts.gene_names)
@@ -103,7 +103,7 @@ def resolve_offset(offset: Any, size_factors: Floats, counts: GeneBlocks) -> Per
     log_factors = np.log(size_factors)
     if offset is None:
         return PerSample(log_factors)
-    given = _shaped(offset, "offset", counts)
+    given = shaped(offset, "offset", counts)
     _refuse(
         ~(np.abs(given) <= MAX_OFFSET),
         given,
@@ -119,7 +119,7 @@ def resolve_weights(weights: Any, counts: GeneBlocks) -> PerSample:
     """Return likelihood weights, 1 by default."""
     if weights is None:
         return PerSample(np.ones(counts.n_samples))
-    given = _shaped(weights, "weights", counts)
+    given = shaped(weights, "weights", counts)
     _refuse(
         ~((given >= 0.0) & (given < np.inf)),
         given,
@@ -152,7 +152,7 @@ def resolve_dispersion(dispersion: Any, family: str, counts: GeneBlocks) -> Floa
         )
     index = getattr(dispersion, "index", None)
     if index is not None and not callable(index) and given.shape == (n_genes,):
-        _check_genes(sample_names_of(index), "dispersion", counts)
+        check_genes(sample_names_of(index), "dispersion", counts)
     flat = given.reshape(-1)
     bad = ~((flat >= 0.0) & (flat <= 1e8))
     if bad.any():
@@ -182,15 +182,15 @@ def resolve_options(
     """Return the options of a fit, or raise naming the first that is wrong."""
     if solver not in ("irls", "newton"):
         raise InputError(f"solver={solver!r} is not known; choose 'irls' or 'newton'.")
-    if not _is_number(tol) or not 0.0 < tol < 1.0:
+    if not is_number(tol) or not 0.0 < tol < 1.0:
         raise InputError(f"tol={tol!r} must lie between 0 and 1 (standard errors); 1e-8 is usual.")
     if not is_whole(max_iter, 1):
         raise InputError(f"max_iter={max_iter!r} must be a whole number of at least 1.")
     cap = float(max(10, n)) if max_dispersion is None else max_dispersion
-    if not _is_number(cap) or not 0.0 < cap <= 1e8:
+    if not is_number(cap) or not 0.0 < cap <= 1e8:
         raise InputError(f"max_dispersion={max_dispersion!r} must be positive and at most 1e8.")
     return Options(solver == "irls", float(tol), int(max_iter), float(cap), bool(trace))
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

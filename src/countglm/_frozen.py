@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._scaling import Scale, reference_size_factors, resolve_scale
 from .errors import InputError
-from .size_factors import _log_geometric_means
+from .size_factors import log_geometric_means
 
 if TYPE_CHECKING:
     from .counts import CountMatrix
@@ -21,7 +21,7 @@ def reference_means(counts: CountMatrix, size_factors: Any, scale: Scale) -> Flo
     """Log geometric means (n_genes,) that new samples can be compared with, None without a rule."""
     if scale.by_gene or not (isinstance(size_factors, str) and size_factors == "ratio"):
         return None
-    return _log_geometric_means(counts, zeros_as_ones=False)
+    return log_geometric_means(counts, zeros_as_ones=False)
 
 
 def scale_of_new_samples(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._names import first_few
 from ._samples import named_contrasts
-from ._testing import TestChoices, resolve_choices
+from ._testing import Choices, resolve_choices
 from .analysis import analysis_of
 from .errors import InputError
 
@@ -43,7 +43,7 @@ def retest(
     return results if isinstance(contrast, Mapping) else next(iter(results.values()))
 
 
-def _resolved(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> TestChoices:
+def _resolved(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> Choices:
     """Return the choices of ``settings`` with those of ``changed`` in their place."""
     unknown = [name for name in changed if name not in _CHOICES]
     if unknown:

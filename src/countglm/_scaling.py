@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import _shaped
+from ._arguments import shaped
 from ._columns import gene_blocks, positive_columns, require_counts
 from ._containers import is_a
 from ._names import label
@@ -68,7 +68,7 @@ def resolve_scale(counts: CountMatrix, size_factors: Any, normalization_factors:
             "Give either size_factors or normalization_factors: the latter hold a factor for every "
             "sample and gene, depth included (see estimate_normalization_factors)."
         )
-    values = _shaped(normalization_factors, "normalization_factors", counts)
+    values = shaped(normalization_factors, "normalization_factors", counts)
     if values.ndim != 2:
         raise InputError(
             f"normalization_factors has shape {values.shape}; it must be "

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._names import plural
+from ._reduced import reduced_design
 from .errors import InputError
-from .independent_filtering import Filtering, independent_filtering
+from .independent_filtering import RULES, Filtering, independent_filtering
 from .inference import (
     LN2,
     benjamini_hochberg,
@@ -22,7 +23,7 @@ from .inference import (
     wald_test,
 )
 from .intervals import confidence_intervals
-from .likelihood_ratio import likelihood_ratio_test, reduced_design
+from .likelihood_ratio import likelihood_ratio_test
 from .status import Status
 
 if TYPE_CHECKING:
@@ -33,11 +34,10 @@ if TYPE_CHECKING:
     from .results import GLMFit
 
 Floats = NDArray[np.float64]
-RULES = ("new", "1.38")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestChoices:
+class Choices:
     """How a contrast is tested, filtered and adjusted; see `differential_expression`."""
 
     test: str
@@ -83,7 +83,7 @@ def resolve_choices(
     p_adjust: Any,
     interval: str | None,
     level: float,
-) -> TestChoices:
+) -> Choices:
     """Return checked choices; in replay the rules of DESeq2 1.38 are the defaults."""
     if test not in ("wald", "lrt"):
         raise InputError(f"test={test!r} is not known; choose 'wald' or 'lrt'.")
@@ -115,7 +115,7 @@ def resolve_choices(
         rule = None
     if mode == "replay" and alternative == "greaterAbs":
         alternative = "greaterAbs2014"
-    return TestChoices(
+    return Choices(
         test=test, reduced=reduced, lfc_threshold=float(lfc_threshold), alternative=alternative,
         use_t=bool(use_t), alpha=float(alpha), filter_rule=rule,
         filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
@@ -127,7 +127,7 @@ def contrast_table(
     steps: Steps,
     vector: Floats,
     compared: NDArray[np.bool_] | None,
-    choices: TestChoices,
+    choices: Choices,
     outliers: Outliers | None,
     obs: Any,
 ) -> tuple[pd.DataFrame, Filtering | None]:
@@ -164,9 +164,7 @@ def contrast_table(
     return table, filtering
 
 
-def adjust(
-    pvalue: Floats, base_mean: Floats, choices: TestChoices
-) -> tuple[Floats, Filtering | None]:
+def adjust(pvalue: Floats, base_mean: Floats, choices: Choices) -> tuple[Floats, Filtering | None]:
     """Return adjusted p-values, after independent filtering unless it is off."""
     method = _adjustment(choices.p_adjust)
     if choices.filter_rule is None:
@@ -219,7 +217,7 @@ def _replayed_table(
     steps: Any,
     vector: Floats,
     compared: NDArray[np.bool_] | None,
-    choices: TestChoices,
+    choices: Choices,
     obs: Any,
 ) -> pd.DataFrame:
     """Return the table by DESeq2's own rules (docs/math.md, section 14)."""

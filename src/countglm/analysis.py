@@ -13,7 +13,7 @@ from ._fit_arrays import FitArrays
 from ._model import Model
 from ._parallel import resolve_block_size, resolve_threads
 from ._samples import compared_samples, with_annotation
-from ._testing import TestChoices, contrast_table
+from ._testing import Choices, contrast_table
 from .deresult import DEResult
 from .dispersion import (
     DispersionChoices,
@@ -45,7 +45,7 @@ class Analysis:
     obs: Any = None
     var: pd.DataFrame | None = None
 
-    def test(self, contrast: Any, choices: TestChoices) -> DEResult:
+    def test(self, contrast: Any, choices: Choices) -> DEResult:
         """Return the result of one contrast; nothing is fitted again."""
         design = self.steps.model.design
         vector, label = design.contrast(contrast)

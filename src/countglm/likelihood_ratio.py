@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._contrast_fit import contrast_values, positive_weights
 from ._gram_schmidt import gram_schmidt
-from ._reduced import reduced_design as reduced_design
+from ._reduced import reduced_design
 from ._refit import GeneSubset, Refitter, reached
 from .inference import LN2, contrast_frame
 from .kernels import blocks

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import _shaped
+from ._arguments import shaped
 from ._columns import gene_blocks
 from ._names import label
 from ._scaling import Scale, like, normalized, resolve_scale
 from ._sources import DenseSource
 from .counts import CountMatrix, as_count_matrix
 from .errors import InputError
-from .size_factors import _log_geometric_means, estimate_size_factors
+from .size_factors import estimate_size_factors, log_geometric_means
 
 Floats = NDArray[np.float64]
 # What tximport can put into its counts.
@@ -156,7 +156,7 @@ def estimate_normalization_factors(
 
 def filled_lengths(lengths: Any, counts: CountMatrix) -> Floats:
     """Lengths with missing ones filled by their gene's geometric mean; NaN without any."""
-    given = _shaped(lengths, "lengths", counts)
+    given = shaped(lengths, "lengths", counts)
     if given.ndim != 2:
         raise InputError(
             f"lengths has shape {given.shape}; it must be ({counts.n_samples}, "
@@ -197,7 +197,7 @@ def _depth(counts: CountMatrix, relative: Floats, method: str) -> Floats:
     adjusted = CountMatrix(DenseSource(q), counts.sample_names, counts.gene_names)
     if method == "poscounts":
         # The geometric means are those of the counts themselves, as in DESeq2.
-        means = np.exp(_log_geometric_means(counts, zeros_as_ones=True))
+        means = np.exp(log_geometric_means(counts, zeros_as_ones=True))
         return estimate_size_factors(adjusted, "ratio", geo_means=means, allow_noninteger=True)
     return estimate_size_factors(adjusted, method, allow_noninteger=True)
 

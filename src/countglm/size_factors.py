@@ -175,7 +175,7 @@ def _median_ratio(
     if geo_means is not None:
         log_means = given_log_means(counts, geo_means)
     else:
-        log_means = _log_geometric_means(counts, zeros_as_ones=method == "poscounts")
+        log_means = log_geometric_means(counts, zeros_as_ones=method == "poscounts")
     used = np.isfinite(log_means)
     if not used.any():
         _raise_no_gene(counts, method, geo_means is not None)
@@ -193,7 +193,7 @@ def _median_ratio(
     return s
 
 
-def _log_geometric_means(counts: CountMatrix, *, zeros_as_ones: bool) -> NDArray[np.float64]:
+def log_geometric_means(counts: CountMatrix, *, zeros_as_ones: bool) -> NDArray[np.float64]:
     """Mean log count of every gene (n_genes,); -inf where a zero, or nothing but zeros, forbids."""
     log_means = np.full(counts.n_genes, -np.inf)
     for start, block in gene_blocks(counts):

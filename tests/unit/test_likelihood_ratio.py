@@ -11,8 +11,9 @@ from mpmath import mp, mpf
 from scipy import stats
 
 import countglm
+from countglm._reduced import reduced_design
 from countglm.errors import InputError
-from countglm.likelihood_ratio import likelihood_ratio_test, reduced_design
+from countglm.likelihood_ratio import likelihood_ratio_test
 from tests.support import reference as ref
 from tests.support.groups import ALPHA, FACTORS, GROUPS, LN2, OBS, brute_force_bh, counts, fitted
 
