@@ -29,6 +29,11 @@ class ExactSteps:
         self._genewise: Problem | None = None
         self._shrunken: Problem | None = None
 
+    @property
+    def residual_df(self) -> int:
+        """Samples of positive weight minus coefficients."""
+        return self.model.n_weighted - len(self.model.design.names)
+
     def genewise(self) -> Floats:
         """Dispersions (n_genes,) by the Cox-Reid adjusted profile likelihood of each gene alone.
 
@@ -55,17 +60,23 @@ class ExactSteps:
         arrays.take(self._genewise, np.flatnonzero(outlier))
         return arrays
 
-    def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats]:
-        """Fitted means and leverages (g, n) of genes [start, stop), for Cook's distances."""
+    def entries(
+        self, fit: GLMFit, start: int, stop: int
+    ) -> tuple[Floats, Floats, Floats | None]:
+        """Fitted means, leverages and weights (g, n) of genes [start, stop), for Cook's distances.
+
+        Weights are None where all samples count alike.
+        """
         genes = np.arange(start, stop)
         mu = np.ascontiguousarray(fit.mu(genes).T)
         information = fisher_weight(mu, fit.dispersion[genes, None])
         weights = self.model.weight_rows(start, stop)
         if weights is not None:
+            weights = np.broadcast_to(weights, mu.shape)
             information = information * weights
         # Genes without a fit have NaN means: they inform about nothing.
         information = np.where(np.isfinite(information), information, 0.0)
-        return mu, leverages(self.model.design.matrix, information)
+        return mu, leverages(self.model.design.matrix, information), weights
 
     def _run(self, alpha: Floats | None, prior: Prior | None) -> Problem:
         problem = self.model.problem(alpha, prior)

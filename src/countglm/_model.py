@@ -55,9 +55,12 @@ class Model:
         return self.counts.n_samples
 
     @property
-    def residual_df(self) -> int:
-        """Samples minus coefficients."""
-        return self.n_samples - len(self.design.names)
+    def n_weighted(self) -> int:
+        """Samples that have a positive weight in some gene: weight 0 leaves a sample out."""
+        given = self.weights.given
+        if given is None:
+            return self.n_samples
+        return int(np.count_nonzero((given.reshape(self.n_samples, -1) > 0.0).any(axis=1)))
 
     def scale(self, start: int, stop: int) -> Floats:
         """What fitted means of genes [start, stop) are multiplied by: (1, n) or (g, n)."""
@@ -161,8 +164,8 @@ def prepare_model(
 def base_moments(model: Model, *, replay: bool = False) -> tuple[Floats, Floats]:
     """Return mean and variance (n_genes,) of the normalised counts (docs/math.md, 5.5).
 
-    With weights the exact mode takes weighted moments; replay multiplies the normalised counts by
-    the weights relative to each gene's largest, as DESeq2 does.
+    With weights the exact mode takes weighted moments; replay those of normalised counts times the
+    weights as given, as DESeq2 does.
     """
     mean, variance = np.zeros(model.n_genes), np.zeros(model.n_genes)
     n = model.n_samples
@@ -171,7 +174,7 @@ def base_moments(model: Model, *, replay: bool = False) -> tuple[Floats, Floats]
         q = model.normalized(start, stop)
         weight = model.weight_rows(start, stop)
         if weight is not None and replay:
-            q = q * (weight / np.maximum(weight.max(axis=1, keepdims=True), 1e-300))
+            q = q * weight
         if weight is None or replay:
             m = np.add.reduce(q, axis=1) / n
             mean[start:stop] = m

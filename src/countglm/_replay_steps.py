@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-# What every dispersion becomes where all gene-wise estimates are smaller than this.
-TINY, ALL_TINY = 1e-6, 1e-7
 
 
 class ReplaySteps:
@@ -46,6 +44,11 @@ class ReplaySteps:
         self.fitted: Floats = np.full_like(self.mu, np.nan)
         self.leverage: Floats = np.full_like(self.mu, np.nan)
         self._genewise: Floats = np.full(model.n_genes, np.nan)
+
+    @property
+    def residual_df(self) -> int:
+        """Samples minus coefficients, whatever the weights."""
+        return self.model.n_samples - len(self.model.design.names)
 
     def genewise(self) -> Floats:
         """Gene-wise dispersions (n_genes,), NaN for genes without counts (14.2)."""
@@ -79,10 +82,6 @@ class ReplaySteps:
     def shrunken(self, trend: Floats, prior_variance: float) -> Floats:
         """Posterior modes (n_genes,) for the means of the gene-wise step (14.3)."""
         alpha = np.full(self.model.n_genes, np.nan)
-        known = self._genewise[~np.isnan(self._genewise)]
-        if known.size and known.max() < TINY:
-            alpha[~np.isnan(self._genewise)] = ALL_TINY
-            return alpha
         cap = float(max(10, self.model.n_samples))
 
         def task(start: int, stop: int) -> None:
@@ -113,15 +112,16 @@ class ReplaySteps:
         self.model.each_block(task, "coefficients")
         return arrays
 
-    def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats]:
+    def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats, None]:
         """Means and leverages (g, n) of genes [start, stop), for Cook's distances.
 
+        DESeq2's distances take no weights, so there are none to return.
         With ``genewise_means`` the means are those of the gene-wise dispersions, which DESeq2 took
         for likelihood ratio tests before 1.44, unless the dispersions were given.
         """
         known = self.genewise_means and not np.isnan(self._genewise).all()
         means = self.mu if known else self.fitted
-        return means[start:stop], self.leverage[start:stop]
+        return means[start:stop], self.leverage[start:stop], None
 
     def contrast(
         self, fit: GLMFit, vector: Floats, compared: Mask | None

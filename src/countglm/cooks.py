@@ -29,7 +29,6 @@ class Replacement(NamedTuple):
     """Counts with outliers replaced; see `replace_outliers`."""
 
     counts: Floats
-    flagged: Flags
     replaceable: Flags
 
 
@@ -65,7 +64,13 @@ def leverages(x: Floats, information: Floats) -> Floats:
 
 
 def cooks_distances(
-    y: Floats, scale: Floats, mu: Floats, leverage: Floats, x: Floats, *, p: int | None = None
+    y: Floats,
+    scale: Floats,
+    mu: Floats,
+    leverage: Floats,
+    x: Floats,
+    *,
+    weights: Floats | None = None,
 ) -> Floats:
     """Return how far each count moves the coefficients of its gene (eq. 10.4).
 
@@ -77,8 +82,8 @@ def cooks_distances(
         Size factors, or normalisation factors.
     x : (n, p) float64
         Design matrix.
-    p : int, optional
-        Number of coefficients; the columns of ``x`` where it is not given.
+    weights : (1, n) or (g, n) float64, optional
+        Likelihood weights > 0 that the leverages were made with; 1 by default.
 
     Returns
     -------
@@ -94,7 +99,9 @@ def cooks_distances(
     variance = mu + alpha * mu**2
     with np.errstate(invalid="ignore", divide="ignore"):
         squared = np.where(mu > 0.0, (y - mu) ** 2 / variance, 0.0)
-        distance = squared * (leverage / (1.0 - leverage) ** 2) / (x.shape[1] if p is None else p)
+        distance = squared * (leverage / (1.0 - leverage) ** 2) / x.shape[1]
+    if weights is not None:
+        distance = weights * distance
     return np.where((leverage < 1.0) & ~np.isnan(alpha), distance, np.nan)
 
 
@@ -211,8 +218,7 @@ def replace_outliers(
     Returns
     -------
     Replacement
-        ``counts`` (g, n); ``flagged`` (g,): the gene has a distance over the cutoff, replaced or
-        not; ``replaceable`` (n,): the sample lies in a cell large enough.
+        ``counts`` (g, n); ``replaceable`` (n,): the sample lies in a cell large enough.
 
     Raises
     ------
@@ -229,4 +235,4 @@ def replace_outliers(
         over = distances > cutoff
     expected = np.trunc(trimmed_mean(y / scale, _REPLACEMENT_TRIM)[:, None] * scale)
     counts = np.where(over & replaceable, expected, y)
-    return Replacement(counts, np.asarray(over.any(axis=1)), replaceable)
+    return Replacement(counts, replaceable)

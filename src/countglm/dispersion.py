@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FIT_TYPES = ("parametric", "local", "mean")
 MODES = ("exact", "replay")
+# What replay makes of every dispersion where all gene-wise estimates are smaller than this.
+TINY, ALL_TINY = 1e-6, 1e-7
 STAGES = ("genewise", "trend", "map", "final", "outlier", "base_mean", "base_variance")
 # Spreads of the log dispersion around the trend from which a gene keeps its own.
 OUTLYING = 2.0
@@ -53,7 +55,8 @@ class DispersionFit:
     residual_variance : float
         Robust variance of the log residuals around the trend.
     trend_kind : str
-        "parametric", "local", "mean" or "given"; other than asked for where a fit failed.
+        "parametric", "local", "mean", "given", or "none" where the dispersions were given; other
+        than asked for where a fit failed.
     trend_coefficients : (2,), (1,) or (0,)
         Parametric: asymptotic dispersion and extra-Poisson coefficient.
     trend_function : Trend or None
@@ -98,13 +101,18 @@ class Steps(Protocol):
     model: Model
     replay: bool
 
+    @property
+    def residual_df(self) -> int: ...
+
     def genewise(self) -> Floats: ...
 
     def shrunken(self, trend: Floats, prior_variance: float) -> Floats: ...
 
     def final(self, alpha: Floats, outlier: Mask) -> FitArrays: ...
 
-    def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats]: ...
+    def entries(
+        self, fit: GLMFit, start: int, stop: int
+    ) -> tuple[Floats, Floats, Floats | None]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,10 +229,14 @@ def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[Dispersio
     trend[with_counts] = given if function is not None else given[with_counts]
     width, spread = choices.prior_variance, choices.residual_variance
     if width is None or spread is None:
-        found = estimate_prior_variance(genewise, trend, model.residual_df, replay=steps.replay)
+        found = estimate_prior_variance(genewise, trend, steps.residual_df, replay=steps.replay)
         width = found[0] if width is None else float(width)
         spread = found[1] if spread is None else spread
-    shrunken = steps.shrunken(trend, width)
+    known = genewise[~np.isnan(genewise)]
+    if steps.replay and choices.prior_variance is None and known.size and known.max() < TINY:
+        shrunken = np.where(np.isnan(genewise), np.nan, ALL_TINY)
+    else:
+        shrunken = steps.shrunken(trend, width)
     with np.errstate(divide="ignore", invalid="ignore"):
         outlier = np.log(genewise) > np.log(trend) + OUTLYING * np.sqrt(spread)
     final = np.where(outlier, genewise, shrunken)
@@ -234,7 +246,7 @@ def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[Dispersio
         genewise=genewise, trend=trend, map=shrunken, final=final, outlier=outlier,
         base_mean=mean, base_variance=variance, prior_variance=width, residual_variance=spread,
         trend_kind=kind, trend_coefficients=coefficients, trend_function=function,
-        residual_df=model.residual_df,
+        residual_df=steps.residual_df,
     )  # fmt: skip
     return stages, arrays
 
@@ -261,6 +273,6 @@ def given_dispersions(steps: Steps, alpha: Floats) -> tuple[DispersionFit, FitAr
         genewise=unknown, trend=unknown, map=unknown, final=np.where(mean > 0.0, alpha, np.nan),
         outlier=np.zeros(alpha.shape, dtype=np.bool_), base_mean=mean, base_variance=variance,
         prior_variance=float("nan"), residual_variance=float("nan"), trend_kind="none",
-        trend_coefficients=np.zeros(0), trend_function=None, residual_df=steps.model.residual_df,
+        trend_coefficients=np.zeros(0), trend_function=None, residual_df=steps.residual_df,
     )  # fmt: skip
     return stages, arrays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,13 @@ class Outliers:
     replaced_count: Floats
 
 
-def resolve_cutoff(cooks: Any, n: int, p: int) -> float:
-    """Return the cutoff for ``cooks=``: None or True for the 99% quantile of F, False for none."""
+def resolve_cutoff(cooks: Any, model: Model, mode: str) -> float:
+    """Return the cutoff for ``cooks=``: None or True for the 99% quantile of F, False for none.
+
+    Samples without weight do not count, but in replay, where they do.
+    """
+    n, p = model.design.matrix.shape
+    n = n if mode == "replay" else model.n_weighted
     if cooks is False:
         return np.inf
     if cooks is None or cooks is True:
@@ -79,34 +85,31 @@ def find_outliers(
     left after that, in groups of three or more, flags the gene (docs/math.md, section 10).
     """
     model, x = steps.model, steps.model.design.matrix
-    n, p = x.shape
     largest = np.full(model.n_genes, np.nan)
     flagged = np.zeros(model.n_genes, dtype=np.bool_)
     refit = np.zeros(model.n_genes, dtype=np.bool_)
     pieces: dict[int, tuple[Index, Floats, Floats]] = {}
-    two_levels = _is_two_level(model)
+    rules = _Rules(x, cutoff, min_replicates, _is_two_level(model))
 
     def task(start: int, stop: int) -> None:
-        y, scale = model.counts.block(start, stop), model.scale(start, stop)
-        mu, hat = steps.entries(fit, start, stop)
-        distances = cooks_distances(y, scale, mu, hat, x, p=p)
-        distances = np.where(np.isnan(fit.dispersion[start:stop, None]), np.nan, distances)
-        changed, _, replaceable = replace_outliers(y, scale, distances, cutoff, x, min_replicates)
+        y = model.counts.block(start, stop)
+        scale = np.broadcast_to(model.scale(start, stop), y.shape)
+        mu, hat, weights = steps.entries(fit, start, stop)
+        hat = np.where(np.isnan(fit.dispersion[start:stop, None]), np.nan, hat)
+        changed = y.copy()
+        for rows, columns in _weighted_alike(weights, y.shape):
+            at = np.ix_(rows, columns)
+            w = None if weights is None else weights[at]
+            found = rules.inspect(y[at], scale[at], mu[at], hat[at], w, columns)
+            changed[at], largest[start + rows], flagged[start + rows] = found
         # A gene whose outliers cannot be replaced would come out the same again.
         rows = (changed != y).any(axis=1)
         refit[start:stop] = rows
         if rows.any():
             pieces[start] = (start + np.flatnonzero(rows), y[rows], changed[rows])
-        if replaceable.all():
-            return
-        left = np.where(replaceable, 0.0, distances)
-        largest[start:stop] = max_cooks(left, x)
-        flagged[start:stop] = cooks_outliers(
-            largest[start:stop], cutoff, left, y, x, two_level_factor=two_levels
-        )
 
     model.each_block(task, "Cook's distances")
-    genes, old, new = _joined(pieces, n)
+    genes, old, new = _joined(pieces, model.n_samples)
     where = np.argwhere(old != new)
     outliers = Outliers(
         max_cooks=largest, cutoff=cutoff, outlier=flagged, refitted=refit,
@@ -114,6 +117,50 @@ def find_outliers(
         replaced_count=new[where[:, 0], where[:, 1]],
     )  # fmt: skip
     return outliers, new
+
+
+@dataclass(frozen=True, eq=False)
+class _Rules:
+    x: Floats
+    cutoff: float
+    min_replicates: float
+    two_levels: bool
+
+    def inspect(
+        self,
+        y: Floats,
+        scale: Floats,
+        mu: Floats,
+        hat: Floats,
+        weights: Floats | None,
+        columns: Index,
+    ) -> tuple[Floats, Floats, Mask]:
+        """Return counts with outliers replaced, largest distances left, and genes flagged."""
+        x = self.x[columns]
+        distances = cooks_distances(y, scale, mu, hat, x, weights=weights)
+        changed, replaceable = replace_outliers(
+            y, scale, distances, self.cutoff, x, self.min_replicates
+        )
+        if replaceable.all():
+            nothing = np.zeros(y.shape[0], dtype=np.bool_)
+            return changed, np.full(y.shape[0], np.nan), nothing
+        left = np.where(replaceable, 0.0, distances)
+        most = max_cooks(left, x)
+        outlier = cooks_outliers(most, self.cutoff, left, y, x, two_level_factor=self.two_levels)
+        return changed, most, outlier
+
+
+def _weighted_alike(
+    weights: Floats | None, shape: tuple[int, ...]
+) -> Iterator[tuple[Index, Index]]:
+    """Yield genes (rows) whose weights are positive in the same samples, and those samples."""
+    if weights is None:
+        yield np.arange(shape[0]), np.arange(shape[1])
+        return
+    patterns, group = np.unique(weights > 0.0, axis=0, return_inverse=True)
+    for k, pattern in enumerate(patterns):
+        if pattern.any():
+            yield np.flatnonzero(group.reshape(-1) == k), np.flatnonzero(pattern)
 
 
 def _joined(

@@ -187,13 +187,13 @@ def test_weights_enter_the_adjusted_profile() -> None:
         assert excess(fit, counts, gene, weights)[0] <= 1e-8
 
 
-def test_an_unbounded_dispersion_ends_at_its_cap() -> None:
+def test_a_profile_that_rises_to_the_cap_ends_there() -> None:
     counts = np.zeros((8, 1))
-    counts[0, 0] = 2.0
-    counts[7, 0] = 1.0
+    counts[[0, 7, 3], 0] = [2.0, 1.0, 40.0]
     design = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4), np.linspace(-1, 1, 8) ** 2])
-    fit = fit_glm(counts, design, size_factors="none", max_dispersion=50.0)
-    alpha = np.array([float(fit.dispersion[0]), *np.geomspace(1e-6, 50.0, 200)])
+    fit = fit_glm(counts, design, size_factors="none", max_dispersion=0.5)
+    assert fit.dispersion[0] == 0.5
+    alpha = np.array([0.5, *np.geomspace(1e-6, 0.5, 200)])
     values = adjusted_profile_grid(counts[:, 0], design, np.zeros(8), alpha)
     assert float(values[0]) >= float(values.max()) - 1e-8
 
