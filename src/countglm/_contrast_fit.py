@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._covariance import fisher_weight, inverse_information
-from ._refit import Constraint, GeneSubset, Refitter, reached
+from ._refit import Constraint, Refitter, reached
 from .basis import Basis, make_basis
 from .existence import Completion, completion_of
 from .kernels import blocks
@@ -111,5 +111,5 @@ def constrained_log_likelihood(
     """
     constraint = Constraint(fit.design.matrix, vector)
     refit = Refitter(fit, constraint.design, threads)
-    problem = refit(GeneSubset(counts, genes), genes, value * constraint.along)
+    problem = refit(counts.take_genes(genes), genes, value * constraint.along)
     return np.where(reached(problem), problem.stats[:, blocks.LOG_LIKELIHOOD], np.nan)

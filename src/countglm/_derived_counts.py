@@ -26,9 +26,11 @@ class GeneSubset:
 
     def native(self, start: int, stop: int) -> NDArray[Any]:
         genes = self._genes[start:stop]
+        if not genes.size:
+            return np.empty((0, self.shape[0]))
         # Runs of neighbours are read at once.
         runs = np.split(genes, np.flatnonzero(np.diff(genes) != 1) + 1)
-        parts = [self._source.native(int(run[0]), int(run[-1]) + 1) for run in runs if run.size]
+        parts = [self._source.native(int(run[0]), int(run[-1]) + 1) for run in runs]
         return np.concatenate(parts)
 
     def stored(self) -> NDArray[Any] | None:

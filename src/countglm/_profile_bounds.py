@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._contrast_fit import TILE
-from ._refit import Constraint, GeneSubset, Refitter, reached
+from ._refit import Constraint, Refitter, reached
 from .counts import CountMatrix
 from .kernels import blocks
 from .results import GLMFit
@@ -92,12 +92,12 @@ def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, end
     at = np.clip(ends.side * ends.start, -limit, limit)
     at = np.where(endless, at, np.minimum(at, inner + stride))
     found = np.full(at.size, np.nan)
-    subset = GeneSubset(counts, ends.genes)
+    subset = counts.take_genes(ends.genes).in_memory()
     active = np.arange(at.size)
     for _ in range(_MAX_ROUNDS):
         genes, side = ends.genes[active], ends.side[active]
         shift = (side * at[active])[:, None] * along
-        problem = refit(subset.take(active), genes, shift)
+        problem = refit(subset.take_genes(active), genes, shift)
         fall = problem.stats[:, blocks.DEVIANCE] - fit.deviance[genes]
         slope = -2.0 * side * refit.slopes(problem, genes, along)
         # A value too far out to be fitted is outside.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import PerSample, resolve_options
-from ._covariance import counts_of
 from ._fitting import Problem
 from ._gram_schmidt import gram_schmidt
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
@@ -25,32 +24,6 @@ Index = NDArray[np.intp]
 _MAX_ITER = 200
 
 
-class GeneSubset:
-    """Some genes of a count matrix, read as blocks; kept in memory where rows are given."""
-
-    sample_names: Any = None
-
-    def __init__(self, counts: CountMatrix, genes: Index, rows: Floats | None = None) -> None:
-        self._counts = counts
-        self._genes = genes
-        self._rows = rows
-        self.gene_names = counts.gene_names[genes]
-        self.n_genes = genes.size
-        self.n_samples = counts.n_samples
-
-    def block(self, start: int, stop: int) -> Floats:
-        """Genes [start, stop) of the subset as float64 (stop - start, n_samples)."""
-        if self._rows is not None:
-            return self._rows[start:stop]
-        return counts_of(self._counts, self._genes[start:stop])
-
-    def take(self, places: Index) -> GeneSubset:
-        """Return some of the genes again; their counts are read once, by the first call."""
-        if self._rows is None:
-            self._rows = counts_of(self._counts, self._genes)
-        return GeneSubset(self._counts, self._genes[places], self._rows[places])
-
-
 class Refitter:
     """Fits genes of a fit with another design, at their dispersions, offsets and weights."""
 
@@ -62,15 +35,15 @@ class Refitter:
         self._existence = ExistenceTest(design)
         self._options = resolve_options("newton", fit.tol, _MAX_ITER, None, False, fit.n_samples)
 
-    def __call__(self, subset: GeneSubset, genes: Index, shift: Floats | None = None) -> Problem:
-        """Fit ``genes``, whose counts are ``subset``.
+    def __call__(self, counts: CountMatrix, genes: Index, shift: Floats | None = None) -> Problem:
+        """Fit ``genes``, whose counts alone are ``counts``.
 
         ``shift`` (n,) or (g, n) is added to the linear predictors.
         """
         fit = self._fit
         weights = np.ones(fit.n_samples) if fit.weights is None else _of(fit.weights, genes)
         problem = Problem(
-            subset, self._design, fit.size_factors, PerSample(self._offset(genes, shift)),
+            counts, self._design, fit.size_factors, PerSample(self._offset(genes, shift)),
             PerSample(weights), fit.dispersion[genes].copy(), self._options,
         )  # fmt: skip
         problem.basis, problem.existence = self._basis, self._existence

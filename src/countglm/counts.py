@@ -19,7 +19,7 @@ from countglm._names import (
     name_array,
     plural,
 )
-from countglm._sources import Source
+from countglm._sources import DenseSource, Source
 from countglm._warn import warn
 from countglm.errors import InputError
 
@@ -116,6 +116,11 @@ class CountMatrix:
     def with_rows(self, genes: NDArray[np.intp], rows: NDArray[np.float64]) -> CountMatrix:
         """These counts with the rows (g, n_samples) of ``genes`` replaced; nothing is copied."""
         source = ReplacedRows(self._source, genes, rows)
+        return CountMatrix(source, self.sample_names, self.gene_names, self.obs, self.var)
+
+    def in_memory(self) -> CountMatrix:
+        """These counts read once and kept as float64, to be read many times."""
+        source = DenseSource(self.block(0, self.n_genes).T)
         return CountMatrix(source, self.sample_names, self.gene_names, self.obs, self.var)
 
     def renamed(self, gene_names: Any) -> CountMatrix:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ._contrast_fit import contrast_values, positive_weights
 from ._gram_schmidt import gram_schmidt
 from ._reduced import reduced_design
-from ._refit import GeneSubset, Refitter, reached
+from ._refit import Refitter, reached
 from .inference import LN2, contrast_frame
 from .kernels import blocks
 from .status import Status
@@ -96,7 +96,7 @@ def _statistics(fit: GLMFit, design: Floats, counts: CountMatrix, threads: int |
     finished = ~np.isnan(fit.log_likelihood) & ~np.isnan(fit.dispersion)
     unfit = (Status.ALL_ZERO, Status.INVALID, Status.MAX_ITER)
     genes = np.flatnonzero(finished & ~np.isin(fit.status, unfit))
-    problem = Refitter(fit, design, threads)(GeneSubset(counts, genes), genes)
+    problem = Refitter(fit, design, threads)(counts.take_genes(genes), genes)
     # Deviances and not likelihoods: the part of these that both share is large and rounded.
     gain = np.maximum(problem.stats[:, blocks.DEVIANCE] - fit.deviance[genes], 0.0)
     stat[genes] = np.where(reached(problem), gain, np.nan)

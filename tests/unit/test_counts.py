@@ -306,3 +306,16 @@ def test_a_wrong_layer_beside_counts_in_x_is_told_to_be_left_out(values):
 def test_without_whole_numbers_anywhere_the_remedy_stays(values):
     with pytest.raises(InputError, match="give raw counts, or pass allow_noninteger=True"):
         as_count_matrix(ad.AnnData(values / 3, layers={"half": values / 2}))
+
+
+def test_genes_are_taken_in_any_order_and_kept_in_memory():
+    values = np.arange(12).reshape(2, 6)
+    counts = as_count_matrix(pd.DataFrame(values, index=["a", "b"]))
+    for taken in (
+        counts.take_genes(np.array([5, 0, 1])),
+        counts.in_memory().take_genes(np.array([5, 0, 1])),
+    ):
+        np.testing.assert_array_equal(taken.block(0, 3), values[:, [5, 0, 1]].T)
+        assert taken.gene_names.tolist() == ["5", "0", "1"]
+        assert taken.sample_names.tolist() == ["a", "b"]
+    assert counts.take_genes(np.array([], dtype=np.intp)).in_memory().block(0, 0).shape == (0, 2)
