@@ -171,7 +171,7 @@ class ReplaySteps:
         weights = self.model.weight_rows(start, stop)
         if weights is not None:
             weights, fails = usable_weights(
-                np.array(np.broadcast_to(weights, y.shape)), self.model.design.matrix
+                np.broadcast_to(weights, y.shape), self.model.design.matrix
             )
             usable &= ~fails
             weights = weights[usable]

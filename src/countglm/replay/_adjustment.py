@@ -54,7 +54,8 @@ class Adjustment:
         """Sums over the samples of each cell (g, k)."""
         if self.kept is not None:
             weight = np.where(self.kept, weight, 0.0)
-        sums = [np.add.reduce(weight[:, members], axis=1) for members in self.members]
+        # take() leaves rows in memory where an index would leave columns.
+        sums = [np.add.reduce(np.take(weight, cell, axis=1), axis=1) for cell in self.members]
         return np.ascontiguousarray(np.stack(sums, axis=1))
 
     def _gram(self, cell_weight: Floats) -> Floats:

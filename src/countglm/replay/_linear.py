@@ -1,7 +1,8 @@
 """Linear algebra of many genes at once: element-wise over genes, no LAPACK.
 
 Reductions run along the contiguous last axis only, so that what a gene gets does not depend on
-the genes that stand beside it.
+the genes that stand beside it: of other layouts NumPy adds up the samples in an order that
+changes with the number of genes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ class Factor(NamedTuple):
     q: Floats
     r: Floats
     along: Floats | None
+
+
+def in_rows(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return ``values`` broadcast to (g, n) with the samples of a gene side by side in memory."""
+    return np.ascontiguousarray(np.broadcast_to(values, shape))
 
 
 def tiles(genes: int, entries: int) -> Iterator[slice]:

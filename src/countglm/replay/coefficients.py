@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import _optim
 from ._likelihood import half_deviance, log_likelihood, saturated
-from ._linear import influence, least_squares, tiles
+from ._linear import in_rows, influence, least_squares, tiles
 from ._regression import (
     LN2,
     MIN_MU,
@@ -131,7 +131,8 @@ def fit_coefficients(
     Love, Huber and Anders (2014), Genome Biology 15:550. The result is not the maximum of the
     likelihood where a fitted mean is below ``min_mu``, and elsewhere close to it by ``tol``.
     """
-    scale = np.broadcast_to(scale, y.shape)
+    y, scale = in_rows(y, y.shape), in_rows(scale, y.shape)
+    weights = None if weights is None else in_rows(weights, y.shape)
     lam = ridge_vector(ridge, x.shape[1])
     reported = alpha if loglik_alpha is None else loglik_alpha
     if x.shape[1] == 1 and (x == 1.0).all() and (lam <= RIDGE / LN2**2).all():
@@ -140,8 +141,10 @@ def fit_coefficients(
     problem = _Problem(y, scale, alpha[:, None], weights, top)
     beta, clamped, iterations = _iterate(problem, x, np.sqrt(lam), tol, max_iter, min_mu)
     leverage, variance = _errors(problem, x, np.sqrt(lam), clamped)
-    mu = scale * np.exp(linear_predictor(beta, x))
-    value = log_likelihood(y, mu, reported, weights)
+    # Coefficients that ran away may give means beyond all numbers; those genes are searched again.
+    with np.errstate(all="ignore"):
+        mu = scale * np.exp(linear_predictor(beta, x))
+        value = log_likelihood(y, mu, reported, weights)
     errors = np.sqrt(variance)
     converged = iterations < max_iter
     failed = ~converged | ~np.isfinite(beta).all(axis=1) | ~(variance > 0.0).all(axis=1)

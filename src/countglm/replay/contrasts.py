@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._linear import influence, tiles
+from ._linear import in_rows, influence, tiles
 from ._regression import MIN_MU, RIDGE, information, linear_predictor, ridge_vector
 
 Floats = NDArray[np.float64]
@@ -54,10 +54,10 @@ def contrast_values(
     root_ridge = np.sqrt(ridge_vector(ridge, p))
     estimate = linear_predictor(beta, vector[None, :])[:, 0]
     error = np.empty(beta.shape[0])
-    scale = np.broadcast_to(scale, (beta.shape[0], n))
+    scale = in_rows(scale, (beta.shape[0], n))
     with np.errstate(all="ignore"):
         for tile in tiles(beta.shape[0], p * (n + p)):
-            part = None if weights is None else weights[tile]
+            part = None if weights is None else in_rows(weights[tile], scale[tile].shape)
             mu = np.maximum(scale[tile] * np.exp(linear_predictor(beta[tile], x)), min_mu)
             root_weight = np.sqrt(information(mu, alpha[tile, None], part))
             _, root = influence(x, root_weight, root_ridge)

@@ -12,6 +12,7 @@ from countglm.errors import InputError
 
 from ._adjustment import make_adjustment
 from ._line_search import MAX_STEPS, MIN_DISPERSION, Objective, ascend, grid_search
+from ._linear import in_rows
 from ._regression import MIN_MU, linear_predictor, solve_shared
 from .coefficients import fit_coefficients
 
@@ -92,7 +93,8 @@ def genewise_dispersion(
             f"Dispersions need more samples than coefficients, got {n} samples and {p} "
             "coefficients: take a smaller design, or give the dispersion."
         )
-    scale = np.broadcast_to(scale, y.shape)
+    y, scale = in_rows(y, y.shape), in_rows(scale, y.shape)
+    weights = None if weights is None else in_rows(weights, y.shape)
     cap = float(max(10, n))
     start = _start(y, scale, x, weights, cap, mean_inverse_scale)
     if weights is None and np.unique(x, axis=0).shape[0] == p:
@@ -151,6 +153,8 @@ def map_dispersion(
     -----
     Love, Huber and Anders (2014), Genome Biology 15:550.
     """
+    y, mu = in_rows(y, y.shape), in_rows(mu, y.shape)
+    weights = None if weights is None else in_rows(weights, y.shape)
     start = np.where(genewise > _NEAR_TREND * trend, genewise, trend)
     adjustment = make_adjustment(x, weights, WEIGHT_THRESHOLD)
     objective = Objective(y, mu, weights, adjustment, np.log(trend), prior_variance)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from countglm._gram_schmidt import gram_schmidt
 
-from ._linear import orthogonalise, tiles
+from ._linear import in_rows, orthogonalise, tiles
 from ._regression import RANK_TOLERANCE
 from .dispersion import WEIGHT_THRESHOLD
 
@@ -33,6 +33,7 @@ def usable_weights(weights: Floats, x: Floats) -> tuple[Floats, Mask]:
         Where ``weights * x``, or ``x`` on the samples of weight above 0.01 without its columns of
         zeros, has not full rank (docs/math.md, 14.5): the gene is treated as if it had no count.
     """
+    weights = in_rows(weights, weights.shape)
     largest = np.max(weights, axis=1, keepdims=True)
     scaled = weights / np.where(largest > 0.0, largest, 1.0)
     kept = scaled > WEIGHT_THRESHOLD
@@ -53,7 +54,8 @@ def _deficient(weights: Floats, x: Floats) -> Mask:
     deficient = np.zeros(weights.shape[0], dtype=np.bool_)
     with np.errstate(divide="ignore", invalid="ignore"):
         for tile in tiles(weights.shape[0], p * x.shape[0]):
-            columns = x.T[:, None, :] * weights[tile]
+            columns = np.empty((p, *weights[tile].shape))
+            np.multiply(x.T[:, None, :], weights[tile], out=columns)
             norm = np.sqrt(np.add.reduce(columns * columns, axis=-1))
             _, r, _ = orthogonalise(columns, passes=2)
             left = np.stack([r[k, k] for k in range(p)])
