@@ -13,12 +13,14 @@ from .kernels import blocks
 from .replay import (
     CoefficientFit,
     contrast_values,
+    deviance,
     fit_coefficients,
     genewise_dispersion,
     map_dispersion,
     usable_weights,
     zero_contrast,
 )
+from .replay._regression import MIN_MU
 from .status import Status
 
 if TYPE_CHECKING:
@@ -98,16 +100,17 @@ class ReplaySteps:
     def final(self, alpha: Floats, outlier: Mask) -> FitArrays:
         """Coefficients at the final dispersions (14.1)."""
         arrays = FitArrays(self.model.n_genes, len(self.model.design.names))
-        arrays.status[:] = Status.ALL_ZERO
 
         def task(start: int, stop: int) -> None:
             kept, y, scale, weights = self.rows(start, stop)
+            arrays.status[start:stop] = self._status_without_fit(start, stop)
             if kept.size:
                 fit = fit_coefficients(
                     y, scale, self.model.design.matrix, alpha[kept], weights=weights
                 )
                 self.fitted[kept], self.leverage[kept] = fit.mu, fit.leverage
                 _write(arrays, kept, alpha[kept], fit)
+                arrays.stats[kept, blocks.DEVIANCE] = self._deviance(kept, y, alpha[kept], fit)
 
         self.model.each_block(task, "coefficients")
         return arrays
@@ -163,6 +166,31 @@ class ReplaySteps:
         self.model.each_block(task, "reduced design")
         return value
 
+    def _status_without_fit(self, start: int, stop: int) -> NDArray[np.int8]:
+        """Status of genes [start, stop) if they cannot be fitted: why not."""
+        status = np.full(stop - start, Status.ALL_ZERO, dtype=np.int8)
+        weights = self.model.weight_rows(start, stop)
+        if weights is not None:
+            y = self.model.counts.block(start, stop)
+            weighs = np.broadcast_to(weights > 0.0, y.shape)
+            status[((y > 0.0) & weighs).any(axis=1)] = Status.SINGULAR
+            status[~weighs.any(axis=1)] = Status.INVALID
+        return status
+
+    def _deviance(
+        self, genes: NDArray[np.intp], y: Floats, alpha: Floats, fit: CoefficientFit
+    ) -> Floats:
+        """Deviances of ``genes`` at the means of their log-likelihood, with the weights as given.
+
+        Fits of other designs to the same weights can be compared with them.
+        """
+        weights = self.model.weight_rows(int(genes[0]), int(genes[-1]) + 1)
+        if weights is not None:
+            spread = np.broadcast_to(weights, (int(genes[-1] - genes[0]) + 1, y.shape[1]))
+            weights = spread[genes - genes[0]]
+        mu = np.where(fit.by_optim[:, None], np.maximum(fit.mu, MIN_MU), fit.mu)
+        return deviance(y, mu, alpha, weights)
+
     def rows(self, start: int, stop: int) -> tuple[NDArray[np.intp], Floats, Floats, Floats | None]:
         """Genes of a block that can be fitted, with their counts, scale and weights."""
         y = self.model.counts.block(start, stop)
@@ -183,7 +211,6 @@ def _write(arrays: FitArrays, genes: NDArray[np.intp], alpha: Floats, fit: Coeff
     arrays.standard_errors[genes] = fit.standard_errors
     arrays.stats[genes, blocks.DISPERSION] = alpha
     arrays.stats[genes, blocks.LOG_LIKELIHOOD] = fit.log_likelihood
-    arrays.stats[genes, blocks.DEVIANCE] = -2.0 * fit.log_likelihood
     arrays.counters[genes, blocks.STEPS] = fit.iterations
     arrays.counters[genes, blocks.CONVERGED] = fit.converged
     arrays.status[genes] = np.where(fit.converged, Status.CONVERGED, Status.MAX_ITER)

@@ -6,6 +6,7 @@ whichever genes stand beside it (docs/math.md, section 14).
 
 from __future__ import annotations
 
+from ._deviance import deviance
 from .coefficients import CoefficientFit, fit_coefficients
 from .contrasts import contrast_values, zero_contrast
 from .dispersion import Genewise, Map, genewise_dispersion, map_dispersion
@@ -16,6 +17,7 @@ __all__ = [
     "Genewise",
     "Map",
     "contrast_values",
+    "deviance",
     "fit_coefficients",
     "genewise_dispersion",
     "map_dispersion",
