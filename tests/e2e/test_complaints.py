@@ -13,6 +13,7 @@ import pytest
 
 import countglm
 from countglm import InputError, Status, differential_expression, fit_glm
+from tests.support.reduced import analyse, reduced
 from tests.support.simulated import simulate
 
 
@@ -38,6 +39,14 @@ def test_lrt_with_a_reduced_model(pasilla: Any) -> None:
     assert (table["test"] == "LRT").all()
     assert 50 < (table["padj"] < 0.1).sum() < 500
     assert (table["stat"] >= -1e-9).all()
+
+
+def test_results_that_are_those_of_r_to_the_call() -> None:
+    """https://github.com/scverse/PyDESeq2/issues/217"""
+    theirs, _ = reduced("pasilla")
+    ours = analyse("pasilla", "replay").table.loc[theirs.index]
+    np.testing.assert_array_equal(ours["padj"] < 0.1, theirs["padj"] < 0.1)
+    np.testing.assert_array_equal(ours["padj"].isna(), theirs["padj"].isna())
 
 
 def test_tximport_normalisation_factors() -> None:
