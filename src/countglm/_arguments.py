@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._names import match_samples, sample_names_of
+from ._names import Names, match_table, sample_names_of
 from ._parallel import is_whole
 from .basis import pad
 from .errors import InputError
@@ -65,26 +65,37 @@ def shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
         )
     index = getattr(value, "index", None)
     if index is not None and not callable(index):
-        order = match_samples(counts.sample_names, sample_names_of(index), what=name)
+        order = match_table(counts.sample_names, index, what=name, numbered=counts.numbered)
         array = array if order is None else array[order]
     columns = getattr(value, "columns", None)
     if columns is not None and array.ndim == 2:
-        check_genes(sample_names_of(columns), name, counts)
+        check_genes(columns, name, counts.gene_names)
     # A copy of its own: the fit keeps it, and the caller may go on changing his.
     own = np.array(array, dtype=np.float64, order="C", copy=True)
     own.setflags(write=False)
     return own
 
 
-def check_genes(given: Any, name: str, counts: GeneBlocks) -> None:
+def by_gene(value: Any, name: str, gene_names: Names) -> Floats:
+    """Return values as numbers; a Series of all genes must have them in this order."""
+    array = as_real_array(value, name)
+    index = getattr(value, "index", None)
+    if index is not None and not callable(index) and array.shape == gene_names.shape:
+        check_genes(index, name, gene_names)
+    return array
+
+
+def check_genes(index: Any, name: str, gene_names: Names) -> None:
+    """Raise unless the index of a table of ``gene_names``' length has these names, or none."""
+    given = sample_names_of(index)
     if given is None:
         return
-    wrong = np.flatnonzero(given != counts.gene_names)
+    wrong = np.flatnonzero(given != gene_names)
     if wrong.size:
         raise InputError(
             f"The gene names of {name} are not those of the counts: {wrong.size} of "
             f"{given.size} differ, first {given[wrong[0]]!r} where the counts have "
-            f"{counts.gene_names[wrong[0]]!r}. Bring them into the order of the counts."
+            f"{gene_names[wrong[0]]!r}. Bring them into the order of the counts."
         )
 
 
@@ -145,14 +156,11 @@ def resolve_dispersion(dispersion: Any, family: str, counts: GeneBlocks) -> Floa
         return np.zeros(n_genes)
     if dispersion is None:
         return None
-    given = as_real_array(dispersion, "dispersion")
+    given = by_gene(dispersion, "dispersion", counts.gene_names)
     if given.shape not in ((), (1,), (n_genes,)):
         raise InputError(
             f"dispersion has shape {given.shape}; give one number or {n_genes} values, one a gene."
         )
-    index = getattr(dispersion, "index", None)
-    if index is not None and not callable(index) and given.shape == (n_genes,):
-        check_genes(sample_names_of(index), "dispersion", counts)
     flat = given.reshape(-1)
     bad = ~((flat >= 0.0) & (flat <= 1e8))
     if bad.any():
@@ -192,5 +200,13 @@ def resolve_options(
     return Options(solver == "irls", float(tol), int(max_iter), float(cap), bool(trace))
 
 
+def check_share(value: Any, name: str, meaning: str) -> float:
+    """Return a number between 0 and 1, neither included, or raise naming it."""
+    if not is_number(value) or not 0.0 < value < 1.0:
+        raise InputError(f"{name}={value!r} must lie between 0 and 1: {meaning}.")
+    return float(value)
+
+
 def is_number(value: object) -> bool:
+    """Return whether ``value`` is a real number (no bool)."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

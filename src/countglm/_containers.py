@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 class Opened:
     """A source with the names and the tables of samples and genes that came with it.
 
+    ``numbered`` says that its rows carry labels, which are names or the default numbers from 0 on.
     ``elsewhere`` says which other parts of the container hold whole numbers.
     """
 
@@ -38,6 +39,7 @@ class Opened:
     gene_names: Names | None = None
     obs: pd.DataFrame | None = None
     var: pd.DataFrame | None = None
+    numbered: bool = False
     elsewhere: Callable[[], str] | None = None
 
 
@@ -126,7 +128,7 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
         values = values.to_numpy()
     return Opened(
         _array_source(values, samples, genes), samples, genes, adata.obs, adata.var,
-        lambda: _whole_elsewhere(adata, layer),
+        True, lambda: _whole_elsewhere(adata, layer),
     )  # fmt: skip
 
 
@@ -168,15 +170,17 @@ def _open_frame(frame: pd.DataFrame) -> Opened:
         values = frame.to_numpy()
         if values.dtype.kind in "mMc":
             values = frame.to_numpy(dtype=object)
-        return Opened(_array_source(values, samples, genes), samples, genes)
+        return Opened(_array_source(values, samples, genes), samples, genes, numbered=True)
     if all(isinstance(dtype, np.dtype) for dtype in dtypes):
         values = frame.to_numpy(dtype=np.result_type(*dtypes))
-        return Opened(DenseSource(values), samples, genes)
+        return Opened(DenseSource(values), samples, genes, numbered=True)
     if all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in dtypes):
-        return Opened(sparse_source(cast(Any, frame).sparse.to_coo()), samples, genes)
+        source: Source = sparse_source(cast(Any, frame).sparse.to_coo())
+        return Opened(source, samples, genes, numbered=True)
     plain = [getattr(d, "subtype", getattr(d, "numpy_dtype", d)) for d in dtypes]
     try:
-        return Opened(DenseSource(frame.to_numpy(dtype=np.result_type(*plain))), samples, genes)
+        source = DenseSource(frame.to_numpy(dtype=np.result_type(*plain)))
+        return Opened(source, samples, genes, numbered=True)
     except ValueError as error:  # integers and booleans cannot hold NA
         raise missing_error(frame.isna().to_numpy(), samples, genes) from error
 

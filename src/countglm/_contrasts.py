@@ -140,15 +140,23 @@ def _levels_of_factor(
 
 
 def _level_place(level: Any, factor: str, levels: Levels) -> int:
+    place = find_level(level, levels)
+    if place is None:
+        raise InputError(
+            f"{str(level)!r} is no level of {factor!r}; its levels are "
+            f"{first_few(levels, _MOST_LISTED)}."
+        )
+    return place
+
+
+def find_level(level: Any, levels: Sequence[Any]) -> int | None:
+    """Return the place of a level that is written as a value or as text, None without one."""
     for i, known in enumerate(levels):
         if known == level or str(known) == str(level):
             return i
         if isinstance(known, float) and f"{known:g}" == str(level):
             return i
-    raise InputError(
-        f"{str(level)!r} is no level of {factor!r}; its levels are "
-        f"{first_few(levels, _MOST_LISTED)}."
-    )
+    return None
 
 
 def _numbers(

@@ -33,7 +33,7 @@ def annotate(result: DEResult, adata: AnnData | None, key: str, force: bool) -> 
 
 def _frame(result: DEResult) -> pd.DataFrame:
     """The table without the genes' own annotation, in types that h5ad keeps."""
-    table = result.table.drop(columns=annotation_columns(result.table, result.var))
+    table = result.table.drop(columns=annotation_columns(result.var))
     for name in table.columns:
         if table[name].dtype == object:
             table[name] = table[name].astype("category")

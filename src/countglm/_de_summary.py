@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._arguments import check_share
 from ._names import plural
 from ._ranking import called, evidence
-from .errors import InputError
 from .status import Status
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def checked_alpha(alpha: float | None, settings: dict[str, Any]) -> float:
         A level outside (0, 1).
     """
     level = settings["alpha"] if alpha is None else alpha
-    if not 0.0 < level < 1.0:
-        raise InputError(f"alpha={level!r} must lie between 0 and 1: the false discovery rate.")
-    return float(level)
+    return check_share(level, "alpha", "the false discovery rate")
 
 
 def summarise(result: DEResult, alpha: float | None) -> DESummary:
@@ -116,7 +114,7 @@ def _behind(result: DEResult) -> dict[str, Any]:
         "n_dispersion_outliers": int(stages.outlier.sum()),
     }
     if result.outliers is not None:
-        facts["cooks_cutoff"] = float(result.outliers.cutoff)
+        facts["cooks_cutoff"] = result.settings["cooks_cutoff"]
         facts["n_replaced_counts"] = int(result.outliers.replaced_gene.size)
         facts["n_refitted_genes"] = int(result.outliers.refitted.sum())
     return facts

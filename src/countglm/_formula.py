@@ -118,6 +118,12 @@ def factor_variables(factor: Any) -> list[str]:
     return names
 
 
+def uses_of(formula: str, variable: str) -> list[str]:
+    """Return the expressions of a formula that contain a variable, such as ``C(age)``."""
+    factors = [factor for term in _parse(formula) for factor in term.factors]
+    return [factor.expr for factor in factors if variable in factor_variables(factor)]
+
+
 def _levels(model_spec: Any, data: pd.DataFrame) -> dict[str, Levels]:
     """Levels, in order, of every column that the formula takes as a factor (``x`` or ``C(x)``)."""
     out: dict[str, Levels] = {}

@@ -110,6 +110,35 @@ def match_samples(
     return None if np.array_equal(order, np.arange(order.size)) else order
 
 
+def match_table(
+    wanted: Names | None,
+    index: Any,
+    *,
+    what: str,
+    numbered: bool,
+    gene_names: Names | None = None,
+) -> NDArray[np.intp] | None:
+    """As `match_samples`, with the index of a table in place of the names given.
+
+    Numbers 0, 1, 2, ... in another order are labels, of the rows of a side that carries them in
+    order as well: that is what sorting or shuffling one of two tables leaves. ``numbered`` says
+    that the counts carry such numbers in order.
+    """
+    given = sample_names_of(index)
+    if given is None and _is_shuffled(wanted, len(index)):
+        given = name_array(range(len(index)))
+    elif wanted is None and numbered and given is not None and _is_shuffled(given, given.size):
+        wanted = name_array(range(given.size))
+    return match_samples(wanted, given, what=what, gene_names=gene_names)
+
+
+def _is_shuffled(names: Names | None, n: int) -> bool:
+    """Are these the numbers from 0 to n - 1 in an order other than their own?"""
+    if names is None or names.size != n or _is_counting(names):
+        return False
+    return set(names) == {str(i) for i in range(n)}
+
+
 def _mismatch(
     missing: Sequence[str],
     extra: Sequence[str],
@@ -153,9 +182,7 @@ def _plain(name: str) -> str:
 
 def _warn_if_shuffled(names: Names | None, what: str) -> None:
     """Warn where an index 2, 0, 1 meets rows without names: someone sorted only one side."""
-    if names is None or _is_counting(names):
-        return
-    if set(names) == {str(i) for i in range(len(names))}:
+    if names is not None and _is_shuffled(names, names.size):
         warn(
             f"One of the counts and {what} carries the row numbers in another order "
             f"({first_few(names)}) and the other carries no names; samples were taken by position. "

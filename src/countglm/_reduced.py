@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +17,27 @@ from .errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .counts import CountMatrix
     from .results import GLMFit
 
 
 def reduced_design(fit: GLMFit, reduced: Any, *, obs: Any = None, counts: Any = None) -> Design:
-    """Return the smaller design of a test, checked to be nested in the design of the fit.
+    """Return the smaller design of a test of a fit; see `nested_design`."""
+    return nested_design(fit.design, reduced, lambda: fit.require_counts(counts), obs=obs)
+
+
+def nested_design(
+    full: Design, reduced: Any, counts: Callable[[], CountMatrix], *, obs: Any = None
+) -> Design:
+    """Return the smaller design of a test, checked to be nested in the full one.
 
     Parameters
     ----------
-    fit : GLMFit
-    reduced, obs, counts
+    full : Design
+    reduced, obs
         As `likelihood_ratio_test` takes them.
+    counts : callable
+        Gives the counts where the reduced design has to be matched with their samples.
 
     Returns
     -------
@@ -37,14 +48,13 @@ def reduced_design(fit: GLMFit, reduced: Any, *, obs: Any = None, counts: Any = 
     InputError
         As `likelihood_ratio_test`.
     """
-    full = fit.design
     smaller = None
     if _is_list_of_names(reduced):
         smaller = _named_columns(full, list(reduced))
     elif isinstance(reduced, str) and obs is None:
         smaller = _formula_columns(full, reduced)
     if smaller is None:
-        matrix = fit.require_counts(counts)
+        matrix = counts()
         if isinstance(reduced, str) and obs is None and matrix.obs is None:
             raise InputError(
                 f"The reduced formula {reduced!r} cannot be read off the full design "

@@ -1,4 +1,4 @@
-"""Sample tables, gene annotation and normalisation as workflows take them."""
+"""Gene annotation, normalisation and contrasts as workflows take them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import as_real_array
-from ._names import first_few
+from ._contrasts import find_level
+from ._scaling import resolve_scale
 from .errors import InputError
 from .size_factors import estimate_size_factors
 
@@ -20,44 +20,11 @@ if TYPE_CHECKING:
     from .design import Design
 
 Floats = NDArray[np.float64]
-
-
-def with_references(obs: Any, reference: Mapping[str, Any] | None) -> Any:
-    """Return the sample table with the named levels as the first of their factors.
-
-    Raises
-    ------
-    InputError
-        An unknown variable or level; no sample table.
-    """
-    if not reference:
-        return obs
-    import pandas as pd
-
-    if obs is None:
-        raise InputError("reference= needs a sample table: pass obs=, or counts with an .obs.")
-    table = obs.copy()
-    for variable, level in reference.items():
-        if variable not in table.columns:
-            raise InputError(
-                f"reference names the variable {variable!r}, which the sample table does not "
-                f"have; its columns are {first_few(list(map(str, table.columns)), 20)}."
-            )
-        column = table[variable]
-        present = set(column.dropna().astype(str))
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            levels = [value for value in column.cat.categories if str(value) in present]
-        else:
-            levels = sorted(column.dropna().unique())
-        first = [value for value in levels if str(value) == str(level)]
-        if not first:
-            raise InputError(
-                f"reference={variable}={level} is no level of {variable!r}; its levels are "
-                f"{first_few(list(map(str, levels)), 20)}."
-            )
-        others = [value for value in levels if value != first[0]]
-        table[variable] = pd.Categorical(column, categories=first + others)
-    return table
+# Columns that a table has, or that intervals and shrinkage give it.
+TABLE_COLUMNS = (
+    *("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "svalue"),
+    *("test", "status", "na_reason", "ciLower", "ciUpper"),
+)
 
 
 def gene_annotation(counts: Any, n_genes: int) -> pd.DataFrame | None:
@@ -73,16 +40,21 @@ def with_annotation(table: pd.DataFrame, var: pd.DataFrame | None) -> pd.DataFra
     """Return the table with the annotation's columns behind its own, of the same genes in order."""
     if var is None:
         return table
-    for name in var.columns:
-        label = str(name) if str(name) not in table.columns else f"var_{name}"
-        table[label] = var[name].array
+    for place, label in enumerate(annotation_columns(var)):
+        table[label] = var.iloc[:, place].array
     return table
 
 
-def annotation_columns(table: pd.DataFrame, var: pd.DataFrame | None) -> list[str]:
-    """Return the names that `with_annotation` gave to the annotation's columns."""
+def annotation_columns(var: pd.DataFrame | None) -> list[str]:
+    """Return the names of the annotation's columns in a table: with ``var_`` before those taken."""
     names = [] if var is None else [str(name) for name in var.columns]
-    return [f"var_{name}" if f"var_{name}" in table.columns else name for name in names]
+    labels: list[str] = []
+    for name in names:
+        label = name
+        while label in TABLE_COLUMNS or label in labels or (label != name and label in names):
+            label = f"var_{label}"
+        labels.append(label)
+    return labels
 
 
 def resolve_normalization(
@@ -106,26 +78,13 @@ def resolve_normalization(
         if given:
             return estimate_size_factors(counts, size_factors, threads=threads, **given), offset
         return size_factors, offset
-    if (
-        offset is not None
-        or given
-        or not (isinstance(size_factors, str) and size_factors in ("ratio", "none"))
-    ):
+    if offset is not None or given:
         raise InputError(
-            "normalization_factors already hold sequencing depth and all else; leave "
-            "size_factors, offset and their options out."
+            "normalization_factors already hold sequencing depth and all else; leave offset and "
+            "the options of size factors out."
         )
-    values = as_real_array(normalization_factors, "normalization_factors")
-    bad = ~(np.isfinite(values) & (values > 0.0))
-    if bad.any():
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise InputError(
-            f"normalization_factors has {int(bad.sum())} value(s) that are not positive and "
-            f"finite; the first is {values[first]} at {first} (sample, gene, counted from 0)."
-        )
-    if hasattr(normalization_factors, "index"):
-        return "none", np.log(normalization_factors)
-    return "none", np.log(values)
+    scale = resolve_scale(counts, size_factors, normalization_factors)
+    return "none", np.log(scale.values)
 
 
 def compared_samples(design: Design, contrast: Any) -> NDArray[np.bool_] | None:
@@ -140,12 +99,12 @@ def compared_samples(design: Design, contrast: Any) -> NDArray[np.bool_] | None:
     if len(parts) != 3 or not isinstance(parts[0], str) or parts[0] not in design.codings:
         return None
     coding = design.codings[parts[0]]
-    levels = [str(level) for level in design.factors[parts[0]]]
-    main = np.flatnonzero((coding != coding[0]).any(axis=0) | (coding != 0.0).any(axis=0))
-    rows = [coding[levels.index(str(level))][main] for level in parts[1:] if str(level) in levels]
+    main = np.flatnonzero((coding != 0.0).any(axis=0))
     found = np.zeros(design.matrix.shape[0], dtype=np.bool_)
-    for row in rows:
-        found |= (design.matrix[:, main] == row).all(axis=1)
+    for level in parts[1:]:
+        place = find_level(level, design.factors[parts[0]])
+        if place is not None:
+            found |= (design.matrix[:, main] == coding[place, main]).all(axis=1)
     return found
 
 
@@ -157,6 +116,13 @@ def named_contrasts(contrast: Any, design: Design) -> dict[str, Any]:
         if not contrast:
             raise InputError("contrast is an empty dict; name at least one contrast.")
         chosen = {str(name): each for name, each in contrast.items()}
+        if len(chosen) < len(contrast):
+            texts = [str(name) for name in contrast]
+            twice = next(name for i, name in enumerate(texts) if name in texts[:i])
+            raise InputError(
+                f"The dict of contrasts names {twice!r} more than once: names are text, and some "
+                "keys read alike. Give each contrast a name of its own."
+            )
     else:
         chosen = {"": contrast}
     for each in chosen.values():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from countglm._names import match_samples, sample_names_of
+from countglm._names import match_table
 from countglm._parallel import is_whole
 from countglm.errors import InputError
 
@@ -95,7 +95,7 @@ def by_sample_name(counts: CountMatrix, size_factors: Any) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(size_factors, pandas.Series):
         return size_factors
-    order = match_samples(
-        counts.sample_names, sample_names_of(size_factors.index), what="size_factors"
+    order = match_table(
+        counts.sample_names, size_factors.index, what="size_factors", numbered=counts.numbered
     )
     return size_factors if order is None else size_factors.to_numpy()[order]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._names import plural
+from ._arguments import by_gene, check_share
+from ._names import Names, plural
 from ._reduced import reduced_design
 from .errors import InputError
 from .independent_filtering import RULES, Filtering, independent_filtering
@@ -94,11 +95,12 @@ def resolve_choices(
     if test == "lrt" and (lfc_threshold or use_t):
         raise InputError("lfc_threshold and use_t belong to test='wald'; leave them out.")
     check_threshold(lfc_threshold, alternative)
-    if not 0.0 < alpha < 1.0:
-        raise InputError(f"alpha={alpha!r} must lie between 0 and 1: the false discovery rate.")
+    alpha = check_share(alpha, "alpha", "the false discovery rate")
+    level = check_share(level, "level", "the confidence of an interval")
     if interval not in (None, "wald", "profile"):
         raise InputError(f"interval={interval!r} is not known; choose None, 'wald' or 'profile'.")
-    if not (callable(p_adjust) or p_adjust in ("BH", "BY", "none")):
+    named = isinstance(p_adjust, str) and p_adjust in ("BH", "BY", "none")
+    if not (callable(p_adjust) or named):
         raise InputError(
             f"p_adjust={p_adjust!r} is not known; choose 'BH', 'BY', 'none', or give a function "
             "of the p-values (NaN where there is none)."
@@ -117,9 +119,22 @@ def resolve_choices(
         alternative = "greaterAbs2014"
     return Choices(
         test=test, reduced=reduced, lfc_threshold=float(lfc_threshold), alternative=alternative,
-        use_t=bool(use_t), alpha=float(alpha), filter_rule=rule,
+        use_t=bool(use_t), alpha=alpha, filter_rule=rule,
         filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
     )  # fmt: skip
+
+
+def resolve_statistic(values: Any, gene_names: Names) -> Floats | None:
+    """Return ``filter_statistic`` (n_genes,), None for the mean of normalised counts."""
+    if values is None:
+        return None
+    statistic = by_gene(values, "filter_statistic", gene_names)
+    if statistic.shape != gene_names.shape or not np.isfinite(statistic).all():
+        raise InputError(
+            f"filter_statistic must hold {plural(gene_names.size, 'finite number')}, one a gene; "
+            f"it has shape {statistic.shape}, {int((~np.isfinite(statistic)).sum())} not finite."
+        )
+    return statistic
 
 
 def contrast_table(
@@ -169,14 +184,7 @@ def adjust(pvalue: Floats, base_mean: Floats, choices: Choices) -> tuple[Floats,
     method = _adjustment(choices.p_adjust)
     if choices.filter_rule is None:
         return method(pvalue), None
-    statistic = base_mean
-    if choices.filter_statistic is not None:
-        statistic = np.asarray(choices.filter_statistic, dtype=np.float64)
-        if statistic.shape != pvalue.shape or np.isnan(statistic).any():
-            raise InputError(
-                f"filter_statistic must hold {plural(pvalue.size, 'number')}, one a gene, without "
-                f"NaN; it has shape {statistic.shape}."
-            )
+    statistic = base_mean if choices.filter_statistic is None else choices.filter_statistic
     filtering = independent_filtering(
         pvalue, statistic, alpha=choices.alpha, rule=choices.filter_rule, adjust=method
     )

@@ -15,7 +15,7 @@ from ._grouped_sums import (
     sums_of_cells,
     sums_of_samples,
 )
-from ._names import first_few, match_samples, plural, sample_names_of
+from ._names import first_few, match_table, plural
 from ._warn import warn
 from .counts import as_count_matrix
 from .errors import InputError
@@ -234,8 +234,8 @@ def _sample_table(counts: CountMatrix, obs: Any) -> Any:
     table = counts.obs if obs is None else obs
     if table is None:
         return None
-    order = match_samples(
-        counts.sample_names, sample_names_of(table.index), what="the sample table"
+    order = match_table(
+        counts.sample_names, table.index, what="the sample table", numbered=counts.numbered
     )
     if order is None and len(table) != counts.n_samples:
         raise InputError(
@@ -262,7 +262,7 @@ def _labels(counts: CountMatrix, groupby: Any, table: Any) -> Any:
             " give one per sample."
         )
     if index is not None and not callable(index):
-        order = match_samples(counts.sample_names, sample_names_of(index), what="groupby")
+        order = match_table(counts.sample_names, index, what="groupby", numbered=counts.numbered)
         groupby = groupby if order is None else groupby.iloc[order]
         return groupby.reset_index(drop=True)
     return groupby

@@ -42,6 +42,9 @@ class GeneBlocks(Protocol):
     def sample_names(self) -> Names | None: ...
 
     @property
+    def numbered(self) -> bool: ...
+
+    @property
     def gene_names(self) -> Names: ...
 
     def block(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -59,6 +62,8 @@ class CountMatrix:
     ----------
     n_samples, n_genes : int
     sample_names : object array of str (n_samples,), or None where the input carries no names
+    numbered : bool
+        The rows carry labels: names, or the default numbers 0, 1, 2, ... of a table.
     gene_names : object array of str (n_genes,)
         ``"0"``, ``"1"``, ... where the input carries no names.
     obs : DataFrame or None
@@ -74,6 +79,7 @@ class CountMatrix:
         gene_names: Names,
         obs: pd.DataFrame | None = None,
         var: pd.DataFrame | None = None,
+        numbered: bool = False,
     ) -> None:
         self._source = source
         self.n_samples, self.n_genes = source.shape
@@ -81,6 +87,7 @@ class CountMatrix:
         self.gene_names = gene_names
         self.obs = obs
         self.var = var
+        self.numbered = numbered
         self._fingerprint: str | None = None
 
     def __repr__(self) -> str:
@@ -109,25 +116,29 @@ class CountMatrix:
 
     def take_genes(self, genes: NDArray[np.intp]) -> CountMatrix:
         """Some genes of these counts, read from the same storage."""
-        source = GeneSubset(self._source, genes)
         var = None if self.var is None else self.var.iloc[genes]
-        return CountMatrix(source, self.sample_names, self.gene_names[genes], self.obs, var)
+        return self._of(GeneSubset(self._source, genes), self.gene_names[genes], var)
 
     def with_rows(self, genes: NDArray[np.intp], rows: NDArray[np.float64]) -> CountMatrix:
         """These counts with the rows (g, n_samples) of ``genes`` replaced; nothing is copied."""
-        source = ReplacedRows(self._source, genes, rows)
-        return CountMatrix(source, self.sample_names, self.gene_names, self.obs, self.var)
+        return self._of(ReplacedRows(self._source, genes, rows), self.gene_names, self.var)
 
     def in_memory(self) -> CountMatrix:
         """These counts read once and kept as float64, to be read many times."""
-        source = DenseSource(self.block(0, self.n_genes).T)
-        return CountMatrix(source, self.sample_names, self.gene_names, self.obs, self.var)
+        return self.with_values(self.block(0, self.n_genes).T)
+
+    def with_values(self, values: NDArray[Any]) -> CountMatrix:
+        """Other values (n_samples, n_genes) of the same samples and genes."""
+        return self._of(DenseSource(values), self.gene_names, self.var)
 
     def renamed(self, gene_names: Any) -> CountMatrix:
         """The same counts under other gene names."""
         names = _given_gene_names(gene_names, self.n_genes)
         _warn_of_repeated_genes(names)
-        return CountMatrix(self._source, self.sample_names, names, self.obs, self.var)
+        return self._of(self._source, names, self.var)
+
+    def _of(self, source: Source, gene_names: Names, var: pd.DataFrame | None) -> CountMatrix:
+        return CountMatrix(source, self.sample_names, gene_names, self.obs, var, self.numbered)
 
 
 def as_count_matrix(
@@ -183,7 +194,9 @@ def as_count_matrix(
         elsewhere=opened.elsewhere,
     )  # fmt: skip
     _warn_of_repeated_genes(names)
-    return CountMatrix(opened.source, opened.sample_names, names, opened.obs, opened.var)
+    return CountMatrix(
+        opened.source, opened.sample_names, names, opened.obs, opened.var, opened.numbered
+    )
 
 
 def _check_shape(n_samples: int, n_genes: int) -> None:

@@ -109,7 +109,8 @@ class DEResult:
         **choices
             Choices of `differential_expression` that are to differ from those of this result:
             test, reduced, lfc_threshold, alternative, use_t, alpha, independent_filtering,
-            filter_statistic, p_adjust, interval, level.
+            filter_statistic, p_adjust, interval, level. And ``cooks_cutoff=False``: genes flagged
+            as outliers keep their p-value in this table; replaced counts stay replaced.
 
         Raises
         ------

@@ -16,10 +16,11 @@ from countglm._names import (
     Names,
     first_few,
     label,
-    match_samples,
+    match_table,
     plural,
     sample_names_of,
 )
+from countglm._sample_tables import as_sample_table
 from countglm.counts import CountMatrix
 from countglm.errors import InputError
 
@@ -125,7 +126,8 @@ def as_design(
         built = _from_formula(design, counts, obs)
     else:
         built = _from_table(design)
-    built = _in_order_of(built, counts)
+    index = getattr(design, "index", None) if hasattr(design, "columns") else built.sample_names
+    built = _in_order_of(built, counts, index)
     _check_values(built)
     _check_rank(built, allow_saturated)
     return built
@@ -134,9 +136,10 @@ def as_design(
 def _from_formula(formula: str, counts: CountMatrix, obs: Any) -> Design:
     table = _sample_table(formula, counts, obs)
     names = sample_names_of(table.index)
-    order = match_samples(
-        counts.sample_names, names, what="the sample table", gene_names=counts.gene_names
-    )
+    order = match_table(
+        counts.sample_names, table.index, what="the sample table", numbered=counts.numbered,
+        gene_names=counts.gene_names,
+    )  # fmt: skip
     if order is None:
         _check_rows(len(table), "The sample table", counts)
     else:
@@ -155,19 +158,11 @@ def _from_formula(formula: str, counts: CountMatrix, obs: Any) -> Design:
 
 
 def _sample_table(formula: str, counts: CountMatrix, obs: Any) -> pd.DataFrame:
-    import pandas as pd
-
-    table = counts.obs if obs is None else obs
+    table = as_sample_table(obs, counts)
     if table is None:
         raise InputError(
             f"The formula {formula!r} needs a sample table: pass obs= (a DataFrame with one row "
             "per sample), or counts as an AnnData."
-        )
-    if isinstance(table, Mapping):
-        table = pd.DataFrame(dict(table))
-    if not isinstance(table, pd.DataFrame):
-        raise InputError(
-            f"obs is a {type(table).__name__}; give a DataFrame with one row per sample."
         )
     return table
 
@@ -227,10 +222,13 @@ def _matrix(design: Any) -> NDArray[Any]:
     return matrix
 
 
-def _in_order_of(design: Design, counts: CountMatrix) -> Design:
-    order = match_samples(
-        counts.sample_names, design.sample_names, what="the design", gene_names=counts.gene_names
-    )
+def _in_order_of(design: Design, counts: CountMatrix, index: Any) -> Design:
+    order = None
+    if index is not None:
+        order = match_table(
+            counts.sample_names, index, what="the design", numbered=counts.numbered,
+            gene_names=counts.gene_names,
+        )  # fmt: skip
     if order is None:
         _check_rows(design.matrix.shape[0], "The design", counts)
         if design.sample_names is None and counts.sample_names is not None:

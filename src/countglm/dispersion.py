@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arguments import as_real_array, by_gene, is_number
 from ._exact_steps import ExactSteps
 from ._fit_arrays import FitArrays
 from ._model import Model, base_moments, prepare_model
@@ -206,15 +207,21 @@ def check_choices(fit_type: Any, prior_variance: float | None, model: Model) -> 
                 "a function of the mean or one dispersion per gene."
             )
     elif not callable(fit_type):
-        fit_type = np.asarray(fit_type, dtype=np.float64)
-        if fit_type.shape != (model.n_genes,) or not (fit_type > 0.0).all():
-            raise InputError(
-                f"fit_type as numbers must hold {model.n_genes} positive dispersions, one a gene; "
-                f"it has shape {fit_type.shape}, {int((~(fit_type > 0.0)).sum())} not positive."
-            )
-    if prior_variance is not None and not 0.0 < float(prior_variance) < np.inf:
+        fit_type = by_gene(fit_type, "fit_type", model.counts.gene_names)
+        _check_trend(fit_type, "fit_type as numbers", (model.n_genes,))
+    positive = is_number(prior_variance) and 0.0 < float(prior_variance or 0.0) < np.inf
+    if prior_variance is not None and not positive:
         raise InputError(f"prior_variance={prior_variance!r} must be positive (of log dispersion).")
     return DispersionChoices(fit_type, prior_variance)
+
+
+def _check_trend(values: Floats, name: str, shape: tuple[int, ...]) -> None:
+    bad = int((~((values > 0.0) & (values < np.inf))).sum())
+    if values.shape != shape or bad:
+        raise InputError(
+            f"{name} must hold {shape[0]} positive finite dispersions, one a gene; it has shape "
+            f"{values.shape}, {bad} not positive and finite."
+        )
 
 
 def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[DispersionFit, FitArrays]:
@@ -226,6 +233,9 @@ def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[Dispersio
     with_counts = mean > 0.0
     trend = np.full(model.n_genes, np.nan)
     given = choices.fit_type if function is None else function(mean[with_counts])
+    if kind == "given" and function is not None:
+        given = as_real_array(given, "What the function fit_type returns")
+        _check_trend(given, "What the function fit_type returns", mean[with_counts].shape)
     trend[with_counts] = given if function is not None else given[with_counts]
     width, spread = choices.prior_variance, choices.residual_variance
     if width is None or spread is None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._columns import column_totals, gene_blocks, require_counts, sample_label
 from ._gram_schmidt import gram_schmidt
-from ._names import match_samples, sample_names_of
+from ._names import match_table
 from ._size_options import by_sample_name
 from .counts import as_count_matrix
 from .design import Design, as_design
@@ -152,7 +152,7 @@ def _labels(counts: CountMatrix, group: Any, obs: Any) -> list[str]:
             "one label per sample."
         )
     if index is not None and not callable(index):
-        order = match_samples(counts.sample_names, sample_names_of(index), what="group")
+        order = match_table(counts.sample_names, index, what="group", numbered=counts.numbered)
         values = values if order is None else values[order]
     missing = [i for i, value in enumerate(values) if value is None or value != value]
     if missing:

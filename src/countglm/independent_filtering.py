@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arguments import check_share
 from ._lowess import lowess
 from .errors import InputError
 from .inference import benjamini_hochberg
@@ -125,8 +126,7 @@ def _checked(
 ) -> tuple[Floats, Floats]:
     if rule not in RULES:
         raise InputError(f"rule={rule!r} is not known; choose from {', '.join(RULES)}.")
-    if not 0.0 < alpha < 1.0:
-        raise InputError(f"alpha={alpha!r} must lie between 0 and 1; 0.1 is usual.")
+    check_share(alpha, "alpha", "the false discovery rate")
     p = np.asarray(pvalue, dtype=np.float64)
     statistic = np.asarray(filter_statistic, dtype=np.float64)
     if p.ndim != 1 or p.shape != statistic.shape or p.size == 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arguments import is_number
 from ._contrast_fit import constrained_log_likelihood, contrast_values
 from .errors import InputError
 from .status import Status
@@ -125,7 +126,7 @@ def check_threshold(lfc_threshold: float, alternative: str) -> None:
         raise InputError(
             f"alternative={alternative!r} is not known; choose from {', '.join(ALTERNATIVES)}."
         )
-    if not isinstance(lfc_threshold, int | float | np.number) or not 0.0 <= lfc_threshold < np.inf:
+    if not is_number(lfc_threshold) or not 0.0 <= lfc_threshold < np.inf:
         raise InputError(f"lfc_threshold={lfc_threshold!r} must be a log2 fold change >= 0.")
     if alternative == "lessAbs" and lfc_threshold == 0.0:
         raise InputError("alternative='lessAbs' needs lfc_threshold > 0: nothing is less than 0.")

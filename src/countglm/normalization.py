@@ -11,7 +11,6 @@ from ._arguments import shaped
 from ._columns import gene_blocks
 from ._names import label
 from ._scaling import Scale, like, normalized, resolve_scale
-from ._sources import DenseSource
 from .counts import CountMatrix, as_count_matrix
 from .errors import InputError
 from .size_factors import estimate_size_factors, log_geometric_means
@@ -96,8 +95,7 @@ def from_tximport(
             "countsFromAbundance='lengthScaledTPM' and say so."
         )
     # Names go with the rounded counts: lengths are matched by them.
-    named = CountMatrix(DenseSource(rounded), matrix.sample_names, matrix.gene_names)
-    factors = estimate_normalization_factors(named, lengths, method)
+    factors = estimate_normalization_factors(matrix.with_values(rounded), lengths, method)
     return TximportCounts(whole, like(counts, factors))
 
 
@@ -194,7 +192,7 @@ def _depth(counts: CountMatrix, relative: Floats, method: str) -> Floats:
             "size_factors=."
         )
     q = normalized(counts, Scale(relative))
-    adjusted = CountMatrix(DenseSource(q), counts.sample_names, counts.gene_names)
+    adjusted = counts.with_values(q)
     if method == "poscounts":
         # The geometric means are those of the counts themselves, as in DESeq2.
         means = np.exp(log_geometric_means(counts, zeros_as_ones=True))

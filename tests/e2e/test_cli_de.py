@@ -218,6 +218,8 @@ def test_genes_are_dropped_and_counted(
         ((*MODEL, "--min-count", "1e9"), "None of 900 genes passes"),
         ((*MODEL, "--lrt", "~ type", "--lfc-threshold", "1"), "leave them out"),
         ((*MODEL, "--lrt", "~ condition + nothing"), "nothing"),
+        ((*MODEL, "--lrt", "~ type * condition"), "not nested"),
+        (("--design", "~ condition", "--reference", "type=paired-end"), "names 'type'"),
         ((*MODEL, "--alpha", "2"), "'--alpha'"),
         ((*MODEL, "--contrasts", "none.csv"), "not both"),
         (("--contrasts", "none.csv"), "none.csv"),
@@ -236,6 +238,25 @@ def test_wrong_use_is_one_line_and_status_two(
     assert told in error
     assert len(error.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_reduced_design_is_checked_for_every_design_before_the_first_fit(
+    study: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fitted = []
+    monkeypatch.setattr(countglm.workflows, "differential_expression", fitted.append)
+    table = tmp_path / "contrasts.csv"
+    table.write_text(
+        "variable,reference,target,blocking\n"
+        "condition,untreated,treated,type\ntype,paired-end,single-read,\n"
+    )
+    options = ("--contrasts", str(table), "--lrt", "~ condition")
+    assert de(tmp_path / "out", study / "study.h5ad", *options) == 2
+    assert "not nested" in capsys.readouterr().err
+    assert fitted == []
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def run(
 
     Every mistake that can be seen before the fit is reported before it.
     """
+    from countglm._reduced import nested_design
+
     check_output(output, force=force)
     check_input_is_kept(counts, output)
     suffix = table_suffix(table_format, compress=compress)
@@ -81,7 +83,7 @@ def run(
     )
     options["allow_noninteger"] = allow_noninteger
     options["size_factors"] = size_factors_of(size_factors, matrix)
-    options["obs"] = _with_references(obs, references)
+    options["obs"] = _with_references(obs, references, tasks)
     for task in tasks:
         model = built_design(task.model, counts, matrix, options["obs"], allow_saturated=False)
         for text in contrasts:
@@ -89,6 +91,8 @@ def run(
             task.contrasts.setdefault(model.contrast(contrast)[1], contrast)
         for contrast in task.contrasts.values():
             model.contrast(contrast)
+        if options["reduced"] is not None:
+            nested_design(model, options["reduced"], lambda: matrix, obs=options["obs"])
     kept = _kept(matrix, tasks, options["obs"], min_count, by_expression)
     if not kept.all():
         matrix = matrix.take_genes(kept.nonzero()[0])
@@ -128,12 +132,12 @@ def _references(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _with_references(obs: Any, references: dict[str, str]) -> Any:
-    from countglm._samples import with_references
+def _with_references(obs: Any, references: dict[str, str], tasks: list[_Task]) -> Any:
+    from countglm._sample_tables import with_references
 
     if references and obs is None:
         raise InputError("--reference needs a sample table; give one with --samples.")
-    return with_references(obs, references)
+    return with_references(obs, references, *(task.model for task in tasks))
 
 
 def _tasks(design: str | None, contrast_file: Path | None) -> list[_Task]:

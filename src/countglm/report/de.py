@@ -75,7 +75,7 @@ def _contrast(name: str, result: DEResult, with_figures: bool) -> str:
     table = result.table
     sentence = words.contrast_sentence(table, level)
     parts = [f"<pre>{escape(str(result.summary()))}</pre>"]
-    shown = annotation_columns(table, result.var)
+    shown = annotation_columns(result.var)
     if with_figures:
         parts.append(contrast_figures(table, result.label, sentence, level, _named(result)))
     top = words.top_genes(table, TOP)
@@ -91,7 +91,7 @@ def _named(result: DEResult) -> list[tuple[int, str]]:
     """Rows of the genes to be called by name in a figure, with their symbol where there is one."""
     best = words.top_genes(result.table.reset_index(drop=True), _NAMED)
     rows = best.index[called(best, result.settings["alpha"])]
-    names = _symbols(result.table, annotation_columns(result.table, result.var))
+    names = _symbols(result.table, annotation_columns(result.var))
     return [(int(row), str(names.iloc[int(row)])) for row in rows]
 
 

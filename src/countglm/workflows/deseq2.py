@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from countglm._arguments import resolve_dispersion
+from countglm._arguments import is_number, resolve_dispersion
 from countglm._model import prepare_model
 from countglm._provenance import provenance
+from countglm._reduced import nested_design
+from countglm._sample_tables import as_sample_table, with_references
 from countglm._samples import (
     gene_annotation,
     named_contrasts,
     resolve_normalization,
-    with_references,
 )
-from countglm._testing import resolve_choices
+from countglm._testing import resolve_choices, resolve_statistic
+from countglm._trimmed_moments import MIN_CELL
 from countglm.analysis import analyse
 from countglm.counts import as_count_matrix
 from countglm.dispersion import check_choices
@@ -29,6 +31,8 @@ from countglm.outliers import resolve_cutoff
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm._model import Model
+    from countglm._testing import Choices
     from countglm.trend import Trend
 
 
@@ -83,7 +87,8 @@ def differential_expression(
     ----------
     data, design, obs, layer, gene_names, size_factors, offset, weights, solver, tol, max_iter, \
     max_dispersion, allow_noninteger, threads, block_size, progress
-        As in `fit_glm`.
+        As in `fit_glm`. Replay has iterations of its own and refuses solver, tol, max_iter and
+        max_dispersion other than the defaults.
     contrast : str, [factor, tested, reference], (n_coef,), list of names or dict
         Coefficient; comparison of two levels; weights; names to add up, ``[[plus], [minus]]``.
         A dict of several gives a dict of results from one fit. None: the last coefficient.
@@ -94,7 +99,7 @@ def differential_expression(
     alpha : float
         False discovery rate at which the filtering is tuned and `DEResult.summary` counts.
     reference : dict, optional
-        Reference level by variable, such as ``{"condition": "untreated"}``.
+        Reference level by variable of the formula, such as ``{"condition": "untreated"}``.
     control_genes, geo_means : optional
         As in `estimate_size_factors`.
     normalization_factors : (n_samples, n_genes), optional
@@ -111,8 +116,8 @@ def differential_expression(
     cooks_cutoff : float, False or None
         Distance that flags an outlier; None is the 99% quantile of F(p, n - p), False flags none.
     min_replicates_for_replacement : float
-        From so many replicates on outlying counts are replaced and the gene is fitted again;
-        infinity turns it off.
+        From so many replicates on, at least 3, outlying counts are replaced and the gene is
+        fitted again; infinity turns it off.
     independent_filtering : bool or {"new", "1.38"}
         Leave genes of low mean out of the adjustment where that gives more discoveries, by
         DESeq2's rule since 1.39.7 or the one before (replay's default).
@@ -137,8 +142,8 @@ def differential_expression(
     docs/math.md, sections 1 to 11 and 14.  Love, Huber and Anders (2014), Genome Biology 15:550.
     """
     begun = time.perf_counter()
-    if method != "deseq2":
-        raise InputError(f"method={method!r} is not known; choose 'deseq2'.")
+    _check_method(method, mode, solver, tol, max_iter, max_dispersion)
+    replicates = _replicates(min_replicates_for_replacement)
     choices = resolve_choices(
         mode, test=test, reduced=reduced, lfc_threshold=lfc_threshold, alternative=alternative,
         use_t=use_t, alpha=alpha, independent_filtering=independent_filtering,
@@ -147,7 +152,9 @@ def differential_expression(
     counts = as_count_matrix(
         data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
     )
-    samples = with_references(counts.obs if obs is None else obs, reference)
+    samples = with_references(as_sample_table(obs, counts), reference, design)
+    # A copy of its own: the result keeps it, and the caller may go on changing his.
+    samples = None if samples is None else samples.copy()
     factors, shift = resolve_normalization(
         counts, size_factors, normalization_factors, offset, threads,
         {"control_genes": control_genes, "geo_means": geo_means},
@@ -158,12 +165,11 @@ def differential_expression(
         max_dispersion=max_dispersion, threads=threads, block_size=block_size, progress=progress,
     )  # fmt: skip
     contrasts = named_contrasts(contrast, model.design)
-    cutoff = resolve_cutoff(cooks_cutoff, *model.design.matrix.shape)
+    cutoff = resolve_cutoff(cooks_cutoff, model, mode)
     given = resolve_dispersion(dispersion, "nb", counts)
     stage_choices = check_choices(fit_type, prior_variance, model)
-    analysis = analyse(
-        model, mode, test, stage_choices, given, cutoff, min_replicates_for_replacement
-    )
+    choices = _matched(choices, model, samples)
+    analysis = analyse(model, mode, test, stage_choices, given, cutoff, replicates)
     settings = {
         "method": method,
         "mode": mode,
@@ -173,7 +179,7 @@ def differential_expression(
         "fit_type": fit_type if isinstance(fit_type, str) else "given",
         "dispersion": "estimated" if given is None else "given",
         "cooks_cutoff": cutoff if np.isfinite(cutoff) else None,
-        "min_replicates_for_replacement": float(min_replicates_for_replacement),
+        "min_replicates_for_replacement": replicates if np.isfinite(replicates) else None,
     }
     record = provenance(
         **settings, threads=model.threads, block_size=model.block,
@@ -185,3 +191,39 @@ def differential_expression(
     )  # fmt: skip
     results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
     return results if isinstance(contrast, Mapping) else next(iter(results.values()))
+
+
+def _check_method(
+    method: str, mode: str, solver: str, tol: float, max_iter: int, max_dispersion: float | None
+) -> None:
+    if method != "deseq2":
+        raise InputError(f"method={method!r} is not known; choose 'deseq2'.")
+    foreign = {
+        "solver": solver != "irls",
+        "tol": tol != 1e-8,
+        "max_iter": max_iter != 100,
+        "max_dispersion": max_dispersion is not None,
+    }
+    named = [name for name, given in foreign.items() if given]
+    if mode == "replay" and named:
+        raise InputError(
+            f"mode='replay' has the iterations and limits of DESeq2 1.38, so {', '.join(named)} "
+            "would change nothing; leave out, or choose mode='exact'."
+        )
+
+
+def _matched(choices: Choices, model: Model, samples: pd.DataFrame | None) -> Choices:
+    """Return the choices, with what has to fit the data checked before anything is fitted."""
+    if choices.test == "lrt":
+        nested_design(model.design, choices.reduced, lambda: model.counts, obs=samples)
+    statistic = resolve_statistic(choices.filter_statistic, model.counts.gene_names)
+    return replace(choices, filter_statistic=statistic)
+
+
+def _replicates(least: Any) -> float:
+    if not is_number(least) or not least >= MIN_CELL:
+        raise InputError(
+            f"min_replicates_for_replacement={least!r} must be a number of at least {MIN_CELL}: "
+            "fewer replicates cannot tell an outlier. Infinity turns replacement off."
+        )
+    return float(least)
