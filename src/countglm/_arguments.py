@@ -65,7 +65,7 @@ def shaped(value: Any, name: str, counts: GeneBlocks) -> Floats:
         )
     index = getattr(value, "index", None)
     if index is not None and not callable(index):
-        order = match_table(counts.sample_names, index, what=name, numbered=counts.numbered)
+        order = match_table(counts.sample_names, index, what=name)
         array = array if order is None else array[order]
     columns = getattr(value, "columns", None)
     if columns is not None and array.ndim == 2:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 class Opened:
     """A source with the names and the tables of samples and genes that came with it.
 
-    ``numbered`` says that its rows carry labels, which are names or the default numbers from 0 on.
     ``elsewhere`` says which other parts of the container hold whole numbers.
     """
 
@@ -39,7 +38,6 @@ class Opened:
     gene_names: Names | None = None
     obs: pd.DataFrame | None = None
     var: pd.DataFrame | None = None
-    numbered: bool = False
     elsewhere: Callable[[], str] | None = None
 
 
@@ -128,7 +126,7 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
         values = values.to_numpy()
     return Opened(
         _array_source(values, samples, genes), samples, genes, adata.obs, adata.var,
-        True, lambda: _whole_elsewhere(adata, layer),
+        lambda: _whole_elsewhere(adata, layer),
     )  # fmt: skip
 
 
@@ -170,17 +168,17 @@ def _open_frame(frame: pd.DataFrame) -> Opened:
         values = frame.to_numpy()
         if values.dtype.kind in "mMc":
             values = frame.to_numpy(dtype=object)
-        return Opened(_array_source(values, samples, genes), samples, genes, numbered=True)
+        return Opened(_array_source(values, samples, genes), samples, genes)
     if all(isinstance(dtype, np.dtype) for dtype in dtypes):
         values = frame.to_numpy(dtype=np.result_type(*dtypes))
-        return Opened(DenseSource(values), samples, genes, numbered=True)
+        return Opened(DenseSource(values), samples, genes)
     if all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in dtypes):
         source: Source = sparse_source(cast(Any, frame).sparse.to_coo())
-        return Opened(source, samples, genes, numbered=True)
+        return Opened(source, samples, genes)
     plain = [getattr(d, "subtype", getattr(d, "numpy_dtype", d)) for d in dtypes]
     try:
         source = DenseSource(frame.to_numpy(dtype=np.result_type(*plain)))
-        return Opened(source, samples, genes, numbered=True)
+        return Opened(source, samples, genes)
     except ValueError as error:  # integers and booleans cannot hold NA
         raise missing_error(frame.isna().to_numpy(), samples, genes) from error
 

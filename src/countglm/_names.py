@@ -115,21 +115,10 @@ def match_table(
     index: Any,
     *,
     what: str,
-    numbered: bool,
     gene_names: Names | None = None,
 ) -> NDArray[np.intp] | None:
-    """As `match_samples`, with the index of a table in place of the names given.
-
-    Numbers 0, 1, 2, ... in another order are labels, of the rows of a side that carries them in
-    order as well: that is what sorting or shuffling one of two tables leaves. ``numbered`` says
-    that the counts carry such numbers in order.
-    """
-    given = sample_names_of(index)
-    if given is None and _is_shuffled(wanted, len(index)):
-        given = name_array(range(len(index)))
-    elif wanted is None and numbered and given is not None and _is_shuffled(given, given.size):
-        wanted = name_array(range(given.size))
-    return match_samples(wanted, given, what=what, gene_names=gene_names)
+    """As `match_samples`, with the index of a table in place of the names given."""
+    return match_samples(wanted, sample_names_of(index), what=what, gene_names=gene_names)
 
 
 def _is_shuffled(names: Names | None, n: int) -> bool:

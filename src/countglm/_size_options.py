@@ -95,7 +95,5 @@ def by_sample_name(counts: CountMatrix, size_factors: Any) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(size_factors, pandas.Series):
         return size_factors
-    order = match_table(
-        counts.sample_names, size_factors.index, what="size_factors", numbered=counts.numbered
-    )
+    order = match_table(counts.sample_names, size_factors.index, what="size_factors")
     return size_factors if order is None else size_factors.to_numpy()[order]

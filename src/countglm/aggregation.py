@@ -234,9 +234,7 @@ def _sample_table(counts: CountMatrix, obs: Any) -> Any:
     table = counts.obs if obs is None else obs
     if table is None:
         return None
-    order = match_table(
-        counts.sample_names, table.index, what="the sample table", numbered=counts.numbered
-    )
+    order = match_table(counts.sample_names, table.index, what="the sample table")
     if order is None and len(table) != counts.n_samples:
         raise InputError(
             f"The sample table has {plural(len(table), 'row')} and the counts "
@@ -262,7 +260,7 @@ def _labels(counts: CountMatrix, groupby: Any, table: Any) -> Any:
             " give one per sample."
         )
     if index is not None and not callable(index):
-        order = match_table(counts.sample_names, index, what="groupby", numbered=counts.numbered)
+        order = match_table(counts.sample_names, index, what="groupby")
         groupby = groupby if order is None else groupby.iloc[order]
         return groupby.reset_index(drop=True)
     return groupby

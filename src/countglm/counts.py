@@ -42,9 +42,6 @@ class GeneBlocks(Protocol):
     def sample_names(self) -> Names | None: ...
 
     @property
-    def numbered(self) -> bool: ...
-
-    @property
     def gene_names(self) -> Names: ...
 
     def block(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -62,8 +59,6 @@ class CountMatrix:
     ----------
     n_samples, n_genes : int
     sample_names : object array of str (n_samples,), or None where the input carries no names
-    numbered : bool
-        The rows carry labels: names, or the default numbers 0, 1, 2, ... of a table.
     gene_names : object array of str (n_genes,)
         ``"0"``, ``"1"``, ... where the input carries no names.
     obs : DataFrame or None
@@ -79,7 +74,6 @@ class CountMatrix:
         gene_names: Names,
         obs: pd.DataFrame | None = None,
         var: pd.DataFrame | None = None,
-        numbered: bool = False,
     ) -> None:
         self._source = source
         self.n_samples, self.n_genes = source.shape
@@ -87,7 +81,6 @@ class CountMatrix:
         self.gene_names = gene_names
         self.obs = obs
         self.var = var
-        self.numbered = numbered
         self._fingerprint: str | None = None
 
     def __repr__(self) -> str:
@@ -138,7 +131,7 @@ class CountMatrix:
         return self._of(self._source, names, self.var)
 
     def _of(self, source: Source, gene_names: Names, var: pd.DataFrame | None) -> CountMatrix:
-        return CountMatrix(source, self.sample_names, gene_names, self.obs, var, self.numbered)
+        return CountMatrix(source, self.sample_names, gene_names, self.obs, var)
 
 
 def as_count_matrix(
@@ -194,9 +187,7 @@ def as_count_matrix(
         elsewhere=opened.elsewhere,
     )  # fmt: skip
     _warn_of_repeated_genes(names)
-    return CountMatrix(
-        opened.source, opened.sample_names, names, opened.obs, opened.var, opened.numbered
-    )
+    return CountMatrix(opened.source, opened.sample_names, names, opened.obs, opened.var)
 
 
 def _check_shape(n_samples: int, n_genes: int) -> None:

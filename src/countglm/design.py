@@ -137,7 +137,7 @@ def _from_formula(formula: str, counts: CountMatrix, obs: Any) -> Design:
     table = _sample_table(formula, counts, obs)
     names = sample_names_of(table.index)
     order = match_table(
-        counts.sample_names, table.index, what="the sample table", numbered=counts.numbered,
+        counts.sample_names, table.index, what="the sample table",
         gene_names=counts.gene_names,
     )  # fmt: skip
     if order is None:
@@ -226,7 +226,7 @@ def _in_order_of(design: Design, counts: CountMatrix, index: Any) -> Design:
     order = None
     if index is not None:
         order = match_table(
-            counts.sample_names, index, what="the design", numbered=counts.numbered,
+            counts.sample_names, index, what="the design",
             gene_names=counts.gene_names,
         )  # fmt: skip
     if order is None:

@@ -152,7 +152,7 @@ def _labels(counts: CountMatrix, group: Any, obs: Any) -> list[str]:
             "one label per sample."
         )
     if index is not None and not callable(index):
-        order = match_table(counts.sample_names, index, what="group", numbered=counts.numbered)
+        order = match_table(counts.sample_names, index, what="group")
         values = values if order is None else values[order]
     missing = [i for i, value in enumerate(values) if value is None or value != value]
     if missing:
