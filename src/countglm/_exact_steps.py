@@ -60,9 +60,7 @@ class ExactSteps:
         arrays.take(self._genewise, np.flatnonzero(outlier))
         return arrays
 
-    def entries(
-        self, fit: GLMFit, start: int, stop: int
-    ) -> tuple[Floats, Floats, Floats | None]:
+    def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats, Floats | None]:
         """Fitted means, leverages and weights (g, n) of genes [start, stop), for Cook's distances.
 
         Weights are None where all samples count alike.
