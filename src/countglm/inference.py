@@ -79,7 +79,7 @@ def wald_test(
         in absolute value, above, below minus the threshold.
     use_t : bool
         Student's t with ``n - p`` degrees of freedom (effective number of samples under weights)
-        in place of the normal distribution.
+        in place of the normal distribution. Without any, no gene has a p-value.
     counts : optional
         The counts of the fit, samples x genes; only needed after `GLMFit.load`, for ``LRT`` rows.
 
@@ -110,14 +110,15 @@ def wald_test(
     stat, pvalue = wald_statistics(lfc, se, float(lfc_threshold), alternative, df)
     pvalue[fit.status == Status.MAX_ITER] = np.nan
     test = np.full(fit.n_genes, "Wald", dtype=object)
-    infinite = np.flatnonzero(np.isinf(lfc) & ~np.isnan(fit.dispersion))
+    tested = ~np.isnan(fit.dispersion) & (True if df is None else df > 0.0)
+    infinite = np.flatnonzero(np.isinf(lfc) & tested)
     if infinite.size:
         test[infinite] = "LRT"
         bound, matrix = float(lfc_threshold) * LN2, fit.require_counts(counts)
         sign = np.sign(lfc[infinite])
         root = _signed_root(fit, matrix, infinite, vector, sign * bound, threads)
         stat[infinite], pvalue[infinite] = _at_infinity(root, sign, alternative)
-    return contrast_frame(fit, lfc, se, stat, pvalue, test)
+    return contrast_frame(fit, lfc, se, stat, pvalue, test, df)
 
 
 def check_threshold(lfc_threshold: float, alternative: str) -> None:
@@ -133,9 +134,18 @@ def check_threshold(lfc_threshold: float, alternative: str) -> None:
 
 
 def contrast_frame(
-    fit: GLMFit, lfc: Floats, se: Floats, stat: Floats, pvalue: Floats, test: Any
+    fit: GLMFit,
+    lfc: Floats,
+    se: Floats,
+    stat: Floats,
+    pvalue: Floats,
+    test: Any,
+    df: Floats | None = None,
 ) -> pd.DataFrame:
-    """Return the table of a test: one row per gene, adjusted p-values, a word for every NaN."""
+    """Return the table of a test: one row per gene, adjusted p-values, a word for every NaN.
+
+    ``df`` are residual degrees of freedom where the test needs them.
+    """
     import pandas as pd
 
     return pd.DataFrame(
@@ -148,7 +158,7 @@ def contrast_frame(
             "padj": benjamini_hochberg(pvalue),
             "test": test,
             "status": [Status(code).name for code in fit.status],
-            "na_reason": reasons(fit, lfc, pvalue),
+            "na_reason": reasons(fit, lfc, pvalue, df),
         },
         index=pd.Index(fit.gene_names, name="gene"),
     )
@@ -224,13 +234,18 @@ def _at_infinity(root: Floats, sign: Floats, alternative: str) -> tuple[Floats, 
     return np.where(outside, stat, 0.0), np.where(outside, tail, 1.0)
 
 
-def reasons(fit: GLMFit, lfc: Floats, pvalue: Floats) -> NDArray[np.object_]:
+def reasons(
+    fit: GLMFit, lfc: Floats, pvalue: Floats, df: Floats | None = None
+) -> NDArray[np.object_]:
     """Return the word for every value (n_genes,) that is NaN, None for the others."""
     reason = np.full(fit.n_genes, None, dtype=object)
     missing = np.isnan(pvalue)
     reason[missing] = "not_estimable"
     unfinished = (fit.status == Status.MAX_ITER) | np.isnan(fit.log_likelihood) | np.isinf(lfc)
     reason[missing & unfinished & ~np.isnan(fit.dispersion)] = "not_converged"
+    if df is not None:
+        finished = (fit.status != Status.MAX_ITER) & ~np.isnan(fit.log_likelihood)
+        reason[missing & finished & ~np.isnan(lfc) & ~(df > 0.0)] = "no_residual_df"
     reason[missing & (fit.status == Status.ALL_ZERO)] = "all_zero"
     reason[missing & (fit.status == Status.INVALID)] = "no_weight"
     return reason

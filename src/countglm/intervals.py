@@ -80,7 +80,8 @@ def confidence_intervals(
         raise InputError(f"level={level!r} must lie between 0 and 1; 0.95 is usual.")
     vector, _ = fit.design.contrast(contrast)
     estimate, error = contrast_values(fit, vector)
-    quantile = _quantiles(fit, float(level), use_t)
+    df = residual_df(fit) if use_t else None
+    quantile = interval_quantiles(fit.n_genes, float(level), df)
     unfinished = (fit.status == Status.MAX_ITER) | np.isnan(fit.dispersion)
     lower, upper = estimate - quantile * error, estimate + quantile * error
     lower[unfinished] = upper[unfinished] = np.nan
@@ -105,21 +106,24 @@ def confidence_intervals(
             "upper": upper / LN2,
             "method": np.where(profiled, "profile", method.replace("wald", "Wald")),
             "status": [Status(code).name for code in fit.status],
-            "na_reason": _reasons(fit, estimate, lower, profiled),
+            "na_reason": _reasons(fit, estimate, lower, profiled, df),
         },
         index=pd.Index(fit.gene_names, name="gene"),
     )
 
 
-def _quantiles(fit: GLMFit, level: float, use_t: bool) -> Floats:
-    """Return the multiple (n_genes,) of the standard error; NaN without residual freedom."""
+def interval_quantiles(n_genes: int, level: float, df: Floats | None) -> Floats:
+    """Return the multiple (n_genes,) of the standard error in a Wald interval (eq. 7.9).
+
+    Of Student's t with ``df`` degrees of freedom (n_genes,), NaN where there are none; of the
+    normal distribution where ``df`` is None.
+    """
     from scipy.special import ndtri, stdtrit
 
     # The lower tail keeps its digits at levels near 1.
     tail = 0.5 * (1.0 - level)
-    if not use_t:
-        return np.full(fit.n_genes, -float(ndtri(tail)))
-    df = residual_df(fit)
+    if df is None:
+        return np.full(n_genes, -float(ndtri(tail)))
     return np.where(df > 0.0, -stdtrit(np.where(df > 0.0, df, 1.0), tail), np.nan)
 
 
@@ -139,8 +143,12 @@ def _ends(
 
 
 def _reasons(
-    fit: GLMFit, estimate: Floats, lower: Floats, profiled: NDArray[np.bool_]
+    fit: GLMFit,
+    estimate: Floats,
+    lower: Floats,
+    profiled: NDArray[np.bool_],
+    df: Floats | None,
 ) -> NDArray[np.object_]:
-    reason = reasons(fit, estimate, lower)
+    reason = reasons(fit, estimate, lower, df)
     reason[profiled & np.isnan(lower)] = "not_converged"
     return reason

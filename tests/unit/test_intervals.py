@@ -112,7 +112,7 @@ def test_student_takes_the_residual_degrees_of_freedom() -> None:
     for method in ("wald", "profile"):
         none = confidence_intervals(saturated, "C(k)[0]", use_t=True, method=method)
         assert none["lower"].isna().all()
-        assert (none["na_reason"] == "not_estimable").all()
+        assert (none["na_reason"] == "no_residual_df").all()
 
 
 def test_profile_agrees_with_wald_for_large_counts() -> None:
