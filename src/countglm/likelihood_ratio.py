@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .results import GLMFit
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def likelihood_ratio_test(
@@ -63,7 +64,8 @@ def likelihood_ratio_test(
     DataFrame
         One row per gene with the columns of `wald_test`; ``stat`` is twice the gain in
         log-likelihood, ``pvalue`` from the chi-squared distribution with as many degrees of
-        freedom as the designs differ in rank (on the samples of positive weight).
+        freedom as the designs differ in rank (on the samples of positive weight). NaN, word
+        ``not_estimable``, where the counts cannot tell the designs apart, as of two silent groups.
 
     Raises
     ------
@@ -83,15 +85,24 @@ def likelihood_ratio_test(
     if contrast is not None:
         vector, _ = fit.design.contrast(contrast)
     estimate, error = contrast_values(fit, vector)
-    stat = _statistics(fit, smaller.matrix, matrix, threads)
-    df = _degrees_of_freedom(fit, smaller.matrix)
-    stat[df == 0] = np.nan
+    stat, gone = _statistics(fit, smaller.matrix, matrix, threads)
+    df = _degrees_of_freedom(fit, smaller.matrix, gone)
     pvalue = np.asarray(gammaincc(np.maximum(df, 1) / 2.0, stat / 2.0))
-    return contrast_frame(fit, estimate / LN2, error / LN2, stat, pvalue, "LRT")
+    nothing = ~np.isnan(stat) & (df == 0)
+    stat[nothing] = pvalue[nothing] = np.nan
+    table = contrast_frame(fit, estimate / LN2, error / LN2, stat, pvalue, "LRT")
+    # Where both designs say the same of a gene, its infinite fold change is no failure.
+    table["na_reason"] = table["na_reason"].mask(nothing, "not_estimable")
+    return table
 
 
-def _statistics(fit: GLMFit, design: Floats, counts: CountMatrix, threads: int | None) -> Floats:
-    """Return twice the gain in log-likelihood (n_genes,), NaN where either fit is unfinished."""
+def _statistics(
+    fit: GLMFit, design: Floats, counts: CountMatrix, threads: int | None
+) -> tuple[Floats, dict[int, Mask]]:
+    """Return twice the gain in log-likelihood (n_genes,), NaN where either fit is unfinished.
+
+    And the samples (n,) whose mean tends to 0 in the smaller design, by gene, where there are any.
+    """
     stat = np.full(fit.n_genes, np.nan)
     finished = ~np.isnan(fit.log_likelihood) & ~np.isnan(fit.dispersion)
     unfit = (Status.ALL_ZERO, Status.INVALID, Status.MAX_ITER)
@@ -100,18 +111,29 @@ def _statistics(fit: GLMFit, design: Floats, counts: CountMatrix, threads: int |
     # Deviances and not likelihoods: the part of these that both share is large and rounded.
     gain = np.maximum(problem.stats[:, blocks.DEVIANCE] - fit.deviance[genes], 0.0)
     stat[genes] = np.where(reached(problem), gain, np.nan)
-    return stat
+    gone = zip(genes.tolist(), problem.separated, strict=True)
+    return stat, {gene: samples for gene, samples in gone if samples is not None}
 
 
-def _degrees_of_freedom(fit: GLMFit, design: Floats) -> NDArray[np.intp]:
-    """Return by how much the ranks of the two designs differ, per gene (n_genes,)."""
+def _degrees_of_freedom(fit: GLMFit, design: Floats, gone: dict[int, Mask]) -> NDArray[np.intp]:
+    """Return by how much the ranks of the two designs differ, per gene (n_genes,).
+
+    Of separated genes that is the nominal difference, but 0 where the designs are one on the
+    samples that the smaller leaves a mean above 0: then both have the same supremum.
+    """
     df = np.full(fit.n_genes, fit.design.matrix.shape[1] - design.shape[1])
     known: dict[bytes, int] = {}
-    for gene in np.flatnonzero(fit.status == Status.SINGULAR).tolist():
-        weighted = positive_weights(fit, gene)
-        key = weighted.tobytes()
+
+    def difference(samples: Mask) -> int:
+        key = samples.tobytes()
         if key not in known:
-            ranks = [gram_schmidt(x[weighted])[2].sum() for x in (fit.design.matrix, design)]
+            ranks = [gram_schmidt(x[samples])[2].sum() for x in (fit.design.matrix, design)]
             known[key] = int(ranks[0] - ranks[1])
-        df[gene] = known[key]
+        return known[key]
+
+    for gene in np.flatnonzero(fit.status == Status.SINGULAR).tolist():
+        df[gene] = difference(positive_weights(fit, gene))
+    for gene, samples in gone.items():
+        if difference(positive_weights(fit, gene) & ~samples) == 0:
+            df[gene] = 0
     return df

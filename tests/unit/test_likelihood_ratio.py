@@ -95,6 +95,44 @@ def test_gene_on_in_one_group_and_off_in_the_other() -> None:
     assert row["stat"] == pytest.approx(wald["stat"] ** 2, rel=1e-9)
 
 
+@pytest.mark.parametrize("silent", [4, 3], ids=["whole groups", "but one sample"])
+def test_two_silent_groups_cannot_be_told_apart(silent: int) -> None:
+    """Both designs leave b and c at 0, so the likelihood says nothing of their difference."""
+    y = counts()[:, :6]
+    y[4:8, 1] = y[8 : 8 + silent, 1] = 0.0
+    merged = np.column_stack([np.ones(12), GROUPS != "a"]).astype(float)
+    for formula in ("~ group", "~ 0 + group"):
+        fit = fitted(y, formula)
+        table = likelihood_ratio_test(fit, merged, contrast=["group", "c", "b"])
+        lost, row = table["pvalue"].isna(), table.iloc[1]
+        if silent == 4:
+            assert row["status"] == "SEPARATED"
+            assert row[["stat", "pvalue", "padj"]].isna().all()
+            assert row["na_reason"] == "not_estimable"
+            again = likelihood_ratio_test(fit, merged, contrast=["group", "b", "a"]).iloc[1]
+            assert again["log2FoldChange"] == -np.inf
+            assert again["na_reason"] == "not_estimable"
+        # One sample with a count tells c from b, and the test is that of the other genes.
+        assert lost.tolist() == [False, silent == 4, False, False, False, False]
+        np.testing.assert_allclose(
+            table["padj"][~lost], brute_force_bh(table["pvalue"][~lost].to_numpy())
+        )
+        # Against one level for all groups both silent groups are a finding.
+        whole = likelihood_ratio_test(fit, "~ 1", contrast=["group", "c", "b"]).iloc[1]
+        assert whole["pvalue"] < 1e-3
+        assert whole["na_reason"] is None
+
+
+def test_silent_samples_of_weight_zero_tell_nothing_either() -> None:
+    y, weights = counts()[:, :3], np.ones((12, 3))
+    y[4:11, 1], weights[11, 1] = 0.0, 0.0
+    fit = fitted(y, weights=weights)
+    merged = np.column_stack([np.ones(12), GROUPS != "a"]).astype(float)
+    table = likelihood_ratio_test(fit, merged)
+    assert table["na_reason"].tolist() == [None, "not_estimable", None]
+    assert np.isnan(table["stat"].iloc[1])
+
+
 def test_separated_in_both_models() -> None:
     # Group a is silent in the full model and in the one without x.
     y = counts()[:, :2]
