@@ -29,8 +29,10 @@ REASONS = {
     "no_weight": "no sample of positive weight",
     "not_estimable": "the samples do not determine the contrast",
     "not_converged": "no optimum was reached",
+    "no_residual_df": "no residual degree of freedom for Student's t",
     "outlier": "an outlying count (Cook's distance)",
     "low_mean": "left out of the adjustment: low mean",
+    "not_adjusted": "the adjustment gave nothing for the p-value",
 }
 
 

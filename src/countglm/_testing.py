@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from ._arguments import by_gene, check_share
 from ._names import Names, plural
+from ._p_adjust import adjustment
 from ._reduced import reduced_design
 from .errors import InputError
 from .independent_filtering import RULES, Filtering, independent_filtering
 from .inference import (
     LN2,
-    benjamini_hochberg,
     check_threshold,
     contrast_frame,
     residual_df,
     wald_statistics,
     wald_test,
 )
-from .intervals import confidence_intervals
+from .intervals import confidence_intervals, interval_quantiles
 from .likelihood_ratio import likelihood_ratio_test
 from .status import Status
 
@@ -97,8 +97,7 @@ def resolve_choices(
     check_threshold(lfc_threshold, alternative)
     alpha = check_share(alpha, "alpha", "the false discovery rate")
     level = check_share(level, "level", "the confidence of an interval")
-    if interval not in (None, "wald", "profile"):
-        raise InputError(f"interval={interval!r} is not known; choose None, 'wald' or 'profile'.")
+    _check_interval(interval, mode)
     named = isinstance(p_adjust, str) and p_adjust in ("BH", "BY", "none")
     if not (callable(p_adjust) or named):
         raise InputError(
@@ -122,6 +121,16 @@ def resolve_choices(
         use_t=bool(use_t), alpha=alpha, filter_rule=rule,
         filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
     )  # fmt: skip
+
+
+def _check_interval(interval: Any, mode: str) -> None:
+    if interval not in (None, "wald", "profile"):
+        raise InputError(f"interval={interval!r} is not known; choose None, 'wald' or 'profile'.")
+    if interval == "profile" and mode == "replay":
+        raise InputError(
+            "interval='profile' follows the likelihood from its maximum, and fits of mode='replay' "
+            "are not there; choose interval='wald' or mode='exact'."
+        )
 
 
 def resolve_statistic(values: Any, gene_names: Names) -> Floats | None:
@@ -168,20 +177,36 @@ def contrast_table(
         emptied = outliers.refitted & (fit.status == Status.ALL_ZERO) & np.isnan(pvalue)
         reason[emptied] = "outlier"
     padj, filtering = adjust(pvalue, fit.base_mean, choices)
-    reason[~np.isnan(pvalue) & np.isnan(padj)] = "low_mean"
+    left = ~np.isnan(pvalue) & np.isnan(padj)
+    reason[left] = "not_adjusted"
+    if filtering is not None:
+        reason[left & ~filtering.passed] = "low_mean"
     table["pvalue"], table["padj"], table["na_reason"] = pvalue, padj, reason
     if choices.interval is not None:
-        ends = confidence_intervals(
-            fit, vector, level=choices.level, method=choices.interval, use_t=choices.use_t,
-            threads=steps.model.threads,
-        )  # fmt: skip
-        table["ciLower"], table["ciUpper"] = ends["lower"].to_numpy(), ends["upper"].to_numpy()
+        table["ciLower"], table["ciUpper"] = _intervals(fit, steps, vector, choices, table)
     return table, filtering
+
+
+def _intervals(
+    fit: GLMFit, steps: Steps, vector: Floats, choices: Choices, table: pd.DataFrame
+) -> tuple[Floats, Floats]:
+    """Return lower and upper ends (n_genes,) of the confidence intervals, log2."""
+    if steps.replay:
+        # With the errors of the table, which are those of means that were raised to 1/2.
+        df = residual_df(fit) if choices.use_t else None
+        change, error = table["log2FoldChange"].to_numpy(), table["lfcSE"].to_numpy()
+        width = interval_quantiles(fit.n_genes, choices.level, df) * error
+        return change - width, change + width
+    ends = confidence_intervals(
+        fit, vector, level=choices.level, method=choices.interval or "wald", use_t=choices.use_t,
+        threads=steps.model.threads,
+    )  # fmt: skip
+    return ends["lower"].to_numpy(), ends["upper"].to_numpy()
 
 
 def adjust(pvalue: Floats, base_mean: Floats, choices: Choices) -> tuple[Floats, Filtering | None]:
     """Return adjusted p-values, after independent filtering unless it is off."""
-    method = _adjustment(choices.p_adjust)
+    method = adjustment(choices.p_adjust)
     if choices.filter_rule is None:
         return method(pvalue), None
     statistic = base_mean if choices.filter_statistic is None else choices.filter_statistic
@@ -189,35 +214,6 @@ def adjust(pvalue: Floats, base_mean: Floats, choices: Choices) -> tuple[Floats,
         pvalue, statistic, alpha=choices.alpha, rule=choices.filter_rule, adjust=method
     )
     return filtering.padj, filtering
-
-
-def _adjustment(p_adjust: Any) -> Callable[[Floats], Floats]:
-    if p_adjust == "none":
-        return lambda p: np.array(p, dtype=np.float64)
-    if p_adjust == "BH":
-        return benjamini_hochberg
-    if p_adjust == "BY":
-        return _benjamini_yekutieli
-
-    def given(p: Floats) -> Floats:
-        adjusted = np.asarray(p_adjust(p), dtype=np.float64)
-        if adjusted.shape != p.shape:
-            raise InputError(
-                f"The function p_adjust returned shape {adjusted.shape} for {p.shape} p-values; "
-                "return one adjusted p-value for each, NaN for NaN."
-            )
-        return adjusted
-
-    return given
-
-
-def _benjamini_yekutieli(p: Floats) -> Floats:
-    from scipy.stats import false_discovery_control
-
-    adjusted, known = np.full(p.shape, np.nan), ~np.isnan(p)
-    if known.any():
-        adjusted[known] = false_discovery_control(p[known], method="by")
-    return adjusted
 
 
 def _replayed_table(
@@ -231,6 +227,7 @@ def _replayed_table(
     """Return the table by DESeq2's own rules (docs/math.md, section 14)."""
     estimate, error, zero = steps.contrast(fit, vector, compared)
     lfc, se = estimate / LN2, error / LN2
+    degrees = residual_df(fit) if choices.use_t else None
     if choices.test == "lrt":
         from scipy.special import chdtrc
 
@@ -240,10 +237,10 @@ def _replayed_table(
         df = len(fit.coef_names) - reduced.matrix.shape[1]
         pvalue = chdtrc(df, np.maximum(stat, 0.0))
     else:
-        degrees = residual_df(fit) if choices.use_t else None
         stat, pvalue = wald_statistics(lfc, se, choices.lfc_threshold, choices.alternative, degrees)
         # A threshold or a one-sided hypothesis is tested at the estimate 0 and its error.
         if choices.lfc_threshold == 0.0 and choices.alternative == "greaterAbs2014":
-            stat[zero], pvalue[zero] = 0.0, 1.0
-    name = "LRT" if choices.test == "lrt" else "Wald"
-    return contrast_frame(fit, lfc, se, stat, pvalue, np.full(fit.n_genes, name, dtype=object))
+            tested = zero if degrees is None else zero & (degrees > 0.0)
+            stat[zero], pvalue[tested] = 0.0, 1.0
+    test = np.full(fit.n_genes, "LRT" if choices.test == "lrt" else "Wald", dtype=object)
+    return contrast_frame(fit, lfc, se, stat, pvalue, test, degrees)

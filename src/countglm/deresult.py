@@ -33,7 +33,7 @@ class DEResult:
         One row per gene: ``baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, test, status,
         na_reason``, then the columns of the genes' own annotation. Fold changes are log2.
         ``na_reason`` is a word for every NaN: all_zero, outlier, low_mean, not_estimable,
-        not_converged, no_weight.
+        not_converged, no_residual_df, no_weight, not_adjusted.
     fit : GLMFit
         Coefficients at the final dispersions, with their certificate.
     dispersion : DispersionFit

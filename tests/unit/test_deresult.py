@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import countglm
+from countglm._de_summary import REASONS as WORDS
 from countglm.errors import InputError
 from tests.support.analyses import CONTRAST, N_GENES, ON_OFF, SPIKED, ZERO, analysis, study
 
-REASONS = {"all_zero", "outlier", "low_mean", "not_estimable", "not_converged", "no_weight"}
+REASONS = set(WORDS)
 
 
 class TestSummary:

@@ -1,0 +1,60 @@
+"""The adjustment of p-values that a caller chose: by name, or a function of his own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .inference import benjamini_hochberg
+
+Floats = NDArray[np.float64]
+
+
+def adjustment(p_adjust: Any) -> Callable[[Floats], Floats]:
+    """Return the function from p-values (n_genes,) to adjusted ones, NaN where there is none.
+
+    Raises
+    ------
+    InputError
+        By what is returned, where a caller's function gives another shape or values outside
+        [0, 1].
+    """
+    if p_adjust == "none":
+        return lambda p: np.array(p, dtype=np.float64)
+    if p_adjust == "BH":
+        return benjamini_hochberg
+    if p_adjust == "BY":
+        return _benjamini_yekutieli
+    return lambda p: _given(p_adjust, p)
+
+
+def _given(function: Callable[[Floats], Any], p: Floats) -> Floats:
+    # A copy, which the function may change.
+    adjusted = np.asarray(function(p.copy()), dtype=np.float64)
+    if adjusted.shape != p.shape:
+        raise InputError(
+            f"The function p_adjust returned shape {adjusted.shape} for {p.shape} p-values; "
+            "return one adjusted p-value for each, NaN for NaN."
+        )
+    adjusted = np.where(np.isnan(p), np.nan, adjusted)
+    outside = np.flatnonzero((adjusted < 0.0) | (adjusted > 1.0))
+    if outside.size:
+        raise InputError(
+            f"The function p_adjust returned {outside.size} value(s) outside [0, 1], the first "
+            f"{adjusted[outside[0]]:g} for p = {p[outside[0]]:g}; return adjusted p-values, such "
+            "as np.minimum(1, ...)."
+        )
+    return adjusted
+
+
+def _benjamini_yekutieli(p: Floats) -> Floats:
+    from scipy.stats import false_discovery_control
+
+    adjusted, known = np.full(p.shape, np.nan), ~np.isnan(p)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known], method="by")
+    return adjusted
