@@ -84,7 +84,8 @@ def _resolved(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> Choice
         if chosen["test"] == "lrt":
             other = {"lfc_threshold": 0.0, "use_t": False, "alternative": "greaterAbs"}
         chosen |= {name: value for name, value in other.items() if name not in changed}
-    if chosen["filter_statistic"] == "baseMean":
+    statistic = chosen["filter_statistic"]
+    if isinstance(statistic, str) and statistic == "baseMean":
         chosen["filter_statistic"] = None
     for name in _GIVEN:
         if isinstance(chosen[name], str) and chosen[name] == "given":

@@ -176,6 +176,10 @@ def contrast_table(
         pvalue[lost], reason[lost] = np.nan, "outlier"
         emptied = outliers.refitted & (fit.status == Status.ALL_ZERO) & np.isnan(pvalue)
         reason[emptied] = "outlier"
+        if steps.replay:
+            # DESeq2 takes what replacement leaves without a count for unchanged.
+            table.loc[emptied, ["log2FoldChange", "lfcSE", "stat"]] = 0.0
+            pvalue[emptied], reason[emptied] = 1.0, None
     padj, filtering = adjust(pvalue, fit.base_mean, choices)
     left = ~np.isnan(pvalue) & np.isnan(padj)
     reason[left] = "not_adjusted"

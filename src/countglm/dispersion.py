@@ -251,7 +251,7 @@ def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[Dispersio
         outlier = np.log(genewise) > np.log(trend) + OUTLYING * np.sqrt(spread)
     final = np.where(outlier, genewise, shrunken)
     arrays = steps.final(final, outlier)
-    arrays.base_mean = mean
+    arrays.base_mean = mean.copy()
     stages = DispersionFit(
         genewise=genewise, trend=trend, map=shrunken, final=final, outlier=outlier,
         base_mean=mean, base_variance=variance, prior_variance=width, residual_variance=spread,
@@ -276,11 +276,15 @@ def _trend_of(
 def given_dispersions(steps: Steps, alpha: Floats) -> tuple[DispersionFit, FitArrays]:
     """Return the fit at dispersions (n_genes,) that the caller gave; nothing is estimated."""
     mean, variance = base_moments(steps.model, replay=steps.replay)
-    unknown = np.full(alpha.shape, np.nan)
+
+    def unknown() -> Floats:
+        return np.full(alpha.shape, np.nan)
+
     arrays = steps.final(alpha, np.zeros(alpha.shape, dtype=np.bool_))
-    arrays.base_mean = mean
+    arrays.base_mean = mean.copy()
     stages = DispersionFit(
-        genewise=unknown, trend=unknown, map=unknown, final=np.where(mean > 0.0, alpha, np.nan),
+        genewise=unknown(), trend=unknown(), map=unknown(),
+        final=np.where(mean > 0.0, arrays.alpha, np.nan),
         outlier=np.zeros(alpha.shape, dtype=np.bool_), base_mean=mean, base_variance=variance,
         prior_variance=float("nan"), residual_variance=float("nan"), trend_kind="none",
         trend_coefficients=np.zeros(0), trend_function=None, residual_df=steps.residual_df,

@@ -63,3 +63,34 @@ def test_no_cutoff_finds_no_outlier() -> None:
     result = differential_expression(counts, "~ group", CONTRAST, obs=obs, cooks_cutoff=False)
     assert result.outliers is None
     assert not (result.table["na_reason"] == "outlier").any()
+
+
+def test_a_gene_emptied_by_replacement() -> None:
+    counts, obs = simulate(genes=80, samples=16, seed=55)
+    values = counts.to_numpy().copy()
+    values[:, 0] = 0
+    values[3, 0] = 5000
+    tables = {
+        mode: differential_expression(
+            values, "~ group", CONTRAST, obs=obs.reset_index(drop=True), mode=mode
+        )
+        for mode in ("exact", "replay")
+    }
+    for result in tables.values():
+        assert result.outliers.refitted[0]
+        assert result.table["status"].iloc[0] == "ALL_ZERO"
+    exact, replay = (result.table.iloc[0] for result in tables.values())
+    assert np.isnan(exact["pvalue"])
+    assert exact["na_reason"] == "outlier"
+    assert replay[["log2FoldChange", "lfcSE", "stat", "pvalue"]].tolist() == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_another_table_filters_by_other_numbers() -> None:
+    counts, obs = simulate(genes=80, samples=8, seed=56)
+    result = differential_expression(counts, "~ group", CONTRAST, obs=obs)
+    statistic = np.arange(80.0)
+    again = result.test(CONTRAST, filter_statistic=statistic)
+    direct = differential_expression(
+        counts, "~ group", CONTRAST, obs=obs, filter_statistic=statistic
+    )
+    np.testing.assert_array_equal(again.table["padj"], direct.table["padj"])
