@@ -50,7 +50,7 @@ def normalized_counts(
     ----------
     docs/math.md, 13.8.
     """
-    matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger)
+    matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger, min_samples=1)
     return like(
         counts, normalized(matrix, resolve_scale(matrix, size_factors, normalization_factors))
     )
@@ -88,7 +88,7 @@ def fpm(
     ----------
     docs/math.md, 13.8.
     """
-    matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger)
+    matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger, min_samples=1)
     totals = _library_sizes(matrix)
     if robust:
         scale = resolve_scale(matrix, size_factors, normalization_factors)
@@ -135,7 +135,7 @@ def fpkm(
     ----------
     docs/math.md, 13.8.  Mortazavi et al. (2008), Nature Methods 5:621.
     """
-    matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger)
+    matrix = as_count_matrix(counts, layer=layer, allow_noninteger=allow_noninteger, min_samples=1)
     totals = _library_sizes(matrix)
     bases = _lengths_of(lengths, matrix)
     if not robust:
@@ -161,7 +161,8 @@ def _geometric_mean(values: Floats) -> float:
 
 
 def _refuse_factors(size_factors: Any, normalization_factors: Any) -> None:
-    if normalization_factors is not None or not isinstance(size_factors, str):
+    default = isinstance(size_factors, str) and size_factors == "ratio"
+    if normalization_factors is not None or not default:
         raise InputError(
             "robust=False divides by total counts; leave size_factors and normalization_factors "
             "out, or use robust=True."

@@ -67,7 +67,7 @@ class VarianceStabilizer:
         InputError
             Other genes, invalid counts, or size factors that cannot be found.
         """
-        matrix = as_count_matrix(counts, layer=layer)
+        matrix = as_count_matrix(counts, layer=layer, min_samples=1)
         scale = scale_of_new_samples(
             matrix, self.log_means, self.gene_names, size_factors, normalization_factors
         )

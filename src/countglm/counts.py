@@ -140,6 +140,7 @@ def as_count_matrix(
     layer: str | None = None,
     gene_names: Any = None,
     allow_noninteger: bool = False,
+    min_samples: int = 2,
 ) -> CountMatrix:
     """Read counts (samples x genes) from any supported container and validate them.
 
@@ -153,6 +154,8 @@ def as_count_matrix(
         Replaces the names that the container carries.
     allow_noninteger : bool
         Accept fractions (estimated counts).
+    min_samples : int
+        1 where nothing is compared within these counts; a CountMatrix is not asked again.
 
     Returns
     -------
@@ -162,7 +165,7 @@ def as_count_matrix(
     ------
     InputError
         A value that is no count (the first is named), a shape other than two-dimensional, fewer
-        than two samples, no gene, repeated sample names, an unknown layer or container.
+        than ``min_samples`` samples, no gene, repeated sample names, an unknown layer or container.
 
     Warns
     -----
@@ -175,7 +178,7 @@ def as_count_matrix(
         return counts if gene_names is None else counts.renamed(gene_names)
     opened = open_counts(counts, layer)
     n_samples, n_genes = opened.source.shape
-    _check_shape(n_samples, n_genes)
+    _check_shape(n_samples, n_genes, min_samples)
     check_unique_samples(opened.sample_names, "the counts")
     names = opened.gene_names
     if gene_names is not None:
@@ -190,13 +193,13 @@ def as_count_matrix(
     return CountMatrix(opened.source, opened.sample_names, names, opened.obs, opened.var)
 
 
-def _check_shape(n_samples: int, n_genes: int) -> None:
+def _check_shape(n_samples: int, n_genes: int, min_samples: int) -> None:
     if n_samples == 0 or n_genes == 0:
         raise InputError(
             f"The counts are empty ({plural(n_samples, 'sample')} x {plural(n_genes, 'gene')}); "
             "look where the table was read or filtered."
         )
-    if n_samples == 1:
+    if n_samples < min_samples:
         raise InputError(
             f"The counts have one sample (shape (1, {n_genes})), and a comparison needs at least "
             "two; rows are samples, columns are genes."

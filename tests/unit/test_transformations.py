@@ -15,6 +15,8 @@ from countglm._vst import stabilizing_curve
 from countglm.transformations import fit_vst, fpkm, fpm, normalized_counts, vst
 from countglm.trend import Trend
 
+pytestmark = pytest.mark.compiled
+
 PARAMETRIC = Trend("parametric", np.array([0.03, 2.5]), None, "parametric")
 CONSTANT = Trend("mean", np.array([0.2]), None, "mean")
 
@@ -172,6 +174,9 @@ def test_later_samples_get_the_same_values(counts):
     np.testing.assert_array_equal(
         stabilizer.transform(two, size_factors=s[[4, 1]]), vst(counts).iloc[[4, 1]]
     )
+    pd.testing.assert_frame_equal(
+        stabilizer.transform(counts.iloc[:1]), stabilizer.transform(counts).iloc[:1]
+    )
     np.testing.assert_array_equal(stabilizer(two.iloc[0] / s[4]), vst(counts).iloc[4])
     with pytest.raises(InputError, match="are not those of the transformation"):
         stabilizer.transform(two.iloc[:, ::-1])
@@ -227,6 +232,27 @@ def test_counts_per_million(counts):
     np.testing.assert_allclose(robust, normalized_counts(counts) / depth * 1e6, rtol=1e-13)
     with pytest.raises(InputError, match="robust=False"):
         fpm(counts, robust=False, size_factors=np.ones(7))
+
+
+def test_one_sample_alone(counts):
+    s, one = estimate_size_factors(counts), counts.iloc[:1]
+    lengths = np.arange(1.0, counts.shape[1] + 1)
+    alone, together = ({"size_factors": given} for given in (s[:1], s))
+    pd.testing.assert_frame_equal(
+        normalized_counts(one, **alone), normalized_counts(counts, **together).iloc[:1]
+    )
+    pd.testing.assert_frame_equal(fpm(one, robust=False), fpm(counts, robust=False).iloc[:1])
+    pd.testing.assert_frame_equal(
+        fpkm(one, lengths, robust=False), fpkm(counts, lengths, robust=False).iloc[:1]
+    )
+    with pytest.raises(InputError, match="one sample"):
+        vst(one)
+
+
+@pytest.mark.parametrize("factors", ["nonsense", "tmm"])
+def test_total_counts_take_no_size_factors(counts, factors):
+    with pytest.raises(InputError, match="leave size_factors"):
+        fpm(counts, robust=False, size_factors=factors)
 
 
 def test_lengths_divide_counts_per_million(counts):
