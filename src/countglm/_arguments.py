@@ -38,6 +38,12 @@ class PerSample:
         return pad(np.ascontiguousarray(self.values[:, start:stop].T))
 
 
+def lies_within(value: Any, low: float, high: float) -> bool:
+    """Return whether ``value`` is a finite number from ``low`` to ``high`` (no text, no NaN)."""
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and bool(np.isfinite(value) and low <= value <= high)
+
+
 def as_real_array(value: Any, name: str) -> Floats:
     """Return ``value`` as a float64 array, or raise naming it."""
     try:

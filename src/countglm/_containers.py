@@ -126,11 +126,11 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
         values = values.to_numpy()
     return Opened(
         _array_source(values, samples, genes), samples, genes, adata.obs, adata.var,
-        lambda: _whole_elsewhere(adata, layer),
+        lambda: whole_elsewhere(adata, layer),
     )  # fmt: skip
 
 
-def _whole_elsewhere(adata: Any, layer: str | None) -> str:
+def whole_elsewhere(adata: Any, layer: str | None) -> str:
     """Advice naming the parts of an AnnData, other than ``layer``, that hold whole numbers."""
     places: list[tuple[str, str, Any]] = []
     if layer is not None and adata.X is not None:

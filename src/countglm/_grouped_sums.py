@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._arguments import lies_within
 from ._containers import is_a
+from ._names import first_few
 from .counts import CountMatrix
 from .errors import InputError
 
@@ -22,7 +24,9 @@ _ROWS, _COLUMNS, _ENTRIES = 16_384, 1_024, 1 << 22
 _LARGEST = 2.0**53
 
 
-def sums_of_cells(values: Any, codes: Codes, n_groups: int) -> Any:
+def sums_of_cells(
+    values: Any, codes: Codes, n_groups: int, elsewhere: Callable[[], str] = str
+) -> Any:
     """Add up the rows of ``values`` (n_cells, n_genes) that share a code >= 0.
 
     Parameters
@@ -31,21 +35,28 @@ def sums_of_cells(values: Any, codes: Codes, n_groups: int) -> Any:
         Whole numbers >= 0.
     codes : (n_cells,)
         Group of every row; -1 leaves a row out.
+    elsewhere : callable
+        Says, should values be no counts, where there are some.
 
     Returns
     -------
     (n_groups, n_genes) int64
         A CSR matrix where the values are sparse, else an array.
+
+    Raises
+    ------
+    InputError
+        Values that are no counts.
     """
     if getattr(values, "format", "") == "csc":
-        return _sums_by_columns(values, codes, n_groups)
+        return _sums_by_columns(values, codes, n_groups, elsewhere)
     total: Any = None
     for first, rows in _panels(values):
         part = codes[first : first + rows.shape[0]]
         if hasattr(rows, "tocoo"):
-            added = _sparse_sums(rows, part, n_groups, (first, 0))
+            added = _sparse_sums(rows, part, n_groups, (first, 0), elsewhere)
         else:
-            added = _dense_sums(np.asarray(rows), part, n_groups, first)
+            added = _dense_sums(np.asarray(rows), part, n_groups, first, elsewhere)
         total = added if total is None else total + added
     return total
 
@@ -62,24 +73,27 @@ def _panels(values: Any) -> Iterator[tuple[int, Any]]:
         yield first, rows.compute() if is_a(rows, "dask.array", "Array") else rows
 
 
-def _sums_by_columns(values: Any, codes: Codes, n_groups: int) -> Any:
+def _sums_by_columns(values: Any, codes: Codes, n_groups: int, elsewhere: Callable[[], str]) -> Any:
     """The same for a matrix that is stored by columns."""
     from scipy import sparse
 
     parts = [
-        _sparse_sums(values[:, first : first + _COLUMNS], codes, n_groups, (0, first))
+        _sparse_sums(values[:, first : first + _COLUMNS], codes, n_groups, (0, first), elsewhere)
         for first in range(0, values.shape[1], _COLUMNS)
     ]
     return sparse.hstack(parts, format="csr")
 
 
-def _sparse_sums(rows: Any, codes: Codes, n_groups: int, corner: tuple[int, int]) -> Any:
+def _sparse_sums(
+    rows: Any, codes: Codes, n_groups: int, corner: tuple[int, int], elsewhere: Callable[[], str]
+) -> Any:
     from scipy import sparse
 
     triples = rows.tocoo()
     _check(
         triples.data,
         lambda k: (corner[0] + int(triples.row[k]), corner[1] + int(triples.col[k])),
+        elsewhere,
     )
     group = codes[triples.row]
     kept = group >= 0
@@ -88,16 +102,18 @@ def _sparse_sums(rows: Any, codes: Codes, n_groups: int, corner: tuple[int, int]
     return sparse.coo_array((data, places), shape=(n_groups, rows.shape[1])).tocsr()
 
 
-def _dense_sums(rows: NDArray[Any], codes: Codes, n_groups: int, first: int) -> NDArray[np.int64]:
+def _dense_sums(
+    rows: NDArray[Any], codes: Codes, n_groups: int, first: int, elsewhere: Callable[[], str]
+) -> NDArray[np.int64]:
     width = rows.shape[1]
-    _check(rows.reshape(-1), lambda k: (first + k // width, k % width))
+    _check(rows.reshape(-1), lambda k: (first + k // width, k % width), elsewhere)
     out = np.zeros((n_groups, width), dtype=np.int64)
     for group in np.unique(codes[codes >= 0]).tolist():
         out[group] = np.add.reduce(rows[codes == group].astype(np.int64), axis=0)
     return out
 
 
-def _check(values: NDArray[Any], place: Any) -> None:
+def _check(values: NDArray[Any], place: Any, elsewhere: Callable[[], str]) -> None:
     """Raise InputError naming the first value that is no count."""
     if values.dtype.kind not in "biuf":
         raise InputError(f"The counts are of type {values.dtype}; give numbers.")
@@ -109,10 +125,10 @@ def _check(values: NDArray[Any], place: Any) -> None:
     if bad.any():
         k = int(np.flatnonzero(bad)[0])
         cell, gene = place(k)
+        advice = elsewhere() or "Name the layer that holds raw counts with layer=."
         raise InputError(
             f"{int(bad.sum()):,} values are no counts, first {values[k]!s} at cell {cell} and gene "
-            f"{gene} (counted from 0): sums need whole numbers >= 0. Name the layer that holds raw "
-            "counts with layer=."
+            f"{gene} (counted from 0): sums need whole numbers >= 0. {advice}"
         )
 
 
@@ -162,9 +178,10 @@ def constant_columns(obs: pd.DataFrame, keys: list[Codes]) -> list[Any]:
     found = []
     for column in obs.columns:
         values = obs[column]
-        if any(isinstance(x, list | dict | set | np.ndarray) for x in values.head(1)):
+        try:
+            seen = pd.factorize(values)[0]
+        except TypeError:  # lists and the like, whose values are not compared
             continue
-        seen = pd.factorize(values)[0]
         for codes in keys:
             pairs = pd.DataFrame({"group": codes, "value": seen}).drop_duplicates()
             if not pairs["group"].duplicated().any():
@@ -184,3 +201,24 @@ def rows_of_groups(obs: pd.DataFrame, columns: list[Any], codes: Codes) -> pd.Da
         if isinstance(table[column].dtype, pd.CategoricalDtype):
             table[column] = table[column].cat.remove_unused_categories()
     return table
+
+
+def least_cells(min_cells: int, min_counts: float) -> int:
+    """Check both bounds; return the first as a whole number."""
+    if not lies_within(min_cells, 1, np.inf):
+        raise InputError(f"min_cells={min_cells!r} must be a number, at least 1.")
+    if not lies_within(min_counts, 0, np.inf):
+        raise InputError(f"min_counts={min_counts!r} must be a finite number >= 0.")
+    return int(np.ceil(min_cells))
+
+
+def carried_columns(obs: pd.DataFrame, keys: list[Codes], own: tuple[str, ...]) -> list[Any]:
+    """Constant columns; raise if one is among ``own``, which the sums get anyhow."""
+    columns = constant_columns(obs, keys)
+    taken = [name for name in own if name in columns]
+    if taken:
+        raise InputError(
+            f"adata.obs has {first_few(taken)}, which pseudobulk writes itself and would overwrite;"
+            " rename or drop it in adata.obs."
+        )
+    return columns

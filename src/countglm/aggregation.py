@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._containers import is_a
+from ._containers import is_a, whole_elsewhere
 from ._grouped_sums import (
+    carried_columns,
     constant_columns,
     group_codes,
+    least_cells,
     rows_of_groups,
     sums_of_cells,
     sums_of_samples,
 )
 from ._names import first_few, match_table, plural
+from ._sample_tables import as_sample_table
 from ._warn import warn
 from .counts import as_count_matrix
 from .errors import InputError
@@ -38,7 +41,7 @@ class Collapsed(NamedTuple):
 
 
 def collapse_replicates(
-    counts: Any, groupby: Any, obs: pd.DataFrame | None = None, *, layer: str | None = None
+    counts: Any, groupby: Any, obs: Any = None, *, layer: str | None = None
 ) -> Any:
     """Add up the counts of technical replicates (runs, lanes) of the same sample.
 
@@ -50,7 +53,7 @@ def collapse_replicates(
         Counts as `fit_glm` takes them.
     groupby : str or (n_samples,) labels
         Column of the sample table, or the sample that each row belongs to.
-    obs : DataFrame, optional
+    obs : DataFrame or dict, optional
         Sample table; AnnData's ``.obs`` by default.
     layer : str, optional
         Layer of an AnnData to use as counts.
@@ -125,7 +128,8 @@ def pseudobulk(
     Raises
     ------
     InputError
-        An unknown column or layer, a missing label, values that are no counts, nothing left.
+        An unknown column or layer, a missing label, values that are no counts, nothing left; a
+        column ``n_cells`` or ``n_counts`` that would be carried.
 
     Warns
     -----
@@ -143,7 +147,7 @@ def pseudobulk(
     """
     from anndata import AnnData
 
-    values = _cell_counts(adata, layer)
+    values, least = _cell_counts(adata, layer), least_cells(min_cells, min_counts)
     samples, sample_levels = group_codes(_column(adata, sample_col), f"obs[{sample_col!r}]")
     keys, code = [samples], samples
     labels = [[level] for level in sample_levels]
@@ -152,27 +156,22 @@ def pseudobulk(
         keys.append(types)
         code = samples * len(type_levels) + types
         labels = [[sample, kind] for sample in sample_levels for kind in type_levels]
+    carried = carried_columns(adata.obs, keys, ("n_cells", "n_counts"))
     present, code = np.unique(code, return_inverse=True)
     labels = [labels[k] for k in present.tolist()]
     cells = np.bincount(code, minlength=present.size)
-    enough = cells >= _least(min_cells)
+    enough = cells >= least
     code = np.where(enough[code], np.cumsum(enough)[code] - 1, -1)
-    summed = sums_of_cells(values, code, int(enough.sum()))
+    summed = sums_of_cells(values, code, int(enough.sum()), lambda: whole_elsewhere(adata, layer))
     n_counts = np.asarray(summed.sum(axis=1)).reshape(-1)
     rich = n_counts >= min_counts
     kept = np.flatnonzero(enough)[rich]
     _report_left_out([labels[k] for k in np.setdiff1d(np.arange(present.size), kept)],
                      present.size, min_cells, min_counts)  # fmt: skip
-    obs = rows_of_groups(adata.obs, constant_columns(adata.obs, keys), code)[rich]
+    obs = rows_of_groups(adata.obs, carried, code)[rich]
     obs["n_cells"], obs["n_counts"] = cells[kept], n_counts[rich]
     obs.index = _joined([labels[k] for k in kept.tolist()])
     return AnnData(X=summed[np.flatnonzero(rich)], obs=obs, var=adata.var.copy())
-
-
-def _least(min_cells: int) -> int:
-    if not min_cells >= 1:
-        raise InputError(f"min_cells={min_cells!r} must be at least 1.")
-    return int(np.ceil(min_cells))
 
 
 def _cell_counts(adata: Any, layer: str | None) -> Any:
@@ -231,7 +230,7 @@ def _report_left_out(
 
 
 def _sample_table(counts: CountMatrix, obs: Any) -> Any:
-    table = counts.obs if obs is None else obs
+    table = as_sample_table(obs, counts)
     if table is None:
         return None
     order = match_table(counts.sample_names, table.index, what="the sample table")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arguments import lies_within
 from ._columns import column_totals, gene_blocks, require_counts, sample_label
 from ._gram_schmidt import gram_schmidt
 from ._names import match_table
@@ -112,10 +113,10 @@ def _check_options(
 ) -> None:
     given = {"min_count": min_count, "min_total_count": min_total_count, "large_n": large_n}
     for name, value in given.items():
-        if not 0.0 <= value < np.inf:
+        if not lies_within(value, 0.0, np.inf):
             raise InputError(f"{name}={value!r} must be a finite number >= 0.")
-    if not 0.0 <= min_prop <= 1.0:
-        raise InputError(f"min_prop={min_prop!r} must lie between 0 and 1.")
+    if not lies_within(min_prop, 0.0, 1.0):
+        raise InputError(f"min_prop={min_prop!r} must be a number and lie between 0 and 1.")
 
 
 def _smallest_group(counts: CountMatrix, design: Any, group: Any, obs: Any) -> float:

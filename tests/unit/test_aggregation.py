@@ -150,12 +150,40 @@ def test_mistakes_with_cells_are_named(counts, obs):
         (lambda: pseudobulk(adata, "patient"), "'patient' is no column"),
         (lambda: pseudobulk(adata, "donor", layer="raw"), "no layer 'raw'"),
         (lambda: pseudobulk(adata, "donor", min_cells=0), "at least 1"),
+        (lambda: pseudobulk(adata, "donor", min_cells="3"), "min_cells='3'"),
+        (lambda: pseudobulk(adata, "donor", min_cells=np.inf), "min_cells=inf"),
+        (lambda: pseudobulk(adata, "donor", min_counts=None), "min_counts=None"),
         (lambda: pseudobulk(adata, "donor", min_cells=500), "None of 3 sums"),
         (lambda: pseudobulk(cells(counts, obs), "donor", "holes"), "row 9"),
         (lambda: pseudobulk(AnnData(obs=obs, var=adata.var), "donor"), "no X"),
     ):
         with pytest.raises(InputError, match=message):
             call()
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_the_layer_with_the_counts_is_named(counts, obs, storage):
+    adata = cells(STORAGES[storage](np.log1p(counts)), obs)
+    adata.layers["raw"] = sparse.csr_array(counts)
+    adata.layers["scaled"] = counts / 3
+    with pytest.raises(InputError, match=r"no counts.*layers\['raw'\] holds .* pass layer='raw'"):
+        pseudobulk(adata, "donor")
+
+
+def test_columns_of_lists_and_of_mixed_values_stay_behind(counts, obs):
+    obs["tags"] = [None, *([["a"]] * (N_CELLS - 1))]
+    obs["mixed"] = [1 if i % 2 else "one" for i in range(N_CELLS)]
+    bulk = pseudobulk(cells(counts, obs), "donor")
+    assert bulk.obs.columns.tolist() == ["donor", "treated", "n_cells", "n_counts"]
+
+
+def test_a_column_is_not_overwritten(counts, obs):
+    obs["n_counts"] = counts.sum(axis=1)
+    bulk = pseudobulk(cells(counts, obs), "donor")
+    assert bulk.obs["n_counts"].sum() == counts.sum()
+    obs["n_cells"] = obs["donor"].cat.codes
+    with pytest.raises(InputError, match=r"'n_cells', which pseudobulk writes itself.*rename"):
+        pseudobulk(cells(counts, obs), "donor")
 
 
 RUNS = ["run1", "run2", "run3", "run4", "run5"]
@@ -188,6 +216,8 @@ def test_labels_and_tables_go_by_name(runs):
     for other in (by_series, shuffled):
         assert other.counts.equals(expected.counts)
     assert shuffled.obs.equals(expected.obs)
+    by_dict = collapse_replicates(y, "sample", {name: list(table[name]) for name in table})
+    assert by_dict.obs.equals(expected.obs)
     plain = collapse_replicates(y.to_numpy(), SAMPLES)
     assert np.array_equal(plain.counts, expected.counts)
     assert plain.obs["replicates"].tolist() == ["1,3", "0,2", "4"]

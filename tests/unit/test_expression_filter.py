@@ -88,6 +88,8 @@ def test_an_anndata_brings_its_sample_table():
     ("options", "message"),
     [
         ({"min_count": -1}, "min_count"),
+        ({"min_count": "a"}, "min_count='a'"),
+        ({"min_prop": "a"}, "min_prop='a'"),
         ({"min_total_count": np.nan}, "min_total_count"),
         ({"large_n": np.inf}, "large_n"),
         ({"min_prop": 1.1}, "between 0 and 1"),
