@@ -181,11 +181,12 @@ def _method_lines(facts: dict[str, Any]) -> list[str]:
         )
     if facts["trend"] == "none":
         return [*lines, "Dispersions as given"]
+    outliers = facts["n_dispersion_outliers"]
     shape = ", ".join(f"{value:.4g}" for value in facts["trend_coefficients"])
     lines.append(
         f"Dispersion: {facts['trend']} trend{f' ({shape})' if shape else ''}, variance of the "
-        f"prior {facts['prior_variance']:.3g}, {plural(facts['n_dispersion_outliers'], 'gene')} "
-        "above it with a dispersion of their own"
+        f"prior {facts['prior_variance']:.3g}, {plural(outliers, 'gene')} above it with a "
+        f"dispersion of {'its' if outliers == 1 else 'their'} own"
     )
     return lines
 

@@ -201,10 +201,11 @@ class GLMFit:
 
         matrix = as_count_matrix(counts, allow_noninteger=True)
         if matrix.fingerprint() != self.counts_fingerprint:
+            given, own = (matrix.n_samples, matrix.n_genes), (self.n_samples, self.n_genes)
+            how = "in shape" if given != own else "in values or in the order of samples or genes"
             raise InputError(
-                f"counts ({matrix.n_samples} samples x {matrix.n_genes} genes) are not the "
-                f"counts of this fit ({self.n_samples} x {self.n_genes}), or not in its order; "
-                "pass the ones it was fitted to."
+                f"counts ({given[0]} samples x {given[1]} genes) are not the counts of this fit "
+                f"({own[0]} x {own[1]}): they differ {how}. Pass the ones it was fitted to."
             )
         return matrix
 

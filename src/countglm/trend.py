@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._local_regression import LocalCurve, local_curve
+from ._names import plural
 from ._parametric_trend import fit_as_deseq2, fit_to_fixed_point
 from ._warn import warn
 from .errors import InputError
@@ -176,9 +177,10 @@ def _fit(mean: Floats, dispersion: Floats, kind: str, replay: bool) -> Trend:
         coefficients = _fit_parametric(mean, dispersion, replay)
         if coefficients is not None:
             return Trend("parametric", coefficients, None, kind)
+        used = plural(int(np.count_nonzero(dispersion > USABLE)), "gene")
         warn(
             "The parametric dispersion trend a0 + a1 / mean has no positive estimate on "
-            f"{np.count_nonzero(dispersion > USABLE)} genes: a local regression is used instead "
+            f"{used}: a local regression is used instead "
             "(fit_type='local' asks for it without this warning)."
         )
     return Trend("local", np.empty(0), _fit_local(mean, dispersion), kind)

@@ -11,8 +11,11 @@ import pytest
 
 import countglm
 from countglm._de_summary import REASONS as WORDS
+from countglm._de_summary import _method_lines
 from countglm.errors import InputError
 from tests.support.analyses import CONTRAST, N_GENES, ON_OFF, SPIKED, ZERO, analysis, study
+
+pytestmark = pytest.mark.compiled
 
 REASONS = set(WORDS)
 
@@ -46,6 +49,14 @@ class TestSummary:
         ):  # fmt: skip
             assert words in text
         assert repr(analysis().summary()) == text
+
+    @pytest.mark.parametrize(
+        ("number", "words"),
+        [(1, "1 gene above it with a dispersion of its"), (2, "2 genes above it with a")],
+    )
+    def test_one_dispersion_outlier_is_singular(self, number: int, words: str) -> None:
+        facts = {**analysis().summary().facts, "n_dispersion_outliers": number}
+        assert words in _method_lines(facts)[-1]
 
     def test_another_level_is_counted_and_said(self) -> None:
         strict = analysis().summary(1e-6)

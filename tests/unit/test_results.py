@@ -206,8 +206,10 @@ class TestCovariance:
         np.testing.assert_array_equal(
             back.observed_covariance(counts=counts.astype(np.float32)), fit.observed_covariance()
         )
-        with pytest.raises(InputError, match="are not the counts of this fit"):
+        with pytest.raises(InputError, match=r"are not the counts of this fit.*differ in values"):
             back.observed_covariance(counts=counts + 1)
+        with pytest.raises(InputError, match=r"are not the counts of this fit.*differ in shape"):
+            back.observed_covariance(counts=counts[:, 1:])
 
     def test_observed_covariance_needs_the_counts(self) -> None:
         with pytest.raises(InputError, match="pass them as counts="):

@@ -128,7 +128,8 @@ def test_dispersions_all_tiny(kind, size, constant):
 @pytest.mark.parametrize("genes", [1, 2, 3])
 def test_few_genes_still_have_a_trend(genes):
     mean, dispersion = np.arange(5.0, 5.0 + genes), np.linspace(0.1, 0.2, genes)
-    with pytest.warns(CountglmWarning, match="local"):
+    told = f"on {genes} gene{'s' if genes > 1 else ''}: a local"
+    with pytest.warns(CountglmWarning, match=told):
         trend = fit_trend(mean, dispersion)
     assert np.all(trend(mean) > 0)
 
