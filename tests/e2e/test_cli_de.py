@@ -224,6 +224,13 @@ def test_genes_are_dropped_and_counted(
         ((*MODEL, "--contrasts", "none.csv"), "not both"),
         (("--contrasts", "none.csv"), "none.csv"),
         ((*MODEL, "--layer", "raw"), "no layer 'raw'"),
+        ((*MODEL, "--min-count", "-1"), "--min-count -1 must be"),
+        ((*MODEL, "--min-count", "nan"), "--min-count nan must be"),
+        ((*MODEL, "--shrink", "ash", "--interval", "wald"), "leave out --interval"),
+        (
+            (*MODEL, "--reference", "condition=untreated", "--reference", "condition=treated"),
+            "two levels of 'condition'",
+        ),
     ],
 )
 def test_wrong_use_is_one_line_and_status_two(
@@ -257,6 +264,53 @@ def test_a_reduced_design_is_checked_for_every_design_before_the_first_fit(
     assert de(tmp_path / "out", study / "study.h5ad", *options) == 2
     assert "not nested" in capsys.readouterr().err
     assert fitted == []
+
+
+@pytest.mark.parametrize(
+    ("design", "options"),
+    [
+        ("~ type * condition", ("--shrink", "normal")),
+        ("~ type + condition", ("--shrink", "apeglm", "--mode", "replay")),
+    ],
+)
+def test_shrinkage_that_a_contrast_cannot_have_is_refused_before_the_fit(
+    design: str,
+    options: tuple[str, ...],
+    study: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fitted = []
+    monkeypatch.setattr(countglm.workflows, "differential_expression", fitted.append)
+    model = ("--design", design, "--contrast", "type,single-read,paired-end")
+    contrast = ("--contrast", "0,1,1" if "+" in design else "0,1,1,0")
+    assert de(tmp_path / "out", study / "study.h5ad", *model, *contrast, *options) == 2
+    error = capsys.readouterr().err
+    assert f"--shrink {options[1]}" in error
+    assert "is none; take" in error
+    assert len(error.splitlines()) == 1
+    assert fitted == []
+
+
+def test_contrasts_whose_names_look_alike_all_reach_the_h5ad(study: Path, tmp_path: Path) -> None:
+    table, out = tmp_path / "contrasts.csv", tmp_path / "out"
+    table.write_text(
+        "id,variable,reference,target\n"
+        "a+b,condition,untreated,treated\na b,condition,treated,untreated\n"
+    )
+    options = ("--contrasts", str(table), "--h5ad", "--no-report")
+    assert de(out, study / "study.h5ad", *options) == 0
+    one, other = facts_of(out)["contrasts"]
+    assert [one["h5ad_key"], other["h5ad_key"]] == ["countglm_de_a_b", "countglm_de_a_b_2"]
+    annotated = ad.read_h5ad(out / "result.h5ad")
+    for contrast in (one, other):
+        expected = read(out, contrast["file"])["log2FoldChange"]
+        stored = DEResult.load(out / contrast["result"]).table["log2FoldChange"]
+        np.testing.assert_array_equal(stored, expected)
+        np.testing.assert_array_equal(
+            annotated.varm[contrast["h5ad_key"]]["log2FoldChange"], expected
+        )
 
 
 @pytest.mark.parametrize(

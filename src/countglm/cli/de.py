@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countglm._names import plural
+from countglm._names import first_few, plural
 from countglm.cli.contrast_table import read_contrasts
 from countglm.cli.de_products import write_de_products
 from countglm.cli.inputs import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from countglm.counts import CountMatrix
     from countglm.deresult import DEResult
+    from countglm.design import Design
 
 
 @dataclass
@@ -74,6 +75,7 @@ def run(
     check_input_is_kept(counts, output)
     suffix = table_suffix(table_format, compress=compress)
     references = _references(reference)
+    _check_options(min_count, shrink, options["interval"])
     if contrast_file is not None and contrasts:
         raise InputError("Give --contrast or --contrasts, not both: add a row to the table.")
     tasks = _tasks(design, contrast_file)
@@ -89,8 +91,9 @@ def run(
         for text in contrasts:
             contrast = parse_contrast(text, model)
             task.contrasts.setdefault(model.contrast(contrast)[1], contrast)
-        for contrast in task.contrasts.values():
-            model.contrast(contrast)
+        vectors = [model.contrast(contrast) for contrast in task.contrasts.values()]
+        if shrink is not None:
+            _check_shrinkage(shrink, options["mode"], model, vectors)
         if options["reduced"] is not None:
             nested_design(model, options["reduced"], lambda: matrix, obs=options["obs"])
     kept = _kept(matrix, tasks, options["obs"], min_count, by_expression)
@@ -119,16 +122,53 @@ def _words(model: Any) -> str:
     return model if isinstance(model, str) else "given design"
 
 
+def _check_options(min_count: float | None, shrink: str | None, interval: str | None) -> None:
+    if min_count is not None and not min_count >= 0:
+        raise InputError(f"--min-count {min_count:g} must be a number of counts >= 0.")
+    if shrink is not None and interval is not None:
+        raise InputError(
+            "--interval gives intervals of estimates that are not shrunken; leave out --interval "
+            "or --shrink."
+        )
+
+
+def _check_shrinkage(
+    method: str, mode: str, model: Design, vectors: list[tuple[NDArray[np.float64], str]]
+) -> None:
+    """Raise for a contrast that the method does not shrink; single coefficients always can be."""
+    from countglm._normal_prior import can_expand
+
+    names = first_few(model.names, 10)
+    for vector, label in vectors:
+        if (vector != 0).sum() == 1 and vector.max() == 1.0:
+            continue
+        if method == "apeglm" and mode == "replay":
+            raise InputError(
+                f"--shrink apeglm with --mode replay shrinks one coefficient ({names}), and "
+                f"{label!r} is none; take --mode exact or --shrink ash."
+            )
+        if method == "normal" and not can_expand(model):
+            raise InputError(
+                f"--shrink normal shrinks only coefficients ({names}) in a design with "
+                f"interactions or without factors, and {label!r} is none; take apeglm or ash."
+            )
+
+
 def _references(given: Sequence[str]) -> dict[str, str]:
     """Return the reference level by variable of ``variable=level``."""
-    found = {}
+    found: dict[str, str] = {}
     for text in given:
         variable, equals, level = text.partition("=")
         if not (equals and variable.strip() and level.strip()):
             raise InputError(
                 f"--reference {text!r} must be variable=level, such as condition=untreated."
             )
-        found[variable.strip()] = level.strip()
+        variable, level = variable.strip(), level.strip()
+        if found.setdefault(variable, level) != level:
+            raise InputError(
+                f"--reference names two levels of {variable!r}, {found[variable]!r} and {level!r}; "
+                "give one."
+            )
     return found
 
 

@@ -44,6 +44,7 @@ def write_de_products(
     as they were read and their sample table, where given, comes result.h5ad.
     """
     contrasts = [_write_contrast(name, each, folder, suffix) for name, each in results.items()]
+    keys = _keys(results)
     first = next(iter(results.values()))
     for result in _fits(results):
         write_table(sample_table(result.fit), folder / free_name(folder, "samples", suffix))
@@ -53,7 +54,9 @@ def write_de_products(
     if with_report:
         write_de_report(results, folder / "report.html", title=title)
     if h5ad_from is not None:
-        _annotated(results, *h5ad_from).write_h5ad(folder / "result.h5ad", compression="gzip")
+        annotated = _annotated(results, keys, *h5ad_from)
+        annotated.write_h5ad(folder / "result.h5ad", compression="gzip")
+        contrasts = [each | {"h5ad_key": keys[each["name"]]} for each in contrasts]
     facts = summary(first.fit, command) | {
         "n_dropped": dropped,
         "settings": first.settings,
@@ -98,7 +101,24 @@ def _normalized(result: DEResult, counts: CountMatrix) -> pd.DataFrame:
     )
 
 
-def _annotated(results: Mapping[str, DEResult], raw: Any, obs: Any) -> AnnData:
+def _keys(results: Mapping[str, DEResult]) -> dict[str, str]:
+    """Return the name of every result in result.h5ad, numbered where it must be."""
+    if len(results) == 1:
+        return dict.fromkeys(results, "countglm_de")
+    keys: dict[str, str] = {}
+    for name in results:
+        stem = key = f"countglm_de_{plain_name(name)}"
+        number = 1
+        while key in keys.values():
+            number += 1
+            key = f"{stem}_{number}"
+        keys[name] = key
+    return keys
+
+
+def _annotated(
+    results: Mapping[str, DEResult], keys: Mapping[str, str], raw: Any, obs: Any
+) -> AnnData:
     """The AnnData that was read, or a new one with the counts, with every result in it."""
     from anndata import AnnData
     from scipy import sparse
@@ -107,8 +127,6 @@ def _annotated(results: Mapping[str, DEResult], raw: Any, obs: Any) -> AnnData:
     if hasattr(raw, "columns"):
         adata = AnnData(sparse.csr_matrix(raw.to_numpy()), obs=obs)
         adata.obs_names, adata.var_names = raw.index.astype(str), raw.columns.astype(str)
-    alone = len(results) == 1
     for name, result in results.items():
-        key = "countglm_de" if alone else f"countglm_de_{plain_name(name)}"
-        adata = result.to_anndata(adata, key, force=True)
+        adata = result.to_anndata(adata, keys[name], force=True)
     return adata
