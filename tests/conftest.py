@@ -7,6 +7,8 @@ packages. Where one is absent its tests are deselected and the summary says so i
 ``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
 Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
 their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.
+Tests marked ``compiled`` fit hundreds of genes, which takes plain Python minutes and tells it nothing
+about a kernel; ``NUMBA_DISABLE_JIT=1`` leaves them out.
 """
 
 from __future__ import annotations
@@ -76,12 +78,15 @@ def absent_requirements() -> dict[str, str]:
         absent["r"] = f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}"
     if not plain_kernels():
         absent["plain"] = "tests marked 'plain' are deselected: set NUMBA_DISABLE_JIT=1 for them"
+    else:
+        absent["compiled"] = "tests marked 'compiled' are deselected: NUMBA_DISABLE_JIT is set"
     return absent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "data: needs the folder named by COUNTGLM_TEST_DATA")
     config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma and glmGamPoi")
+    config.addinivalue_line("markers", "compiled: fits many genes, not with NUMBA_DISABLE_JIT")
     config.addinivalue_line("markers", "plain: calls array kernels, needs NUMBA_DISABLE_JIT=1")
 
 

@@ -16,6 +16,8 @@ from countglm.counts import CountMatrix, as_count_matrix
 from countglm.design import as_design
 from tests.support.analyses import CONTRAST, N_GENES, N_SAMPLES, SPIKED, analysis, study
 
+pytestmark = pytest.mark.compiled
+
 GENES = [f"g{i}" for i in range(N_GENES)]
 SHUFFLE = np.random.default_rng(8).permutation(N_SAMPLES)
 

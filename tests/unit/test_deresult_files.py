@@ -19,6 +19,8 @@ from countglm.errors import InputError
 from countglm.results import GLMFit
 from tests.support.analyses import CONTRAST, SPIKED, analysis, study
 
+pytestmark = pytest.mark.compiled
+
 
 def assert_same(one: Any, other: Any) -> None:
     """Equal in every field, arrays to the bit, except the counts and the state of the formula."""

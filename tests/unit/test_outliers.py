@@ -8,6 +8,8 @@ import pytest
 from countglm import differential_expression
 from tests.support.simulated import simulate
 
+pytestmark = pytest.mark.compiled
+
 CONTRAST = ["group", "b", "a"]
 
 
