@@ -173,6 +173,14 @@ def test_wrong_options_are_named(options: dict[str, object], message: str) -> No
         differential_expression(counts, "~ group", **{"contrast": B_OVER_A, "obs": obs, **options})
 
 
+def test_an_intercept_alone_has_nothing_to_test() -> None:
+    counts, obs = simulate(genes=50, samples=6, seed=35)
+    with pytest.raises(InputError, match="no difference to test"):
+        differential_expression(counts, "~ 1", obs=obs)
+    table = differential_expression(counts, "~ 1", "Intercept", obs=obs).table
+    assert np.isfinite(table["pvalue"]).all()
+
+
 def test_a_function_adjusts_the_p_values() -> None:
     counts, obs = simulate(genes=100, samples=8, seed=33)
     seen = []
