@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._profile import Lines, profile, start, value
+from ._profile import Lines, over_samples, profile, start, value
 from ._simplex import mixture_weights
 from .errors import InputError
 
@@ -20,8 +20,14 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 # Genes of one pass of the posterior.
 TILE = 2**15
-# The grid of the profile, t = width * sinh(u): its step in u, and its reach in widest scales.
-FINE, REACH = 0.1, 6.0
+# The grids of the profile, t = min(sigma) * sinh(u): the step in u of the first one and the points
+# of the others, each of which covers what carries mass on the one before.
+FIRST_STEP, CLOSER = 0.25, (65, 65, 257)
+# What lies this far below the largest log posterior carries no mass; a normal has fallen by it at
+# REACH standard deviations.
+FALL, REACH = 40.0, 9.0
+# Steps of the first grid to either side, far beyond any end.
+MOST_STEPS = 400
 
 
 class Mixture(NamedTuple):
@@ -135,42 +141,104 @@ def profile_posterior(
     prior, threshold
         In the natural logarithm, as the lines are.
     """
-    used = prior.weights > 0.0
-    scales, weights = prior.scales[used], prior.weights[used]
-    narrow = float(np.min(scales))
-    end = np.arcsinh(REACH * float(np.max(scales)) / narrow)
-    grid = np.linspace(0.0, end, max(8, int(np.ceil(end / FINE))) + 1)
-    step = float(grid[1])
-    grid = np.concatenate([-grid[:0:-1], grid])
-    t = narrow * np.sinh(grid)
-    density = np.add.reduce(
-        weights[:, None] / scales[:, None] * np.exp(-0.5 * (t / scales[:, None]) ** 2), axis=0
-    )
-    log_mass = np.log(np.maximum(density * np.cosh(grid), 1e-300))
     part = lines(genes).take(np.arange(genes.size))
-    log_posterior = log_mass[:, None] - _negative_profile(part, t)
-    mass = np.exp(log_posterior - np.max(log_posterior, axis=0))[:, : genes.size]
-    mass /= np.add.reduce(mass, axis=0)
-    mean = np.add.reduce(mass * t[:, None], axis=0)
-    sd = np.sqrt(np.add.reduce(mass * (t[:, None] - mean) ** 2, axis=0))
-    below = _share(mass, (np.arcsinh(threshold / narrow) - grid) / step)
-    above = _share(mass, (np.arcsinh(threshold / narrow) + grid) / step)
-    return Posterior(mean, sd, np.minimum(1.0, np.minimum(below, above)))
+    grid = _first_grid(part, prior)
+    for points in CLOSER:
+        grid = _closer_grid(part, prior, grid, points)
+    narrow = _narrowest(prior)
+    t = narrow * np.sinh(grid.u)
+    mass = np.exp(grid.log_mass - np.max(grid.log_mass, axis=0))
+    mass /= over_samples(mass)
+    mean = over_samples(mass * t)
+    sd = np.sqrt(over_samples(mass * (t - mean) ** 2))
+    border = np.arcsinh(threshold / narrow)
+    step = (grid.u[-1] - grid.u[0]) / (CLOSER[-1] - 1)
+    below = _share(mass, (border - grid.u) / step)
+    above = _share(mass, (border + grid.u) / step)
+    # A gene alone was a pair until here: its sums ran in the order they have in company.
+    found = (mean, sd, np.minimum(1.0, np.minimum(below, above)))
+    return Posterior(*(values[: genes.size] for values in found))
 
 
 def _share(mass: Floats, inside: Floats) -> Floats:
     """Return the mass where ``inside`` (steps) is positive; a point at the border by its part."""
-    return np.asarray(np.add.reduce(mass * np.clip(inside + 0.5, 0.0, 1.0)[:, None], axis=0))
+    return over_samples(mass * np.clip(inside + 0.5, 0.0, 1.0))
 
 
-def _negative_profile(lines: Lines, t: Floats) -> Floats:
-    """Return the negative profile log-likelihood (m, g) on a grid, from the middle outward."""
-    out = np.zeros((t.size, lines.alpha.size))
-    middle = t.size // 2
-    for places in (range(middle, t.size), range(middle - 1, -1, -1)):
-        gamma = start(lines, np.zeros(lines.alpha.size))
-        for place in places:
-            at = np.full(lines.alpha.size, t[place])
-            gamma = profile(lines, at, gamma).gamma
-            out[place] = value(lines, at, gamma)
-    return out
+class Grid(NamedTuple):
+    """Points ``u`` (m, g), ascending and evenly spaced, with the log posterior of u there.
+
+    ``gamma`` (m, q, g) are the nuisance coefficients of the profile.
+    """
+
+    u: Floats
+    log_mass: Floats
+    gamma: Floats
+
+
+def _narrowest(prior: Mixture) -> float:
+    return float(np.min(prior.scales[prior.weights > 0.0]))
+
+
+def _log_prior(prior: Mixture, u: Floats) -> Floats:
+    """Return the log density of ``u`` up to a constant; it does not underflow."""
+    t = _narrowest(prior) * np.sinh(u)
+    total = np.full(u.shape, -np.inf)
+    for weight, scale in zip(prior.weights.tolist(), prior.scales.tolist(), strict=True):
+        if weight > 0.0:
+            total = np.logaddexp(total, np.log(weight / scale) - 0.5 * (t / scale) ** 2)
+    return np.asarray(total + np.log(np.cosh(u)))
+
+
+def _first_grid(lines: Lines, prior: Mixture) -> Grid:
+    """Walk from 0 to both sides until nothing carries mass (12.15)."""
+    narrow, size = _narrowest(prior), lines.alpha.size
+    reach = REACH * float(np.max(prior.scales[prior.weights > 0.0]))
+    zero = np.zeros(size)
+    gamma = profile(lines, zero, start(lines, zero)).gamma
+    best = _log_prior(prior, zero) - value(lines, zero, gamma)
+    sides = {side: [(0.0, best, gamma)] for side in (-1, 1)}
+    done = {side: np.zeros(size, dtype=np.bool_) for side in sides}
+    for k in range(1, MOST_STEPS):
+        for side, walked in sides.items():
+            u = side * k * FIRST_STEP
+            t, before, earlier = (
+                narrow * np.sinh(at) for at in (u, walked[-1][0], walked[max(k - 2, 0)][0])
+            )
+            # Far out the nuisance coefficients move in proportion to t.
+            ahead = (t - before) / (before - earlier) if k > 1 else 0.0
+            gamma = walked[-1][2] + ahead * (walked[-1][2] - walked[max(k - 2, 0)][2])
+            gamma = profile(lines, zero + t, gamma).gamma
+            height = _log_prior(prior, zero + u) - value(lines, zero + t, gamma)
+            # Where only other genes still walk is not looked at.
+            height = np.where(done[side], -np.inf, height)
+            best = np.fmax(best, height)
+            walked.append((u, height, gamma))
+            if abs(t) > reach:
+                done[side] |= ~(height >= best - FALL)
+        if done[-1].all() and done[1].all():
+            break
+    points = sides[-1][:0:-1] + sides[1]
+    u_all, heights, gammas = (np.array([point[i] for point in points]) for i in range(3))
+    return Grid(np.repeat(u_all[:, None], size, axis=1), heights, gammas)
+
+
+def _closer_grid(lines: Lines, prior: Mixture, grid: Grid, points: int) -> Grid:
+    """Return a grid of ``points`` on the part of ``grid`` that carries mass, gene by gene."""
+    kept = grid.log_mass >= np.max(grid.log_mass, axis=0) - FALL
+    last = len(kept) - 1
+    low = np.maximum(np.argmax(kept, axis=0) - 1, 0)
+    high = np.minimum(last - np.argmax(kept[::-1], axis=0) + 1, last)
+    place = low + np.linspace(0.0, 1.0, points)[:, None] * (high - low)
+    first = np.minimum(place.astype(np.intp), last - 1)
+    part = place - first
+    genes = np.arange(first.shape[1])
+    u = (1.0 - part) * grid.u[first, genes] + part * grid.u[first + 1, genes]
+    t = _narrowest(prior) * np.sinh(u)
+    gamma = np.empty((points, *grid.gamma.shape[1:]))
+    log_mass = _log_prior(prior, u)
+    for m in range(points):
+        at, behind = grid.gamma[first[m], :, genes].T, grid.gamma[first[m] + 1, :, genes].T
+        gamma[m] = profile(lines, t[m], (1.0 - part[m]) * at + part[m] * behind).gamma
+        log_mass[m] -= value(lines, t[m], gamma[m])
+    return Grid(u, log_mass, gamma)

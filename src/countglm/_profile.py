@@ -124,7 +124,10 @@ def gram(basis: Floats, info: Floats, penalty: Floats | None) -> Floats:
 
 
 def factor(h: Floats) -> Floats:
-    """Return the Cholesky factors (q, q, g) of ``h``; a direction without weight gets 1."""
+    """Return the Cholesky factors (q, q, g) of ``h``.
+
+    A direction without weight gets an infinite pivot: solving leaves it at 0.
+    """
     q = h.shape[0]
     low = np.zeros_like(h)
     for j in range(q):
