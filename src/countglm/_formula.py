@@ -73,7 +73,7 @@ def build_formula(
     """
     import pandas as pd
 
-    parsed = _parse(formula)
+    parsed = parse_formula(formula)
     functions = set(formula_functions()) | _formulaic_names()
     variables = tuple(
         name for name in _variables(parsed) if name in obs.columns or name not in functions
@@ -120,7 +120,7 @@ def factor_variables(factor: Any) -> list[str]:
 
 def uses_of(formula: str, variable: str) -> list[str]:
     """Return the expressions of a formula that contain a variable, such as ``C(age)``."""
-    factors = [factor for term in _parse(formula) for factor in term.factors]
+    factors = [factor for term in parse_formula(formula) for factor in term.factors]
     return [factor.expr for factor in factors if variable in factor_variables(factor)]
 
 
@@ -147,7 +147,8 @@ def _formulaic_names() -> set[str]:
     return set(TRANSFORMS)
 
 
-def _parse(formula: str) -> Any:
+def parse_formula(formula: str) -> Any:
+    """Return the terms of the right-hand side of a formula."""
     from formulaic import Formula
     from formulaic.errors import FormulaicError
     from formulaic.formula import SimpleFormula

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._formula import parse_formula
 from ._parallel import resolve_threads, run_blocks
 from ._profile import (
     MAX_ETA,
@@ -147,7 +148,16 @@ def expanded_design(design: Design, vector: Floats) -> Expanded:
 
 def can_expand(design: Design) -> bool:
     """Return whether the design has factors and no interactions."""
-    return bool(design.factors) and not any(":" in name for name in design.names)
+    if not design.factors:
+        return False
+    if design.formula is None:
+        return not any(":" in name for name in design.names)
+    # Names of levels may hold a colon; and a loaded design has its formula, but not its state.
+    varying = [
+        [part for part in term.factors if part.eval_method.value != "literal"]
+        for term in parse_formula(design.formula)
+    ]
+    return all(len(parts) < 2 for parts in varying)
 
 
 def _constant(column: Floats) -> bool:
