@@ -137,5 +137,7 @@ def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
 
 def counts_of(counts: CountMatrix, genes: NDArray[np.intp]) -> Floats:
     """Counts (g, n) of any genes, read in runs of neighbours."""
+    if genes.size == 0:
+        return np.empty((0, counts.n_samples))
     runs = np.split(genes, np.flatnonzero(np.diff(genes) != 1) + 1)
-    return np.concatenate([counts.block(int(run[0]), int(run[-1]) + 1) for run in runs if run.size])
+    return np.concatenate([counts.block(int(run[0]), int(run[-1]) + 1) for run in runs])
