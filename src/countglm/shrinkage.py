@@ -125,8 +125,11 @@ def shrink(
     _check(method, mode, lfc_threshold, svalue, prior_scale, coef, contrast)
     asked = contrast if coef is None else coef
     vector = result.contrast if asked is None else result.fit.design.contrast(asked)[0]
-    if "shrinkage" in result.settings or not np.array_equal(vector, result.contrast):
-        result = result.test(vector if asked is None else asked, counts=counts, threads=threads)
+    if not np.array_equal(vector, result.contrast):
+        result = result.test(asked, counts=counts, threads=threads)
+    elif not _shown(method, svalue) <= set(result.table.columns):
+        again = result.test(vector, counts=counts, threads=threads)
+        result = replace(again, label=result.label)
     fit, matrix, replay = result.fit, result.require_counts(counts), mode == "replay"
     estimate, error = maximum_likelihood(fit, matrix, vector, replay)
     task = Task(fit, matrix, vector, estimate, error, replay, threads, _precision(result))
@@ -199,6 +202,11 @@ def _with_zero_contrasts(shrunk: Shrunk, result: DEResult, replay: bool) -> Shru
     return shrunk
 
 
+def _shown(method: str, svalue: bool) -> set[str]:
+    """Return the columns of tests that the table keeps; a shrunken one may lack them."""
+    return ({"stat"} if method == "normal" else set()) | (set() if svalue else {"pvalue", "padj"})
+
+
 def _table(table: pd.DataFrame, shrunk: Shrunk, method: str, svalue: bool) -> pd.DataFrame:
     """Return the table with shrunken columns."""
     gone = ["ciLower", "ciUpper"] + ([] if method == "normal" else ["stat"])
@@ -207,8 +215,9 @@ def _table(table: pd.DataFrame, shrunk: Shrunk, method: str, svalue: bool) -> pd
     reason = table["na_reason"].to_numpy(copy=True)
     missing = np.isnan(shrunk.estimate)
     if svalue and shrunk.rate is not None:
-        place = list(table.columns).index("pvalue")
-        table = table.drop(columns=["pvalue", "padj"])
+        gone = [name for name in ("svalue", "pvalue", "padj") if name in table]
+        place = list(table.columns).index(gone[0])
+        table = table.drop(columns=gone)
         table.insert(place, "svalue", svalues(shrunk.rate))
         # Reasons of adjusted p-values do not concern s-values.
         reason[~missing] = None
