@@ -7,7 +7,7 @@ packages. Where one is absent its tests are deselected and the summary says so i
 ``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
 Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
 their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.
-Tests marked ``compiled`` fit hundreds of genes, which takes plain Python minutes and tells it nothing
+Tests marked ``compiled`` fit hundreds of genes, which takes plain Python minutes and says nothing
 about a kernel; ``NUMBA_DISABLE_JIT=1`` leaves them out.
 """
 
