@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm import prior_variance, trend
 from countglm._columns import (
     column_totals,
     gene_blocks,
@@ -30,15 +31,8 @@ Floats = NDArray[np.float64]
 MAX_ROUNDS = 100
 # Largest change of a log size factor in the last round.
 TOLERANCE = 1e-7
-# Dispersions from here on count for the mean, and from there on for the spread around it.
-_FLOOR_MEAN = 1e-7
-_FLOOR_SPREAD = 1e-6
-_TRIM_MEAN = 0.001
-_MIN_PRIOR_VARIANCE = 0.25
 # Largest step of the extrapolation, in lengths of the last round's.
 _MAX_EXTRAPOLATION = 4.0
-# From the median absolute deviation to the standard deviation of a normal distribution.
-_NORMAL_MAD = 1.4826
 
 
 class InterceptFits(NamedTuple):
@@ -96,31 +90,16 @@ def _genes_with_counts(counts: CountMatrix) -> Floats:
 def _shrunken_fits(y: Floats, s: Floats, threads: int) -> InterceptFits:
     """Fit every gene with its own dispersion, then with one drawn towards the mean of all."""
     free = _fit_intercepts(y, s, threads, 0.0, 0.0)
-    usable = np.sort(free.alpha[free.alpha > _FLOOR_MEAN])
-    cut = math.floor(usable.size * _TRIM_MEAN)
-    if usable.size == 0:
+    if not (free.alpha > trend.LEAST_DISPERSION).any():
         # No gene varies more than Poisson counts, so there is nothing to shrink towards.
         return free
-    log_centre = math.log(math.fsum(usable[cut : usable.size - cut]) / (usable.size - 2 * cut))
-    distance = np.log(usable[usable >= _FLOOR_SPREAD]) - log_centre
-    spread = _robust_variance(distance)
-    prior = max(spread - _log_chi_square_variance(s.size - 1), _MIN_PRIOR_VARIANCE)
+    log_centre = math.log(trend.mean_dispersion(free.alpha))
+    usable = free.alpha[free.alpha >= prior_variance.LEAST_DISPERSION]
+    spread = prior_variance.robust_variance(np.log(usable) - log_centre)
+    prior = prior_variance.beyond_sampling(spread, s.size - 1)
     drawn = _fit_intercepts(y, s, threads, log_centre, 1.0 / prior)
     outlying = free.alpha > math.exp(log_centre + 2.0 * math.sqrt(spread))
     return InterceptFits(*(np.where(outlying, a, b) for a, b in zip(free, drawn, strict=True)))
-
-
-def _robust_variance(x: Floats) -> float:
-    if x.size == 0:
-        return 0.0
-    return float(_NORMAL_MAD * np.median(np.abs(x - np.median(x)))) ** 2
-
-
-def _log_chi_square_variance(df: int) -> float:
-    """Variance of the logarithm of a chi-square variable: the sampling noise of log dispersions."""
-    from scipy.special import polygamma
-
-    return float(polygamma(1, df / 2))
 
 
 def _fit_intercepts(

@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 # Smallest prior variance, and smallest gene-wise dispersion whose residual is used.
 FLOOR = 0.25
-_LEAST_DISPERSION = 1e-6
+LEAST_DISPERSION = 1e-6
 # Degrees of freedom up to which the sampling distribution is too skewed for a normal rule.
 _FEW = 3
 # Median absolute deviation of a normal variable to its standard deviation, as R rounds it.
@@ -70,14 +70,11 @@ def prior_variance(
     residual = _log_residuals(dispersions, trend)
     if residual.size == 0:
         return FLOOR, 0.0
-    deviation = np.median(np.abs(residual - np.median(residual)))
-    robust = float((_MAD * deviation) ** 2)
+    robust = robust_variance(residual)
     if df == 0:
         return robust, robust
     if df > _FEW:
-        from scipy.special import polygamma
-
-        return max(robust - float(polygamma(1, df / 2)), FLOOR), robust
+        return beyond_sampling(robust, df), robust
     if replay and df != int(df):
         raise InputError(f"The simulation knows 1, 2 and 3 degrees of freedom, got {df}.")
     density = observed_density(residual)
@@ -87,10 +84,24 @@ def prior_variance(
     return max(fitted, FLOOR), robust
 
 
+def robust_variance(residual: Floats) -> float:
+    """Return the squared and scaled median absolute deviation (9.1); 0 of nothing."""
+    if residual.size == 0:
+        return 0.0
+    return float((_MAD * np.median(np.abs(residual - np.median(residual)))) ** 2)
+
+
+def beyond_sampling(variance: float, df: float) -> float:
+    """Return a variance of log residuals without that of log chi-squared noise (9.1)."""
+    from scipy.special import polygamma
+
+    return max(variance - float(polygamma(1, df / 2)), FLOOR)
+
+
 def _log_residuals(dispersion: Floats, trend_values: Floats) -> Floats:
     """Return the log ratios of the usable genes, in an order fixed by their values."""
     with np.errstate(invalid="ignore"):
-        used = (dispersion >= _LEAST_DISPERSION) & (trend_values > 0)
+        used = (dispersion >= LEAST_DISPERSION) & (trend_values > 0)
     used &= np.isfinite(dispersion) & np.isfinite(trend_values)
     dispersion, trend_values = dispersion[used], trend_values[used]
     order = np.lexsort((trend_values, dispersion))

@@ -23,7 +23,7 @@ KINDS = ("parametric", "local", "mean")
 MIN_DISPERSION = 1e-8
 # Genes above this take part in a parametric trend; without any there is no trend to fit.
 USABLE = 100 * MIN_DISPERSION
-_USABLE_HERE = 10 * MIN_DISPERSION
+LEAST_DISPERSION = 10 * MIN_DISPERSION
 # Means that no table of counts has, whose squares leave the range of numbers.
 _LEAST_MEAN = 1e-100
 # Where the extrapolation of a local trend ends.
@@ -165,14 +165,14 @@ def fit_trend(
 def _fit(mean: Floats, dispersion: Floats, kind: str, replay: bool) -> Trend:
     """Fit what was asked for or, with a warning, what can be fitted instead."""
     if not np.any(dispersion > USABLE):
-        constant = _trimmed_mean(dispersion)
+        constant = mean_dispersion(dispersion)
         warn(
             f"No gene has a gene-wise dispersion above {USABLE:g}, so no trend can be fitted: "
             f"the trend is the constant {constant:.3g}. The counts hardly vary beyond Poisson."
         )
         return Trend("mean", np.array([constant]), None, kind)
     if kind == "mean":
-        return Trend("mean", np.array([_trimmed_mean(dispersion)]), None, kind)
+        return Trend("mean", np.array([mean_dispersion(dispersion)]), None, kind)
     if kind == "parametric":
         coefficients = _fit_parametric(mean, dispersion, replay)
         if coefficients is not None:
@@ -193,14 +193,14 @@ def _fit_parametric(mean: Floats, dispersion: Floats, replay: bool) -> Floats | 
 
 
 def _fit_local(mean: Floats, dispersion: Floats) -> LocalCurve:
-    used = dispersion >= _USABLE_HERE
+    used = dispersion >= LEAST_DISPERSION
     mean, dispersion = mean[used], dispersion[used]
     return local_curve(np.log(mean), np.log(dispersion), mean, _LOCAL_SPAN)
 
 
-def _trimmed_mean(dispersion: Floats) -> float:
+def mean_dispersion(dispersion: Floats) -> float:
     """Return the mean of what is above 1e-7 without its lowest and highest 0.1% (8.7)."""
-    used = np.sort(dispersion[dispersion > _USABLE_HERE])
+    used = np.sort(dispersion[dispersion > LEAST_DISPERSION])
     if used.size == 0:
         return MIN_DISPERSION
     cut = int(used.size * _TRIMMED)
