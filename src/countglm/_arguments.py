@@ -33,9 +33,20 @@ class PerSample:
 
     def rows(self, start: int, stop: int) -> Floats:
         """Return (1, n_pad) for a vector, (stop - start, n_pad) for a matrix."""
+        return pad(self.unpadded(start, stop))
+
+    def unpadded(self, start: int, stop: int) -> Floats:
+        """Return (1, n) for a vector, (stop - start, n) for a matrix."""
         if self.values.ndim == 1:
-            return pad(self.values[None, :])
-        return pad(np.ascontiguousarray(self.values[:, start:stop].T))
+            return self.values[None, :]
+        return np.ascontiguousarray(self.values[:, start:stop].T)
+
+    def take(self, genes: NDArray[np.intp]) -> PerSample:
+        """Return the same for some genes."""
+        if self.values.ndim == 1:
+            return self
+        given = None if self.given is None else self.given[:, genes]
+        return PerSample(self.values[:, genes], given)
 
 
 def lies_within(value: Any, low: float, high: float) -> bool:

@@ -64,13 +64,13 @@ class Model:
 
     def scale(self, start: int, stop: int) -> Floats:
         """What fitted means of genes [start, stop) are multiplied by: (1, n) or (g, n)."""
-        return np.exp(_unpadded(self.offset, start, stop))
+        return np.exp(self.offset.unpadded(start, stop))
 
     def weight_rows(self, start: int, stop: int) -> Floats | None:
         """Weights of genes [start, stop), (1, n) or (g, n); None where the caller gave none."""
         if self.weights.given is None:
             return None
-        return _unpadded(self.weights, start, stop)
+        return self.weights.unpadded(start, stop)
 
     def normalized(self, start: int, stop: int) -> Floats:
         """Counts of genes [start, stop) divided by their scale (g, n)."""
@@ -82,8 +82,8 @@ class Model:
         return replace(
             self,
             counts=chosen,
-            offset=_taken(self.offset, genes),
-            weights=_taken(self.weights, genes),
+            offset=self.offset.take(genes),
+            weights=self.weights.take(genes),
             progress=False,
         )
 
@@ -108,19 +108,6 @@ class Model:
             run_blocks(
                 task, self.n_genes, block_size=self.block, threads=self.threads, progress=advance
             )
-
-
-def _unpadded(values: PerSample, start: int, stop: int) -> Floats:
-    if values.values.ndim == 1:
-        return values.values[None, :]
-    return np.ascontiguousarray(values.values[:, start:stop].T)
-
-
-def _taken(values: PerSample, genes: Index) -> PerSample:
-    if values.values.ndim == 1:
-        return values
-    given = None if values.given is None else values.given[:, genes]
-    return PerSample(values.values[:, genes], given)
 
 
 def prepare_model(
