@@ -177,7 +177,5 @@ def _joined(
 
 
 def _is_two_level(model: Model) -> bool:
-    """Is the design one factor of two levels (and its intercept)?"""
-    factors = model.design.factors
-    alone = len(factors) == 1 and len(model.design.names) <= 2
-    return alone and all(len(levels) == 2 for levels in factors.values())
+    """Is the only factor one of two levels?  `cooks_outliers` asks for two columns as well."""
+    return [len(levels) for levels in model.design.factors.values()] == [2]
