@@ -1,16 +1,23 @@
-"""Figures of the report as SVG text; scatter points are raster images inside when many."""
+"""Figures of the report as SVG text."""
 
 from __future__ import annotations
 
-import io
-import logging
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from countglm._ranking import called, evidence
+from countglm.report.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    RASTER_ABOVE,
+    VERMILION,
+    draw,
+    legend,
+    scatter,
+)
 from countglm.report.words import PADJ_LEVEL
 
 if TYPE_CHECKING:
@@ -19,42 +26,6 @@ if TYPE_CHECKING:
 
     from countglm.dispersion import DispersionFit
     from countglm.results import GLMFit
-
-Floats = NDArray[np.float64]
-
-# Okabe and Ito's colours, distinguishable with every common colour vision.
-BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#1B1F24"
-_RASTER_ABOVE = 5000
-_STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "font.family": "sans-serif",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "svg.fonttype": "none",
-    # Identifiers inside the SVG are hashes; a fixed salt makes equal fits give equal files.
-    "svg.hashsalt": "countglm",
-}
-
-
-def _draw(paint: Callable[[Axes], None]) -> str:
-    # The font cache of a first run is announced as a warning on stderr; it is no news here.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.0, 3.5), dpi=160, layout="constrained")
-        FigureCanvasSVG(figure)
-        paint(figure.add_subplot())
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def certificate_histogram(fit: GLMFit) -> str:
@@ -76,7 +47,7 @@ def certificate_histogram(fit: GLMFit) -> str:
         axes.set_xlabel("log10 Newton decrement (standard errors)")
         axes.set_ylabel("genes")
 
-    return _draw(paint)
+    return draw(paint)
 
 
 def mean_dispersion(fit: GLMFit) -> str:
@@ -84,24 +55,24 @@ def mean_dispersion(fit: GLMFit) -> str:
     usable = fit.converged & (fit.base_mean > 0)
     mean, alpha = fit.base_mean[usable], fit.dispersion[usable]
     positive = alpha > 0
-    many = mean.size > _RASTER_ABOVE
+    many = mean.size > RASTER_ABOVE
     floor = max(float(np.quantile(alpha[positive], 0.01)) / 3, 1e-9) if positive.any() else 1e-3
     low = alpha < floor
 
     def paint(axes: Axes) -> None:
         label = f"{int((~low).sum()):,} genes"
-        _scatter(axes, mean[~low], alpha[~low], BLUE, "o", label, many)
+        scatter(axes, mean[~low], alpha[~low], BLUE, "o", label, many)
         if low.any():
             at_floor = np.full(int(low.sum()), floor)
             label = f"{int(low.sum()):,} at or near 0"
-            _scatter(axes, mean[low], at_floor, VERMILION, "v", label, many)
+            scatter(axes, mean[low], at_floor, VERMILION, "v", label, many)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("dispersion")
-        _legend(axes)
+        legend(axes)
 
-    return _draw(paint)
+    return draw(paint)
 
 
 def ma_plot(
@@ -117,7 +88,7 @@ def ma_plot(
     change = shown["log2FoldChange"].to_numpy(dtype=np.float64)
     found = called(shown, level)
     word = "adjusted p" if evidence(table)[0] == "padj" else "s-value"
-    many = mean.size > _RASTER_ABOVE
+    many = mean.size > RASTER_ABOVE
     finite = np.abs(change[np.isfinite(change)])
     edge = 1.15 * max(float(np.quantile(finite, 0.999)), 1.0) if finite.size else 1.0
 
@@ -128,11 +99,11 @@ def ma_plot(
             (found, VERMILION, f"{word} < {level:g} ({int(found.sum()):,})"),
         ):
             inside = flag & (np.abs(change) <= edge)
-            _scatter(axes, mean[inside], change[inside], colour, "o", label, many)
+            scatter(axes, mean[inside], change[inside], colour, "o", label, many)
             for sign, marker in ((1, "^"), (-1, "v")):
                 beyond = flag & (sign * change > edge)
                 at_edge = np.full(int(beyond.sum()), sign * edge)
-                _scatter(axes, mean[beyond], at_edge, colour, marker, None, many)
+                scatter(axes, mean[beyond], at_edge, colour, marker, None, many)
         for row, name in named:
             at = table["baseMean"].iloc[row], table["log2FoldChange"].iloc[row]
             axes.annotate(
@@ -143,9 +114,9 @@ def ma_plot(
         axes.set_ylim(-1.08 * edge, 1.08 * edge)
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("log2 fold change")
-        _legend(axes)
+        legend(axes)
 
-    return _draw(paint)
+    return draw(paint)
 
 
 def dispersion_trend(stages: DispersionFit) -> str:
@@ -155,11 +126,11 @@ def dispersion_trend(stages: DispersionFit) -> str:
     line = stages.trend[known]
     low = [value for value in (alone, used) if (value > 0).any()]
     floor = max(min(float(np.quantile(v[v > 0], 0.01)) for v in low) / 3, 1e-9) if low else 1e-3
-    many = mean.size > _RASTER_ABOVE
+    many = mean.size > RASTER_ABOVE
 
     def paint(axes: Axes) -> None:
-        _scatter(axes, mean, np.maximum(alone, floor), GREY, "o", "each gene alone", many)
-        _scatter(axes, mean, np.maximum(used, floor), BLUE, "o", "as used", many)
+        scatter(axes, mean, np.maximum(alone, floor), GREY, "o", "each gene alone", many)
+        scatter(axes, mean, np.maximum(used, floor), BLUE, "o", "as used", many)
         if np.isfinite(line).any():
             order = np.argsort(mean)
             axes.plot(mean[order], line[order], color=VERMILION, linewidth=1.5, label="trend")
@@ -167,9 +138,9 @@ def dispersion_trend(stages: DispersionFit) -> str:
         axes.set_yscale("log")
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("dispersion")
-        _legend(axes)
+        legend(axes)
 
-    return _draw(paint)
+    return draw(paint)
 
 
 def p_value_histogram(table: pd.DataFrame) -> str:
@@ -183,27 +154,4 @@ def p_value_histogram(table: pd.DataFrame) -> str:
         axes.set_xlabel("p-value (dotted: flat, as without any effect)")
         axes.set_ylabel("genes")
 
-    return _draw(paint)
-
-
-def _scatter(
-    axes: Axes, x: Floats, y: Floats, colour: str, marker: str, label: str | None, many: bool
-) -> None:
-    if not x.size:
-        return
-    axes.scatter(
-        x, y, s=4 if many else 9, c=colour, marker=marker, linewidths=0, label=label,
-        alpha=0.35 if many else 0.7, rasterized=many,
-    )  # fmt: skip
-
-
-def _legend(axes: Axes) -> None:
-    if not axes.get_legend_handles_labels()[0]:
-        return
-    legend = axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9,
-        handletextpad=0.2, markerscale=1.6,
-    )  # fmt: skip
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1.0)
+    return draw(paint)
