@@ -40,7 +40,12 @@ _SYMBOLS = ("symbol", "gene_symbol", "gene_symbols", "gene_name", "hgnc_symbol",
 
 
 def render(results: Mapping[str, DEResult], title: str) -> str:
-    """Return the page of results by name; fits that several contrasts share appear once."""
+    """Return the page of results by name."""
+    return document(title, sections(results))
+
+
+def sections(results: Mapping[str, DEResult]) -> list[str]:
+    """Return the parts of the page; fits that several contrasts share appear once."""
     body = [
         _contrast(name, result, number < CONTRASTS_WITH_FIGURES)
         for number, (name, result) in enumerate(results.items())
@@ -56,7 +61,7 @@ def render(results: Mapping[str, DEResult], title: str) -> str:
             *_proof(result),
             provenance_section(result.provenance),
         ]
-    return document(title, body)
+    return body
 
 
 def _proof(result: DEResult) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -45,9 +45,10 @@ def paragraphs(sentences: Sequence[str]) -> str:
 
 def figure(svg: str, alt: str, caption: str) -> str:
     """An SVG as an image with its caption."""
-    data = base64.b64encode(svg.encode()).decode()
+    # Percent signs, not base64: points are base64 inside already, and twice would swell the page.
+    data = quote(svg, safe=" !$'()*+,-./:;=?@[]_`{|}~")
     return (
-        f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
+        f'<figure><img src="data:image/svg+xml,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
@@ -62,7 +63,7 @@ def top_table(top: pd.DataFrame, label: str, annotation: Sequence[str] = ()) -> 
     rows = []
     for gene, values in zip(top.index, top[columns].itertuples(index=False), strict=True):
         cells = "".join(
-            f"<td{_class(name in text)}>{escape(_number(name, value))}</td>"
+            f"<td{_class(name in text)}>{escape(number(name, value))}</td>"
             for name, value in zip(columns, values, strict=True)
         )
         rows.append(f"<tr><td>{escape(str(gene))}</td>{cells}</tr>")
@@ -73,11 +74,53 @@ def top_table(top: pd.DataFrame, label: str, annotation: Sequence[str] = ()) -> 
     )
 
 
+def table_region(
+    label: str,
+    head: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[str]],
+    *,
+    marks: Sequence[str] = (),
+    kind: str = "",
+) -> str:
+    """A table of texts that scrolls where it is too wide.
+
+    Parameters
+    ----------
+    label : str
+        What the table holds, for those who cannot see it.
+    head : sequence of (heading, kind)
+        Columns: ``""`` numbers, ``"text"``, or ``"text words"``, which wraps.
+    rows : sequence of sequence of str
+    marks : sequence of str, optional
+        Colour of each row, shown before its first cell.
+    kind : str
+        Class of the table.
+    """
+    cells = "".join(
+        f"<th scope='col' class='{column}'>{escape(name)}</th>" for name, column in head
+    )
+    lines = []
+    for place, row in enumerate(rows):
+        mark = f'<span class="chip" style="background:{marks[place]}"></span>' if marks else ""
+        line = "".join(
+            f"<td class='{column}' data-name='{escape(name)}'>{mark if not number else ''}"
+            f"{escape(text)}</td>"
+            for number, ((name, column), text) in enumerate(zip(head, row, strict=True))
+        )
+        lines.append(f"<tr>{line}</tr>")
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<table class="{kind}"><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
 def _class(is_text: bool) -> str:
     return " class='text'" if is_text else ""
 
 
-def _number(name: str, value: Any) -> str:
+def number(name: str, value: Any) -> str:
+    """A value of the test table's column ``name`` as text."""
     if isinstance(value, Status):
         return value.name
     if not isinstance(value, (int, float, np.number)):
