@@ -46,7 +46,7 @@ def paragraphs(sentences: Sequence[str]) -> str:
 def figure(svg: str, alt: str, caption: str) -> str:
     """An SVG as an image with its caption."""
     # Percent signs, not base64: points are base64 inside already, and twice would swell the page.
-    data = quote(svg, safe=" !$'()*+,-./:;=?@[]_`{|}~")
+    data = quote(svg, safe=" !$'*+,-./:;=?@[]_`{|}~")
     return (
         f'<figure><img src="data:image/svg+xml,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
