@@ -22,6 +22,12 @@ from countglm.cli.inputs import (
     size_factors_of,
 )
 from countglm.cli.output import check_output, output_folder
+from countglm.cli.preparation import (
+    check_min_count,
+    kept_genes,
+    references_of,
+    with_reference_levels,
+)
 from countglm.cli.products import dumps, table_suffix
 from countglm.errors import InputError
 
@@ -74,8 +80,9 @@ def run(
     check_output(output, force=force)
     check_input_is_kept(counts, output)
     suffix = table_suffix(table_format, compress=compress)
-    references = _references(reference)
-    _check_options(min_count, shrink, options["interval"])
+    references = references_of(reference)
+    check_min_count(min_count)
+    _check_options(shrink, options["interval"])
     if contrast_file is not None and contrasts:
         raise InputError("Give --contrast or --contrasts, not both: add a row to the table.")
     tasks = _tasks(design, contrast_file)
@@ -85,7 +92,8 @@ def run(
     )
     options["allow_noninteger"] = allow_noninteger
     options["size_factors"] = size_factors_of(size_factors, matrix)
-    options["obs"] = _with_references(obs, references, tasks)
+    models = [task.model for task in tasks]
+    options["obs"] = with_reference_levels(obs, references, models)
     for task in tasks:
         model = built_design(task.model, counts, matrix, options["obs"], allow_saturated=False)
         for text in contrasts:
@@ -96,7 +104,7 @@ def run(
             _check_shrinkage(shrink, options["mode"], model, vectors)
         if options["reduced"] is not None:
             nested_design(model, options["reduced"], lambda: matrix, obs=options["obs"])
-    kept = _kept(matrix, tasks, options["obs"], min_count, by_expression)
+    kept = kept_genes(matrix, models, options["obs"], min_count, by_expression)
     if not kept.all():
         matrix = matrix.take_genes(kept.nonzero()[0])
         raw = raw.loc[:, kept] if hasattr(raw, "columns") else raw[:, kept]
@@ -122,9 +130,7 @@ def _words(model: Any) -> str:
     return model if isinstance(model, str) else "given design"
 
 
-def _check_options(min_count: float | None, shrink: str | None, interval: str | None) -> None:
-    if min_count is not None and not min_count >= 0:
-        raise InputError(f"--min-count {min_count:g} must be a number of counts >= 0.")
+def _check_options(shrink: str | None, interval: str | None) -> None:
     if shrink is not None and interval is not None:
         raise InputError(
             "--interval gives intervals of estimates that are not shrunken; leave out --interval "
@@ -154,32 +160,6 @@ def _check_shrinkage(
             )
 
 
-def _references(given: Sequence[str]) -> dict[str, str]:
-    """Return the reference level by variable of ``variable=level``."""
-    found: dict[str, str] = {}
-    for text in given:
-        variable, equals, level = text.partition("=")
-        if not (equals and variable.strip() and level.strip()):
-            raise InputError(
-                f"--reference {text!r} must be variable=level, such as condition=untreated."
-            )
-        variable, level = variable.strip(), level.strip()
-        if found.setdefault(variable, level) != level:
-            raise InputError(
-                f"--reference names two levels of {variable!r}, {found[variable]!r} and {level!r}; "
-                "give one."
-            )
-    return found
-
-
-def _with_references(obs: Any, references: dict[str, str], tasks: list[_Task]) -> Any:
-    from countglm._sample_tables import with_references
-
-    if references and obs is None:
-        raise InputError("--reference needs a sample table; give one with --samples.")
-    return with_references(obs, references, *(task.model for task in tasks))
-
-
 def _tasks(design: str | None, contrast_file: Path | None) -> list[_Task]:
     """Return the designs with the contrasts that the table of contrasts asks of each."""
     model = None if design is None else given_design(design)
@@ -197,32 +177,6 @@ def _tasks(design: str | None, contrast_file: Path | None) -> list[_Task]:
         formula = row.design(model)
         tasks.setdefault(formula, _Task(formula)).contrasts[row.name] = row.contrast
     return list(tasks.values())
-
-
-def _kept(
-    matrix: CountMatrix, tasks: list[_Task], obs: Any, min_count: float | None, by_expression: bool
-) -> NDArray[np.bool_]:
-    """Return which genes (n_genes,) take part: any design's filter by expression keeps a gene."""
-    import numpy as np
-
-    from countglm._columns import gene_blocks
-
-    kept = np.ones(matrix.n_genes, dtype=np.bool_)
-    if by_expression:
-        from countglm.expression_filter import filter_by_expression
-
-        kept[:] = False
-        for task in tasks:
-            kept |= filter_by_expression(matrix, task.model, obs=obs)
-    if min_count is not None:
-        for start, block in gene_blocks(matrix):
-            kept[start : start + block.shape[0]] &= np.add.reduce(block, axis=1) >= min_count
-    if not kept.any():
-        raise InputError(
-            f"None of {plural(matrix.n_genes, 'gene')} passes --min-count or "
-            "--filter-by-expression; lower the first, or leave them out."
-        )
-    return kept
 
 
 def _results(
