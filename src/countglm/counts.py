@@ -126,7 +126,7 @@ class CountMatrix:
 
     def renamed(self, gene_names: Any) -> CountMatrix:
         """The same counts under other gene names."""
-        names = _given_gene_names(gene_names, self.n_genes)
+        names = _given_names(gene_names, self.n_genes, "gene_names", "gene", "column")
         _warn_of_repeated_genes(names)
         return self._of(self._source, names, self.var)
 
@@ -139,6 +139,7 @@ def as_count_matrix(
     *,
     layer: str | None = None,
     gene_names: Any = None,
+    sample_names: Any = None,
     allow_noninteger: bool = False,
     min_samples: int = 2,
 ) -> CountMatrix:
@@ -152,6 +153,8 @@ def as_count_matrix(
         Layer of an AnnData to read instead of ``X``.
     gene_names : sequence of str (n_genes,), optional
         Replaces the names that the container carries.
+    sample_names : sequence of str (n_samples,), optional
+        The same of the samples.
     allow_noninteger : bool
         Accept fractions (estimated counts).
     min_samples : int
@@ -179,18 +182,21 @@ def as_count_matrix(
     opened = open_counts(counts, layer)
     n_samples, n_genes = opened.source.shape
     _check_shape(n_samples, n_genes, min_samples)
-    check_unique_samples(opened.sample_names, "the counts")
+    samples = opened.sample_names
+    if sample_names is not None:
+        samples = _given_names(sample_names, n_samples, "sample_names", "sample", "row")
+    check_unique_samples(samples, "the counts")
     names = opened.gene_names
     if gene_names is not None:
-        names = _given_gene_names(gene_names, n_genes)
+        names = _given_names(gene_names, n_genes, "gene_names", "gene", "column")
     elif names is None:
         names = name_array(range(n_genes))
     check_counts(
-        opened.source, opened.sample_names, names, allow_noninteger=allow_noninteger,
+        opened.source, samples, names, allow_noninteger=allow_noninteger,
         elsewhere=opened.elsewhere,
     )  # fmt: skip
     _warn_of_repeated_genes(names)
-    return CountMatrix(opened.source, opened.sample_names, names, opened.obs, opened.var)
+    return CountMatrix(opened.source, samples, names, opened.obs, opened.var)
 
 
 def _check_shape(n_samples: int, n_genes: int, min_samples: int) -> None:
@@ -214,20 +220,22 @@ def _compact(values: NDArray[np.float64]) -> NDArray[Any]:
     return whole if np.array_equal(whole, values) else values.astype("<f8")
 
 
-def _given_gene_names(gene_names: Any, n_genes: int) -> Names:
-    if isinstance(gene_names, str):
-        raise InputError("gene_names is a single string; give a sequence with one name per gene.")
+def _given_names(given: Any, n: int, argument: str, noun: str, axis: str) -> Names:
+    if isinstance(given, str):
+        raise InputError(
+            f"{argument} is a single string; give a sequence with one name per {noun}."
+        )
     try:
-        names = name_array(gene_names)
+        names = name_array(given)
     except TypeError:
         raise InputError(
-            f"gene_names is of type {type(gene_names).__name__}; give a sequence with one name per "
-            "gene."
+            f"{argument} is of type {type(given).__name__}; give a sequence with one name per "
+            f"{noun}."
         ) from None
-    if names.size != n_genes:
+    if names.size != n:
         raise InputError(
-            f"gene_names has {plural(names.size, 'name')} for {plural(n_genes, 'gene')}; give one "
-            "per column of the counts."
+            f"{argument} has {plural(names.size, 'name')} for {plural(n, noun)}; give one "
+            f"per {axis} of the counts."
         )
     return names
 
