@@ -1,0 +1,39 @@
+# Errors, warnings and messages of this package: classed conditions with one clear text.
+
+# The user's mistake: what is wrong, with name and value; how many; where first; what to do.
+.stop_input <- function(..., class = NULL) {
+  .stop(paste0(...), class = c(class, "countglm_input_error"))
+}
+
+.stop <- function(message, class = NULL, trace = NULL) {
+  condition <- structure(
+    list(message = message, call = NULL, trace = trace),
+    class = c(class, "countglm_error", "error", "condition")
+  )
+  stop(condition)
+}
+
+.warn <- function(message) {
+  condition <- structure(
+    list(message = message, call = NULL),
+    class = c("countglm_warning", "warning", "condition")
+  )
+  warning(condition)
+}
+
+.inform <- function(...) {
+  condition <- structure(
+    list(message = paste0(..., "\n"), call = NULL),
+    class = c("countglm_message", "message", "condition")
+  )
+  message(condition)
+}
+
+.plural <- function(n, noun, many = paste0(noun, "s")) {
+  paste(format(n, big.mark = ",", trim = TRUE, scientific = FALSE), if (n == 1) noun else many)
+}
+
+.quoted <- function(names, most = 5L) {
+  shown <- paste0("'", utils::head(names, most), "'", collapse = ", ")
+  if (length(names) > most) paste0(shown, ", ...") else shown
+}

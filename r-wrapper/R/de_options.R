@@ -1,0 +1,168 @@
+# The options of differential_expression(): DESeq2's names for them, and what Python takes.
+
+# DESeq2's names of options, and ours.
+.DESEQ2_OPTIONS <- c(
+  lfcThreshold = "lfc_threshold", altHypothesis = "alternative", cooksCutoff = "cooks_cutoff",
+  independentFiltering = "independent_filtering", pAdjustMethod = "p_adjust",
+  filter = "filter_statistic", fitType = "fit_type", sfType = "size_factors", useT = "use_t",
+  minReplicatesForReplace = "min_replicates_for_replacement", controlGenes = "control_genes",
+  geoMeans = "geo_means", colData = "col_data", normMatrix = "normalization_factors"
+)
+
+# What another test of a result may choose.
+.RETEST <- c(
+  "test", "reduced", "lfc_threshold", "alternative", "use_t", "alpha", "independent_filtering",
+  "filter_statistic", "p_adjust", "interval", "level", "cooks_cutoff"
+)
+
+# Returns `given` with the options of `extra`, which may have DESeq2's names, in their places.
+.with_deseq2_names <- function(given, extra, known = names(given)) {
+  if (!length(extra)) return(given)
+  labels <- names(extra)
+  if (is.null(labels) || !all(nzchar(labels))) {
+    .stop_input("Options must be given by name, as in alpha = 0.05; ",
+                 sum(!nzchar(if (is.null(labels)) rep("", length(extra)) else labels)),
+                 " of them have none.")
+  }
+  ours <- unname(ifelse(labels %in% names(.DESEQ2_OPTIONS), .DESEQ2_OPTIONS[labels], labels))
+  unknown <- which(!ours %in% known)
+  if (length(unknown)) {
+    near <- known[which.min(utils::adist(labels[unknown[1]], known, ignore.case = TRUE))]
+    .stop_input("There is no option '", labels[unknown[1]], "'. Did you mean '", near,
+                 "'? Options: ", paste(known, collapse = ", "), ".")
+  }
+  twice <- ours[duplicated(ours)]
+  if (length(twice)) .stop_input("The option '", twice[1], "' is given twice; give it once.")
+  given[ours] <- extra
+  given
+}
+
+# Returns options as Python takes them; those that are NULL keep Python's default.
+.de_options <- function(given, inputs) {
+  given <- given[setdiff(names(given), c("col_data", "assay", "reference"))]
+  given <- given[!vapply(given, is.null, logical(1))]
+  for (name in intersect(names(given), c("threads", "max_iter"))) given[[name]] <- .whole(given[[name]])
+  for (name in intersect(names(given), c("dispersion", "geo_means", "filter_statistic", "fit_type"))) {
+    given[[name]] <- .per_gene(given[[name]], inputs, name)
+  }
+  for (name in intersect(names(given), c("offset", "weights", "normalization_factors"))) {
+    given[[name]] <- .per_sample(given[[name]], inputs, name)
+  }
+  if (!is.null(given$test)) given$test <- tolower(given$test)
+  if (!is.null(given$control_genes)) given$control_genes <- .gene_mask(given$control_genes, inputs)
+  if (!is.null(given$p_adjust)) given$p_adjust <- .adjustment(given$p_adjust)
+  if (!is.null(given$reduced)) given$reduced <- .reduced(given$reduced, inputs)
+  .with_own_factors(given, inputs)
+}
+
+# Size and normalisation factors: as given, else those of the object.
+.with_own_factors <- function(given, inputs) {
+  if (is.numeric(given$size_factors)) {
+    given$size_factors <- .per_sample(given$size_factors, inputs, "size_factors")
+  } else if (is.null(given$size_factors) && is.null(given$normalization_factors)) {
+    if (!is.null(inputs$normalization_factors)) {
+      given$normalization_factors <- .per_sample(
+        inputs$normalization_factors, inputs, "normalization_factors"
+      )
+    } else if (!is.null(inputs$size_factors)) {
+      given$size_factors <- .per_sample(inputs$size_factors, inputs, "size_factors")
+    }
+  }
+  given
+}
+
+# Returns values by gene as a NumPy array; words, functions and single numbers as they are.
+.per_gene <- function(x, inputs, what) {
+  if (is.character(x) || is.function(x)) return(x)
+  if (!is.numeric(x)) {
+    .stop_input(what, " must be numbers, one per gene; it is of class ", class(x)[1], ".")
+  }
+  if (length(x) == 1 && what == "dispersion") return(as.double(x))
+  n <- length(inputs$gene_names)
+  if (length(x) != n) {
+    .stop_input(what, " has ", length(x), " values and the counts have ", n,
+                 " genes; give one per gene.")
+  }
+  if (!is.null(names(x)) && !anyDuplicated(names(x)) && setequal(names(x), inputs$gene_names)) {
+    x <- x[inputs$gene_names]
+  }
+  reticulate::np_array(as.double(x))
+}
+
+# Returns a logical array, TRUE for the genes that `genes` selects in R's ways.
+.gene_mask <- function(genes, inputs) {
+  n <- length(inputs$gene_names)
+  mask <- logical(n)
+  if (is.character(genes)) {
+    unknown <- setdiff(genes, inputs$gene_names)
+    if (length(unknown)) {
+      .stop_input("control_genes names '", unknown[1], "' (", length(unknown), " of ",
+                   length(genes), " names are unknown), which is no gene of the counts.")
+    }
+    mask <- inputs$gene_names %in% genes
+  } else if (is.logical(genes) && length(genes) == n && !anyNA(genes)) {
+    mask <- genes
+  } else if (is.numeric(genes) && length(genes) && all(genes %in% seq_len(n))) {
+    mask[genes] <- TRUE
+  } else {
+    .stop_input("control_genes must be names of genes, whole numbers from 1 to ", n,
+                 ", or a logical with a value per gene.")
+  }
+  reticulate::np_array(mask)
+}
+
+# Returns the adjustment of p-values: countglm's own by name, R's others as a function.
+.adjustment <- function(method) {
+  if (is.function(method)) return(function(p) as.double(method(as.double(p))))
+  if (identical(method, "fdr")) return("BH")
+  if (!is.character(method) || length(method) != 1 || method %in% c("BH", "BY", "none")) {
+    return(method)
+  }
+  if (!method %in% stats::p.adjust.methods) {
+    .stop_input("p_adjust = '", method, "' is not known; choose from ",
+                 paste(stats::p.adjust.methods, collapse = ", "), ", or give a function.")
+  }
+  function(p) stats::p.adjust(as.double(p), method)
+}
+
+# Returns the model matrix (n_samples, n_coef) of the smaller design.
+.reduced <- function(reduced, inputs) {
+  if (inherits(reduced, "formula")) {
+    if (is.null(inputs$col_data)) {
+      .stop_input("The reduced formula ", deparse1(reduced),
+                   " needs the samples' variables; give them as col_data.")
+    }
+    reduced <- stats::model.matrix(reduced, as.data.frame(inputs$col_data))
+  }
+  if (!is.matrix(reduced)) {
+    .stop_input("reduced must be a formula or a model matrix; it is of class ",
+                 class(reduced)[1], ".")
+  }
+  attributes(reduced) <- list(dim = dim(reduced))
+  storage.mode(reduced) <- "double"
+  reticulate::np_array(reduced)
+}
+
+.whole <- function(x) if (is.numeric(x) && length(x) == 1 && x == trunc(x)) as.integer(x) else x
+
+# Returns counts and sample table with the reference levels first.
+.releveled <- function(counts, col_data, reference) {
+  if (is.null(reference)) return(list(counts = counts, col_data = col_data))
+  reference <- as.list(reference)
+  inside <- methods::is(counts, "SummarizedExperiment") && is.null(col_data)
+  table <- if (inside) SummarizedExperiment::colData(counts) else col_data
+  for (name in names(reference)) {
+    if (is.null(table[[name]])) {
+      .stop_input("reference names '", name, "', which is no variable of the samples (",
+                   paste(colnames(table), collapse = ", "), ").")
+    }
+    variable <- as.factor(table[[name]])
+    if (!as.character(reference[[name]]) %in% levels(variable)) {
+      .stop_input("reference: '", reference[[name]], "' is no level of '", name, "' (",
+                   paste(levels(variable), collapse = ", "), ").")
+    }
+    table[[name]] <- stats::relevel(variable, ref = as.character(reference[[name]]))
+  }
+  if (!inside) return(list(counts = counts, col_data = table))
+  list(counts = SummarizedExperiment::`colData<-`(counts, value = table), col_data = NULL)
+}

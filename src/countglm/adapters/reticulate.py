@@ -1,0 +1,216 @@
+"""What the R package calls: its counts and designs, and errors and warnings as values.
+
+Values cross as `_wire` says: an R array arrives under its own shape in Fortran order, so genes x
+samples becomes samples x genes by a transposed view.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm.adapters._wire import empty, encode, fill, text
+from countglm.counts import as_count_matrix
+from countglm.design import Design, as_design
+from countglm.errors import InputError
+from countglm.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countglm.counts import CountMatrix
+    from countglm.results import GLMFit
+
+__all__ = [
+    "call",
+    "count_matrix",
+    "dense",
+    "design",
+    "empty",
+    "encode",
+    "fill",
+    "fit_arrays",
+    "frame",
+    "means",
+    "method",
+    "named",
+    "sparse",
+    "text",
+]
+
+# How R writes what messages say in Python's words.
+_R_WORDS = (
+    (re.compile(r"=True\b"), " = TRUE"),
+    (re.compile(r"=False\b"), " = FALSE"),
+    (re.compile(r"\bTrue\b"), "TRUE"),
+    (re.compile(r"\bFalse\b"), "FALSE"),
+    (re.compile(r"\bNone\b"), "NULL"),
+    (re.compile(r"\bobs="), "col_data="),
+)
+
+
+def call(verb: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Call a function of countglm or of this module; nothing is raised to R.
+
+    Parameters
+    ----------
+    verb : str
+        A name of this module or of `countglm`, or ``module.name`` of another adapter.
+    arguments, options
+        By position and by name; text as `text` makes it, arrays as `empty` and `fill` do.
+
+    Returns
+    -------
+    dict
+        ``ok``; ``value``, any object; and where it failed ``error_class`` (``"input"`` for the
+        caller's mistake, else the name of the exception), ``message`` and ``trace``;
+        ``warnings``, a list of texts.
+    """
+    outcome: dict[str, Any] = {"ok": True, "value": None}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        for category in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", category)
+        try:
+            outcome["value"] = _function(verb)(*arguments, **dict(options))
+        except InputError as error:
+            outcome |= {"ok": False, "error_class": "input", "message": in_words_of_r(str(error))}
+        except Exception as error:
+            kind = type(error).__name__
+            outcome |= {"ok": False, "error_class": kind, "message": f"{kind}: {error}"}
+            outcome["trace"] = "".join(traceback.format_exception(error))
+    outcome["warnings"] = [in_words_of_r(str(warning.message)) for warning in caught]
+    return outcome
+
+
+def _function(verb: str) -> Callable[..., Any]:
+    import countglm
+
+    module, _, name = verb.rpartition(".")
+    if module:
+        other: Callable[..., Any] = getattr(import_module(f"countglm.adapters.{module}"), name)
+        return other
+    own: Callable[..., Any] | None = globals().get(verb) if verb in __all__ else None
+    return getattr(countglm, verb) if own is None else own
+
+
+def method(target: Any, name: str, *arguments: Any, **options: Any) -> Any:
+    """Return what the method ``name`` of ``target`` returns."""
+    return getattr(target, name)(*arguments, **options)
+
+
+def named(names: Any, values: Sequence[Any]) -> dict[str, Any]:
+    """Return a dict under names that reticulate would not keep: those outside ASCII."""
+    return dict(zip(map(str, names), values, strict=True))
+
+
+def in_words_of_r(message: str) -> str:
+    """Return a message with Python's constants and argument names as R writes them."""
+    for pattern, words in _R_WORDS:
+        message = pattern.sub(words, message)
+    return message
+
+
+def dense(array: NDArray[Any]) -> NDArray[Any]:
+    """Return R's genes x samples as samples x genes: a view."""
+    return array.T
+
+
+def sparse(
+    p: NDArray[np.int32], i: NDArray[np.int32], x: NDArray[Any], n_genes: int, n_samples: int
+) -> Any:
+    """Return a dgCMatrix of genes x samples as CSR of samples x genes, which has the same arrays.
+
+    Parameters
+    ----------
+    p : (n_samples + 1,); i, x : (n_entries,)
+        Slots of the dgCMatrix.
+    n_genes, n_samples : int
+    """
+    from scipy.sparse import csr_array
+
+    return csr_array((x, i, p), shape=(int(n_samples), int(n_genes)), copy=False)
+
+
+def count_matrix(
+    counts: Any, gene_names: Any, sample_names: Any, allow_noninteger: bool = False
+) -> CountMatrix:
+    """Return validated counts with the names of R's dimnames; see `as_count_matrix`."""
+    return as_count_matrix(
+        counts, gene_names=gene_names, sample_names=sample_names,
+        allow_noninteger=allow_noninteger,
+    )  # fmt: skip
+
+
+def design(
+    matrix: NDArray[np.float64],
+    names: Any,
+    counts: CountMatrix,
+    formula: str | None = None,
+    levels: Mapping[str, Any] | None = None,
+    codings: Mapping[str, NDArray[np.float64]] | None = None,
+    allow_saturated: bool = False,
+) -> Design:
+    """Return the Design of R's model matrix, checked against the counts.
+
+    Parameters
+    ----------
+    matrix : (n_samples, n_coef)
+        In the order of the counts' samples.
+    names : (n_coef,) of str
+    counts : CountMatrix
+    formula : str, optional
+        As R writes it.
+    levels : dict, optional
+        Levels of each factor of the formula, in R's order.
+    codings : dict, optional
+        Per factor (n_levels, n_coef): the rows of the design at each level, by the main effect.
+    allow_saturated : bool
+        As many columns as samples, which the fit refuses where it estimates the dispersion.
+    """
+    built = Design(
+        matrix=np.array(matrix, dtype=np.float64, order="C"),
+        names=tuple(str(name) for name in names),
+        sample_names=counts.sample_names,
+        formula=formula,
+        factors={name: tuple(map(str, each)) for name, each in (levels or {}).items()},
+        codings={name: np.array(each, order="C") for name, each in (codings or {}).items()},
+    )
+    return as_design(built, counts, allow_saturated=allow_saturated)
+
+
+def frame(names: Any, columns: Sequence[Any], levels: Sequence[Any], index: Any) -> pd.DataFrame:
+    """Return an R data.frame: columns, of factors as text with their levels in order."""
+    import pandas as pd
+
+    table = {}
+    for name, values, known in zip(names, columns, levels, strict=True):
+        table[str(name)] = values if known is None else pd.Categorical(values, list(known))
+    return pd.DataFrame(table, index=pd.Index(index))
+
+
+def fit_arrays(fit: GLMFit) -> dict[str, Any]:
+    """Return the arrays of a fit, but not offset and weights, which R has."""
+    names = (
+        *("coefficients", "standard_errors", "finite_coefficients", "dispersion", "size_factors"),
+        *("deviance", "log_likelihood", "n_iter", "converged", "newton_decrement"),
+        *("distance_bound", "min_eigenvalue", "condition_number", "max_leverage", "base_mean"),
+        *("gene_names", "sample_names", "family", "tol", "provenance"),
+    )
+    arrays = {name: getattr(fit, name) for name in names}
+    arrays["status"] = [Status(code).name for code in fit.status]
+    arrays["sentences"] = {status.name: status.sentence for status in Status}
+    arrays["df_residual"] = np.float64(fit.n_samples - len(fit.coef_names))
+    return arrays
+
+
+def means(fit: GLMFit, genes: Any = None) -> NDArray[np.float64]:
+    """Return fitted means in R's orientation (genes, n_samples)."""
+    return fit.mu(genes).T
