@@ -41,7 +41,7 @@ class FormulaSpec:
         columns = {}
         for name in self.variables:
             _require_no_missing(table[name], name, names)
-            column = _plain_column(table[name], name)
+            column = plain_column(table[name], name)
             columns[name] = self._with_known_levels(column, name)
         data = pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
         for factor, levels in self.factors.items():
@@ -82,7 +82,7 @@ def build_formula(
     columns = {}
     for name in variables:
         _require_no_missing(obs[name], name, names)
-        columns[name] = _plain_column(obs[name], name)
+        columns[name] = plain_column(obs[name], name)
     data = pd.DataFrame(columns, index=pd.RangeIndex(len(obs)))
     matrix = _materialise(parsed, data, formula)
     _require_two_levels(matrix.model_spec)
@@ -240,7 +240,7 @@ def _require_no_missing(column: pd.Series[Any], name: str, names: Names | None) 
         )
 
 
-def _plain_column(column: pd.Series[Any], name: str) -> Any:
+def plain_column(column: pd.Series[Any], name: str) -> Any:
     """Numbers as NumPy numbers; text, booleans and categories as a Categorical of used levels."""
     import pandas as pd
 

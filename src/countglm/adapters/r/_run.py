@@ -1,0 +1,100 @@
+"""Run an engine of R on the same counts, in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from countglm._arguments import is_number
+from countglm._parallel import is_whole
+from countglm.adapters.r._options import find_engine, resolve_options
+from countglm.adapters.r._process import ask_child
+from countglm.adapters.r._request import build_request, resolve_scale
+from countglm.adapters.r._result import RResult, assemble
+from countglm.counts import as_count_matrix
+from countglm.errors import InputError
+
+_METHODS = {"DESeq2": ("ratio", "poscounts", "iterate")}
+_METHODS["apeglm"] = _METHODS["DESeq2"]
+
+
+def run_r(
+    engine: str,
+    counts: Any,
+    obs: Any = None,
+    design: Any = None,
+    contrast: Any = None,
+    *,
+    reduced: Any = None,
+    size_factors: Any = None,
+    offset: Any = None,
+    weights: Any = None,
+    layer: str | None = None,
+    gene_names: Any = None,
+    threads: int = 1,
+    timeout: float | None = None,
+    **options: Any,
+) -> RResult:
+    """Run DESeq2, edgeR, limma-voom or glmGamPoi in R and return its tables and stages.
+
+    R lives in a child process: its crash, its output and its threads do not touch the caller.
+
+    Parameters
+    ----------
+    engine : {"DESeq2", "apeglm", "edgeR", "limma-voom", "glmGamPoi"}
+        ``"apeglm"`` is DESeq2 with its fold changes shrunken by apeglm.
+    counts : samples x genes
+        Anything that `fit_glm` takes.
+    obs : DataFrame, optional
+        Sample table of a formula; matched by name. Levels go in the order of their categories.
+    design : formula, matrix, DataFrame or Design
+        A formula is R's own; a matrix is used as it is.
+    contrast : optional
+        ``[factor, tested, reference]``, a column's name (R's or formulaic's), names to add up,
+        ``[[plus], [minus]]`` or one number per column. None: the last coefficient.
+    reduced : formula, matrix or list of column names
+        For ``test="LRT"`` of DESeq2.
+    size_factors : (n_samples,) or str, optional
+        Instead of the engine's own; ``"none"`` for 1, or a method of DESeq2.
+    offset : (n_samples,) or (n_samples, n_genes), optional
+        Natural logarithm, added to that of the size factors.
+    weights : (n_samples,) or (n_samples, n_genes), optional
+    layer, gene_names
+        As in `fit_glm`.
+    threads : int
+        For R's linear algebra; the engines themselves use one.
+    timeout : float, optional
+        Seconds after which R is ended.
+    **options
+        Of DESeq2: test, fit_type, sf_type, lfc_threshold (log2), alt_hypothesis, alpha,
+        cooks_cutoff, independent_filtering, min_replicates_for_replace, min_mu, use_t, shrink
+        ("normal", "apeglm" or "ashr"); R's spelling is taken too.
+
+    Returns
+    -------
+    RResult
+
+    Raises
+    ------
+    InputError
+        What is wrong with the input, and what to do.
+    RError
+        R, rpy2 or a package missing (with the line that installs it), an error in R, a child that
+        was killed or took longer than ``timeout``.
+    """
+    begun = time.perf_counter()
+    name, chosen = find_engine(engine)
+    settings = resolve_options(name, chosen, options)
+    if not is_whole(threads, 1):
+        raise InputError(f"threads={threads!r} must be a whole number of at least 1.")
+    if timeout is not None and not (is_number(timeout) and timeout > 0):
+        raise InputError(f"timeout={timeout!r} must be a positive number of seconds, or None.")
+    matrix = as_count_matrix(counts, layer=layer, gene_names=gene_names)
+    scale = resolve_scale(matrix, size_factors, offset, _METHODS.get(name, ()))
+    request = build_request(
+        name, chosen, matrix, obs, design, contrast, reduced, scale, weights, settings
+    )
+    sample_names = request["sample_names"]
+    answer, log = ask_child(name, request, timeout, int(threads))
+    seconds = time.perf_counter() - begun
+    return assemble(name, matrix, sample_names, contrast, answer, log, seconds, settings)
