@@ -1,4 +1,4 @@
-"""Command line: ``countglm demo | fit | de | diagnose | precompile``.
+"""Command line: ``countglm demo | fit | de | compare | diagnose | precompile``.
 
 This file only declares commands; what they do is imported when one runs, so that ``--help`` is
 quick. Exit status: 0 done, 2 wrong use or wrong input (one line on stderr), 1 failure.
@@ -7,14 +7,13 @@ quick. Exit status: 0 done, 2 wrong use or wrong input (one line on stderr), 1 f
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-_PATH = click.Path(path_type=Path)
-_METHODS = "ratio, poscounts, iterate, tmm, library, none, or a table of sample and factor"
+from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, writes
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -39,32 +38,16 @@ def app() -> None:
     """Exact, certified negative binomial and Poisson GLMs for every gene of a count matrix."""
 
 
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of every command that fits."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
-        click.option("--force", is_flag=True, help="Replace an earlier output."),
-        click.option(
-            "--threads",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Threads; all allowed cores if not given. Results do not depend on it.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @app.command(short_help="Fit the embedded airway study.")
 @click.option(
     "-o",
     "--output",
-    type=_PATH,
+    type=PATH,
     default=Path("countglm-demo"),
     show_default=True,
     help="Folder for report and tables; an earlier demo there is replaced.",
 )
-@_common
+@runs
 def demo(**options: Any) -> None:
     """Fit every gene of the embedded airway study and print the genes that respond."""
     from countglm.cli.demo import run
@@ -72,48 +55,23 @@ def demo(**options: Any) -> None:
     run(**options)
 
 
-def _reads_and_writes(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of every command that reads counts and fills a folder."""
-    for option in (
-        click.option("--no-report", is_flag=True, help="Leave out report.html."),
-        click.option(
-            "--h5ad",
-            "with_h5ad",
-            is_flag=True,
-            help="Write result.h5ad: the counts with all that came with them, and the result.",
-        ),
-        click.option("--gzip", "compress", is_flag=True, help="Compress tables of text."),
-        click.option(
-            "--format",
-            "table_format",
-            type=click.Choice(["tsv", "csv", "parquet"]),
-            default="tsv",
-            show_default=True,
-            help="Of the tables; parquet needs pyarrow.",
-        ),
-        click.option("--allow-noninteger", is_flag=True, help="Accept counts that are not whole."),
-        click.option("--size-factors", default="ratio", show_default=True, help=f"{_METHODS}."),
-        click.option("--layer", help="Layer of an h5ad or zarr that holds the counts."),
-        click.option(
-            "--contrast",
-            "contrasts",
-            multiple=True,
-            help="factor,tested,reference, a coefficient's name, or numbers; may be repeated.",
-        ),
-        click.option("--samples", type=_PATH, help="Sample table; needed for text counts."),
-        click.option("-o", "--output", type=_PATH, required=True, help="Folder for the results."),
-        click.argument("counts", type=_PATH),
-    ):
-        command = option(command)
-    return command
+def _chosen(no_independent_filtering: bool, no_cooks: bool, reduced: str | None) -> dict[str, Any]:
+    """Flags as `differential_expression` takes them."""
+    return {
+        "test": "wald" if reduced is None else "lrt",
+        "reduced": reduced,
+        "independent_filtering": not no_independent_filtering,
+        "cooks_cutoff": False if no_cooks else None,
+    }
 
 
 @app.command(short_help="Fit every gene of a count table.")
-@_reads_and_writes
+@reads
+@writes
 @click.option(
     "--design",
     required=True,
-    help='Formula such as "~ batch + condition", or a table of a numeric design.',
+    help=DESIGN,
 )
 @click.option("--family", type=click.Choice(["nb", "poisson"]), default="nb", show_default=True)
 @click.option("--solver", type=click.Choice(["irls", "newton"]), default="irls", show_default=True)
@@ -124,7 +82,7 @@ def _reads_and_writes(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--tol", type=float, default=1e-8, show_default=True, help="In standard errors.")
 @click.option("--max-iter", type=click.IntRange(min=1), default=100, show_default=True)
-@_common
+@runs
 def fit(**options: Any) -> None:
     """Fit a model to every gene of COUNTS (h5ad, zarr, CSV/TSV[.gz] or a MatrixMarket folder)."""
     from countglm.cli.fit import run
@@ -133,74 +91,74 @@ def fit(**options: Any) -> None:
 
 
 @app.command(short_help="Test every gene of a count table for differential expression.")
-@_reads_and_writes
+@reads
+@writes
 @click.option(
     "--design",
-    help='Formula such as "~ batch + condition", or a table of a numeric design.',
+    help=DESIGN,
 )
 @click.option(
     "--contrasts",
     "contrast_file",
-    type=_PATH,
+    type=PATH,
     help="Table of contrasts: variable, reference, target, blocking[, id]; the design is "
     "~ blocking + variable if none is given.",
 )
-@click.option("--reference", multiple=True, help="variable=level; may be repeated.")
-@click.option("--lrt", "reduced", metavar="REDUCED", help="Likelihood ratio test of this formula.")
 @click.option(
     "--shrink", type=click.Choice(["apeglm", "normal", "ash"]), help="Shrink fold changes."
 )
-@click.option("--lfc-threshold", type=click.FloatRange(min=0), default=0.0, help="log2.")
-@click.option(
-    "--alternative",
-    type=click.Choice(["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]),
-    default="greaterAbs",
-    show_default=True,
-)
-@click.option(
-    "--alpha",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="False discovery rate that the filtering is tuned to and the summary counts at.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["exact", "replay"]),
-    default="exact",
-    show_default=True,
-    help="replay reproduces DESeq2 1.38.",
-)
-@click.option(
-    "--fit-type",
-    type=click.Choice(["parametric", "local", "mean"]),
-    default="parametric",
-    show_default=True,
-    help="Trend of the dispersion.",
-)
-@click.option("--min-count", type=float, metavar="N", help="Drop genes with fewer counts in all.")
-@click.option("--filter-by-expression", "by_expression", is_flag=True, help="edgeR's rule.")
-@click.option("--no-independent-filtering", is_flag=True, help="Adjust over all genes.")
-@click.option("--no-cooks", is_flag=True, help="Neither flag nor replace outlying counts.")
 @click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals.")
-@_common
+@analyses
+@runs
 def de(
     *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any
 ) -> None:
     """Test every gene of COUNTS for differential expression: tables, fit and report."""
     from countglm.cli.de import run
 
-    run(
-        test="wald" if reduced is None else "lrt",
-        reduced=reduced,
-        independent_filtering=not no_independent_filtering,
-        cooks_cutoff=False if no_cooks else None,
-        **options,
-    )
+    run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
+
+
+@app.command(short_help="Test every gene here and in R, and tell why the two differ.")
+@reads
+@click.option("--design", required=True, help=DESIGN)
+@click.option("--contrast", help=f"{CONTRAST}; the last coefficient if not given.")
+@click.option(
+    "--with",
+    "engine",
+    type=click.Choice(["DESeq2"], case_sensitive=False),
+    metavar="DESeq2",
+    required=True,
+    help="The package of R to compare with.",
+)
+@click.option(
+    "--tolerance",
+    type=float,
+    default=1e-6,
+    show_default=True,
+    help="Relative size of a difference that is none.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop R then."
+)
+@click.option("-o", "--output", type=PATH, help="Folder for tables and report.")
+@click.option("--no-report", is_flag=True, help="Leave out report.html.")
+@analyses
+@runs
+def compare(
+    *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any
+) -> None:
+    """Test every gene of COUNTS here and by the real package in R, and tell why they differ.
+
+    Needs R with the package, and rpy2. Exit status 1 if a difference has no reason.
+    """
+    from countglm.cli.compare import run
+
+    run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
 
 
 @app.command(short_help="Tell how the genes of a saved fit ended.")
-@click.argument("fit_file", metavar="FIT.h5", type=_PATH)
+@click.argument("fit_file", metavar="FIT.h5", type=PATH)
 @click.option("--gene", "genes", multiple=True, help="Tell about this gene; may be repeated.")
 @click.option(
     "--limit",
@@ -209,7 +167,7 @@ def de(
     show_default=True,
     help="Genes named per status that needs attention.",
 )
-@click.option("-o", "--output", type=_PATH, help="Write the table of all genes (TSV) here.")
+@click.option("-o", "--output", type=PATH, help="Write the table of all genes (TSV) here.")
 @click.option("--force", is_flag=True, help="Overwrite an existing table.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def diagnose(**options: Any) -> None:

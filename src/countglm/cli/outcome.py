@@ -19,6 +19,10 @@ from countglm.errors import InputError
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
 
 
+class FailedError(Exception):
+    """A failure that is neither the user's mistake nor a bug; the message says what to do."""
+
+
 def run_command(app: click.Command, arguments: Sequence[str] | None) -> int:
     """Run ``app`` and return its exit status; problems become one line on stderr."""
     if threading.current_thread() is threading.main_thread():
@@ -45,6 +49,8 @@ def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
         return _stop(WRONG_INPUT, f"{error.format_message()} See '{name} --help'.")
     except (InputError, click.ClickException) as error:
         return _stop(WRONG_INPUT, str(error))
+    except FailedError as error:
+        return _stop(FAILURE, str(error))
     except (click.Abort, KeyboardInterrupt):
         return _stop(FAILURE, "interrupted; no output was written.")
     except BrokenPipeError:

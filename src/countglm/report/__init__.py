@@ -12,6 +12,7 @@ from countglm._store import atomic_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm.adapters.parity import ParityCertificate
     from countglm.deresult import DEResult
     from countglm.results import GLMFit
 
@@ -81,5 +82,40 @@ def write_de_report(
     from countglm.report.de import render
 
     page = render(results, title)
+    with atomic_file(Path(path), force=force) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_parity_report(
+    certificate: ParityCertificate,
+    result: DEResult,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    force: bool = False,
+) -> None:
+    """Write a page on the agreement of a result with another engine, and on the result itself.
+
+    Parameters
+    ----------
+    certificate : ParityCertificate
+        What `countglm.compare` found for ``result``.
+    result : DEResult
+        The result that was compared.
+    path : path
+        HTML with style and figures inside; needs no other file and no network.
+    title : str, optional
+        Heading of the page.
+    force : bool
+        Overwrite an existing file.
+
+    Raises
+    ------
+    InputError
+        ``path`` exists and ``force`` is not given, or its folder cannot be written.
+    """
+    from countglm.report.parity import render
+
+    page = render(certificate, result, title or f"countglm against {certificate.engine}")
     with atomic_file(Path(path), force=force) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -18,7 +18,10 @@ Floats = NDArray[np.float64]
 # Okabe and Ito's colours, distinguishable with every common colour vision.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, GREY, INK = "#56B4E9", "#CC79A7", "#8A8F98", "#1B1F24"
-RASTER_ABOVE = 5000
+# From here on points are small and let others show through.
+MANY = 5000
+# A point of a vector image takes a hundred bytes, so that more become a raster image.
+RASTER_ABOVE = 400
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "font.family": "sans-serif",
@@ -55,12 +58,12 @@ def draw(paint: Callable[[Axes], None], size: tuple[float, float] = (5.0, 3.5)) 
 def scatter(
     axes: Axes, x: Floats, y: Floats, colour: str, marker: str, label: str | None, many: bool
 ) -> None:
-    """Draw points, half transparent; as a raster image where they are ``many``."""
+    """Draw points, half transparent; small ones where the figure holds ``many``."""
     if not x.size:
         return
     axes.scatter(
         x, y, s=4 if many else 9, c=colour, marker=marker, linewidths=0, label=label,
-        alpha=0.35 if many else 0.7, rasterized=many,
+        alpha=0.35 if many else 0.7, rasterized=x.size > RASTER_ABOVE,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from countglm.report.drawing import (
     BLUE,
     GREY,
     INK,
-    RASTER_ABOVE,
+    MANY,
     VERMILION,
     draw,
     legend,
@@ -55,7 +55,7 @@ def mean_dispersion(fit: GLMFit) -> str:
     usable = fit.converged & (fit.base_mean > 0)
     mean, alpha = fit.base_mean[usable], fit.dispersion[usable]
     positive = alpha > 0
-    many = mean.size > RASTER_ABOVE
+    many = mean.size > MANY
     floor = max(float(np.quantile(alpha[positive], 0.01)) / 3, 1e-9) if positive.any() else 1e-3
     low = alpha < floor
 
@@ -88,7 +88,7 @@ def ma_plot(
     change = shown["log2FoldChange"].to_numpy(dtype=np.float64)
     found = called(shown, level)
     word = "adjusted p" if evidence(table)[0] == "padj" else "s-value"
-    many = mean.size > RASTER_ABOVE
+    many = mean.size > MANY
     finite = np.abs(change[np.isfinite(change)])
     edge = 1.15 * max(float(np.quantile(finite, 0.999)), 1.0) if finite.size else 1.0
 
@@ -126,7 +126,7 @@ def dispersion_trend(stages: DispersionFit) -> str:
     line = stages.trend[known]
     low = [value for value in (alone, used) if (value > 0).any()]
     floor = max(min(float(np.quantile(v[v > 0], 0.01)) for v in low) / 3, 1e-9) if low else 1e-3
-    many = mean.size > RASTER_ABOVE
+    many = mean.size > MANY
 
     def paint(axes: Axes) -> None:
         scatter(axes, mean, np.maximum(alone, floor), GREY, "o", "each gene alone", many)

@@ -46,7 +46,7 @@ def paragraphs(sentences: Sequence[str]) -> str:
 def figure(svg: str, alt: str, caption: str) -> str:
     """An SVG as an image with its caption."""
     # Percent signs, not base64: points are base64 inside already, and twice would swell the page.
-    data = quote(svg, safe=" !$'*+,-./:;=?@[]_`{|}~")
+    data = quote(svg, safe=" !$'*+,-./;=?@[]_`{|}~")
     return (
         f'<figure><img src="data:image/svg+xml,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
@@ -91,8 +91,9 @@ def table_region(
     head : sequence of (heading, kind)
         Columns: ``""`` numbers, ``"text"``, or ``"text words"``, which wraps.
     rows : sequence of sequence of str
+        What follows the first line of a text stands small below it.
     marks : sequence of str, optional
-        Colour of each row, shown before its first cell.
+        HTML before the first cell of each row.
     kind : str
         Class of the table.
     """
@@ -101,10 +102,10 @@ def table_region(
     )
     lines = []
     for place, row in enumerate(rows):
-        mark = f'<span class="chip" style="background:{marks[place]}"></span>' if marks else ""
+        mark = marks[place] if marks else ""
         line = "".join(
             f"<td class='{column}' data-name='{escape(name)}'>{mark if not number else ''}"
-            f"{escape(text)}</td>"
+            f"{_lines(text)}</td>"
             for number, ((name, column), text) in enumerate(zip(head, row, strict=True))
         )
         lines.append(f"<tr>{line}</tr>")
@@ -113,6 +114,12 @@ def table_region(
         f'<table class="{kind}"><thead><tr>{cells}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def _lines(text: str) -> str:
+    """The first line of a text, and the others small below it."""
+    first, _, rest = escape(text).partition("\n")
+    return f"{first}<small>{rest}</small>" if rest else first
 
 
 def _class(is_text: bool) -> str:
