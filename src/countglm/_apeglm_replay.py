@@ -13,7 +13,7 @@ from ._cauchy_mode import LocalModes, Modes, choose, find_modes
 from ._counts_of_fit import Counts
 from ._parallel import resolve_threads, run_blocks
 from ._profile import Lines
-from .basis import make_basis, products
+from .basis import Basis, make_basis, products
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -65,14 +65,22 @@ def apeglm_replay(
     return discarded(out._replace(sd=stepped_sd(out.t, out.sd, scale)))
 
 
-def coefficient_lines(counts: Counts, x: Floats, coef: int) -> Lines:
-    """Return the genes as lines along one coefficient, the others with their normal prior."""
-    others = np.ascontiguousarray(np.delete(x, coef, axis=1))
-    basis = make_basis(others, np.ones(x.shape[0], dtype=np.bool_))
+def coefficient_lines(counts: Counts, x: Floats, coef: int, wide: float = WIDE) -> Lines:
+    """Return the genes as lines along one coefficient, the others with their normal prior.
+
+    Its standard deviation is ``wide``.
+    """
+    basis = nuisance_basis(x, coef)
     return counts.lines(
         np.ascontiguousarray(x[:, [coef]]), basis.columns[:, : x.shape[0], None],
-        products(basis.to_coef.T, basis.to_coef) / WIDE**2,
+        products(basis.to_coef.T, basis.to_coef) / wide**2,
     )  # fmt: skip
+
+
+def nuisance_basis(x: Floats, coef: int) -> Basis:
+    """Return the coordinates of the other coefficients in the lines along ``coef``."""
+    others = np.ascontiguousarray(np.delete(x, coef, axis=1))
+    return make_basis(others, np.ones(x.shape[0], dtype=np.bool_))
 
 
 def stepped_sd(t: Floats, sd: Floats, scale: float) -> Floats:

@@ -98,7 +98,7 @@ def genewise_dispersion(
     cap = float(max(10, n))
     start = _start(y, scale, x, weights, cap, mean_inverse_scale)
     if weights is None and np.unique(x, axis=0).shape[0] == p:
-        mu = _least_squares_fit(y / scale, x) * scale
+        mu = least_squares_fit(y / scale, x) * scale
     else:
         mu = fit_coefficients(y, scale, x, start, weights=weights).mu
     mu = np.maximum(mu, min_mu)
@@ -166,10 +166,32 @@ def map_dispersion(
     return Map(np.clip(alpha, MIN_DISPERSION, cap), search.iterations)
 
 
-def _least_squares_fit(target: Floats, x: Floats) -> Floats:
+def least_squares_fit(target: Floats, x: Floats) -> Floats:
     """Fitted values (g, n) of the least squares regression of ``target`` on ``x``."""
     q, r, _ = gram_schmidt(x)
     return linear_predictor(solve_shared(q, r, target), x)
+
+
+def rough_dispersion(normalised: Floats, x: Floats) -> Floats:
+    """Moment estimate (g,), at least 0, around a linear regression of normalised counts (14.2)."""
+    n, p = x.shape
+    fitted = np.maximum(least_squares_fit(normalised, x), 1.0)
+    excess = ((normalised - fitted) ** 2 - fitted) / fitted**2
+    rough: Floats = np.maximum(np.add.reduce(excess, axis=1) / (n - p), 0.0)
+    return rough
+
+
+def moment_dispersion(normalised: Floats, inverse_scale: Floats | float) -> Floats:
+    """Moment estimate (g,) around the mean (14.2); NaN where that is 0.
+
+    ``inverse_scale`` is the mean over samples of 1/scale.
+    """
+    n = normalised.shape[1]
+    mean = np.add.reduce(normalised, axis=1) / n
+    variance = np.add.reduce((normalised - mean[:, None]) ** 2, axis=1) / (n - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moments: Floats = (variance - inverse_scale * mean) / mean**2
+    return moments
 
 
 def _start(
@@ -181,18 +203,14 @@ def _start(
     mean_inverse_scale: float | None,
 ) -> Floats:
     """Start dispersions (g,): the smaller of two moment estimates, within [1e-8, cap]."""
-    n, p = x.shape
     normalised = y / scale
-    fitted = np.maximum(_least_squares_fit(normalised, x), 1.0)
-    excess = ((normalised - fitted) ** 2 - fitted) / fitted**2
-    rough = np.maximum(np.add.reduce(excess, axis=1) / (n - p), 0.0)
+    rough = rough_dispersion(normalised, x)
     counted = normalised if weights is None else weights * normalised
-    mean = np.add.reduce(counted, axis=1) / n
-    variance = np.add.reduce((counted - mean[:, None]) ** 2, axis=1) / (n - 1)
     inverse: Floats | float = (
-        np.add.reduce(1.0 / scale, axis=1) / n if mean_inverse_scale is None else mean_inverse_scale
+        np.add.reduce(1.0 / scale, axis=1) / y.shape[1]
+        if mean_inverse_scale is None
+        else mean_inverse_scale
     )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        moments = (variance - inverse * mean) / mean**2
+    moments = moment_dispersion(counted, inverse)
     start: Floats = np.clip(np.fmin(rough, moments), MIN_DISPERSION, cap)
     return start
