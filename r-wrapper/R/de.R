@@ -84,15 +84,16 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
   given <- mget(setdiff(names(formals()), c("counts", "design", "contrast", "...")))
   given <- .with_deseq2_names(given, list(...))
   counts <- .releveled(counts, given$col_data, given$reference)
-  inputs <- .inputs(counts$counts, design, counts$col_data, given$assay)
+  inputs <- .inputs(counts$counts, design, counts$col_data, given$assay, given$allow_noninteger)
   options <- .de_options(given, inputs)
-  several <- .are_several(contrast)
-  asked <- if (several) lapply(contrast, .contrast, inputs) else .contrast(contrast, inputs)
+  inputs$compared <- .designs_compared(given$reduced, inputs)
+  inputs$given_offset <- given$offset
+  inputs$given_weights <- .or(given$weights, inputs$weights)
+  asked <- .contrasts(contrast, inputs)
   found <- do.call(.call, c(
     list("differential_expression", inputs$counts, inputs$design, asked), options
   ))
-  if (!several) return(.new_result(found, inputs))
-  lapply(stats::setNames(nm = names(contrast)), function(name) .new_result(found[[name]], inputs))
+  .new_results(found, inputs, if (.are_several(contrast)) names(contrast))
 }
 
 #' Test another contrast of the same fit
@@ -122,15 +123,16 @@ test_contrast <- function(res, contrast = NULL, ..., threads = NULL) {
   given <- .with_deseq2_names(list(), list(...), known = .RETEST)
   options <- .de_options(given, inputs)
   options$threads <- .whole(threads)
-  several <- .are_several(contrast)
-  if (is.null(contrast)) {
-    asked <- handle$result$contrast
-  } else {
-    asked <- if (several) lapply(contrast, .contrast, inputs) else .contrast(contrast, inputs)
-  }
-  found <- do.call(.call, c(list(handle$result$test, asked), options))
-  if (!several) return(.new_result(found, inputs))
-  lapply(stats::setNames(nm = names(contrast)), function(name) .new_result(found[[name]], inputs))
+  if (!is.null(given$reduced)) inputs$compared <- .designs_compared(given$reduced, inputs)
+  asked <- if (is.null(contrast)) handle$result$contrast else .contrasts(contrast, inputs)
+  found <- do.call(.call, c(list("method", handle$result, "test", asked), options))
+  .new_results(found, inputs, if (.are_several(contrast)) names(contrast))
+}
+
+# Returns what Python takes for one contrast, or for a list of several.
+.contrasts <- function(contrast, inputs) {
+  if (!.are_several(contrast)) return(.contrast(contrast, inputs))
+  lapply(contrast, .contrast, inputs)
 }
 
 # A list whose entries all have names is several contrasts; DESeq2's list of names has none.

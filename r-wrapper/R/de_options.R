@@ -29,7 +29,7 @@
   if (length(unknown)) {
     near <- known[which.min(utils::adist(labels[unknown[1]], known, ignore.case = TRUE))]
     .stop_input("There is no option '", labels[unknown[1]], "'. Did you mean '", near,
-                 "'? Options: ", paste(known, collapse = ", "), ".")
+                "'? ?differential_expression lists all.")
   }
   twice <- ours[duplicated(ours)]
   if (length(twice)) .stop_input("The option '", twice[1], "' is given twice; give it once.")
@@ -38,13 +38,14 @@
 }
 
 # Returns options as Python takes them; those that are NULL keep Python's default.
-.de_options <- function(given, inputs) {
+.de_options <- function(given, inputs, weighted = TRUE) {
   given <- given[setdiff(names(given), c("col_data", "assay", "reference"))]
   given <- given[!vapply(given, is.null, logical(1))]
   for (name in intersect(names(given), c("threads", "max_iter"))) given[[name]] <- .whole(given[[name]])
-  for (name in intersect(names(given), c("dispersion", "geo_means", "filter_statistic", "fit_type"))) {
+  for (name in intersect(names(given), c("dispersion", "geo_means", "filter_statistic"))) {
     given[[name]] <- .per_gene(given[[name]], inputs, name)
   }
+  if (!is.null(given$fit_type)) given$fit_type <- .trend_or_values(given$fit_type, inputs)
   for (name in intersect(names(given), c("offset", "weights", "normalization_factors"))) {
     given[[name]] <- .per_sample(given[[name]], inputs, name)
   }
@@ -52,6 +53,9 @@
   if (!is.null(given$control_genes)) given$control_genes <- .gene_mask(given$control_genes, inputs)
   if (!is.null(given$p_adjust)) given$p_adjust <- .adjustment(given$p_adjust)
   if (!is.null(given$reduced)) given$reduced <- .reduced(given$reduced, inputs)
+  if (weighted && is.null(given$weights)) {
+    given$weights <- .per_sample(inputs$weights, inputs, "weights")
+  }
   .with_own_factors(given, inputs)
 }
 
@@ -71,27 +75,21 @@
   given
 }
 
-# Returns values by gene as a NumPy array; words, functions and single numbers as they are.
-.per_gene <- function(x, inputs, what) {
-  if (is.character(x) || is.function(x)) return(x)
-  if (!is.numeric(x)) {
-    .stop_input(what, " must be numbers, one per gene; it is of class ", class(x)[1], ".")
-  }
-  if (length(x) == 1 && what == "dispersion") return(as.double(x))
-  n <- length(inputs$gene_names)
-  if (length(x) != n) {
-    .stop_input(what, " has ", length(x), " values and the counts have ", n,
-                 " genes; give one per gene.")
-  }
-  if (!is.null(names(x)) && !anyDuplicated(names(x)) && setequal(names(x), inputs$gene_names)) {
-    x <- x[inputs$gene_names]
-  }
-  reticulate::np_array(as.double(x))
+# Returns the kind of trend, a function of the mean, or values by gene.
+.trend_or_values <- function(x, inputs) {
+  if (is.character(x) || inherits(x, "python.builtin.object")) return(x)
+  if (is.function(x)) return(.of_array(x))
+  .per_gene(x, inputs, "fit_type")
 }
 
-# Returns a logical array, TRUE for the genes that `genes` selects in R's ways.
+# Returns a function of R's numbers as Python calls it.
+.of_array <- function(f) {
+  .call("de_for_r.of_array", function(x) as.double(f(as.double(unlist(reticulate::py_to_r(x))))))
+}
+
+# Returns the places, counted from 0, of the genes that `genes` selects in R's ways.
 .gene_mask <- function(genes, inputs) {
-  n <- length(inputs$gene_names)
+  n <- inputs$n_genes
   mask <- logical(n)
   if (is.character(genes)) {
     unknown <- setdiff(genes, inputs$gene_names)
@@ -108,12 +106,12 @@
     .stop_input("control_genes must be names of genes, whole numbers from 1 to ", n,
                  ", or a logical with a value per gene.")
   }
-  reticulate::np_array(mask)
+  I(which(mask) - 1L)
 }
 
 # Returns the adjustment of p-values: countglm's own by name, R's others as a function.
 .adjustment <- function(method) {
-  if (is.function(method)) return(function(p) as.double(method(as.double(p))))
+  if (is.function(method)) return(.of_array(method))
   if (identical(method, "fdr")) return("BH")
   if (!is.character(method) || length(method) != 1 || method %in% c("BH", "BY", "none")) {
     return(method)
@@ -122,28 +120,8 @@
     .stop_input("p_adjust = '", method, "' is not known; choose from ",
                  paste(stats::p.adjust.methods, collapse = ", "), ", or give a function.")
   }
-  function(p) stats::p.adjust(as.double(p), method)
+  .of_array(function(p) stats::p.adjust(p, method))
 }
-
-# Returns the model matrix (n_samples, n_coef) of the smaller design.
-.reduced <- function(reduced, inputs) {
-  if (inherits(reduced, "formula")) {
-    if (is.null(inputs$col_data)) {
-      .stop_input("The reduced formula ", deparse1(reduced),
-                   " needs the samples' variables; give them as col_data.")
-    }
-    reduced <- stats::model.matrix(reduced, as.data.frame(inputs$col_data))
-  }
-  if (!is.matrix(reduced)) {
-    .stop_input("reduced must be a formula or a model matrix; it is of class ",
-                 class(reduced)[1], ".")
-  }
-  attributes(reduced) <- list(dim = dim(reduced))
-  storage.mode(reduced) <- "double"
-  reticulate::np_array(reduced)
-}
-
-.whole <- function(x) if (is.numeric(x) && length(x) == 1 && x == trunc(x)) as.integer(x) else x
 
 # Returns counts and sample table with the reference levels first.
 .releveled <- function(counts, col_data, reference) {

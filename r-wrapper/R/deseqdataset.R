@@ -38,23 +38,26 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
   if (is.list(res) && !is.data.frame(res)) res <- res[[1]]
   handle <- .handle(res)
   .check_same(dds, handle)
-  found <- .call("deseqdataset.dataset_arrays", handle$result,
-                 assays = length(assays) > 0)
+  found <- .from_py(.call(
+    "deseqdataset.dataset_arrays", handle$result, assays = length(assays) > 0
+  ))
   labels <- .dataset_names(handle$inputs)
-  dds <- .with_factors(dds, handle)
-  dds <- .with_row_columns(dds, found, labels, handle)
-  dds <- .with_trend(dds, found)
-  dds <- .with_assays(dds, found, assays, dimnames(dds))
-  dds <- .with_model(dds, found, labels, handle)
+  # DESeq2 repeats its notes on names of levels at every step.
+  suppressMessages({
+    dds <- .with_factors(dds, handle)
+    dds <- .with_row_columns(dds, found, labels, handle)
+    dds <- .with_trend(dds, found)
+    dds <- .with_assays(dds, found, assays, dimnames(dds))
+    dds <- .with_model(dds, found, labels, handle)
+  })
   about <- S4Vectors::metadata(dds)
   about$countglm <- handle
   S4Vectors::`metadata<-`(dds, value = about)
 }
 
 .check_same <- function(dds, handle) {
-  genes <- rownames(dds)
-  n <- length(handle$genes)
-  if (nrow(dds) != n || (!is.null(genes) && !identical(genes, handle$genes))) {
+  n <- handle$inputs$n_genes
+  if (nrow(dds) != n || !identical(rownames(dds), handle$inputs$gene_names)) {
     .stop_input("The result is of ", n, " genes and the DESeqDataSet has ", nrow(dds),
                  " or other ones: give the object that the result was made from.")
   }
@@ -62,19 +65,19 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
 
 # Size factors, or normalisation factors where there were offsets, and the design of the fit.
 .with_factors <- function(dds, handle) {
-  factors <- .call("deseqdataset.factor_arrays", handle$result)
+  factors <- .from_py(.call("deseqdataset.factor_arrays", handle$result))
   if (is.null(factors$normalization_factors)) {
-    values <- .numbers(factors$size_factors)
-    dds <- BiocGenerics::`sizeFactors<-`(dds, value = stats::setNames(values, colnames(dds)))
+    dds <- BiocGenerics::`sizeFactors<-`(dds, value = factors$size_factors)
   } else if (is.null(DESeq2::normalizationFactors(dds))) {
-    dds <- DESeq2::`normalizationFactors<-`(dds, value = .values(factors$normalization_factors))
+    dds <- DESeq2::`normalizationFactors<-`(dds, value = factors$normalization_factors)
   }
-  terms <- handle$inputs$terms
-  if (is.null(terms)) {
-    BiocGenerics::`design<-`(dds, value = handle$inputs$matrix)
-  } else {
-    BiocGenerics::`design<-`(dds, value = stats::formula(terms))
+  formula <- handle$inputs$formula
+  if (is.null(formula)) {
+    return(BiocGenerics::`design<-`(dds, value = handle$inputs$matrix))
   }
+  own <- BiocGenerics::design(dds)
+  if (inherits(own, "formula") && identical(.text_of(own), formula)) return(dds)
+  BiocGenerics::`design<-`(dds, value = stats::as.formula(formula, env = globalenv()))
 }
 
 # DESeq2's words for the columns of rows.
@@ -95,10 +98,7 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
 )
 
 .with_row_columns <- function(dds, found, labels, handle) {
-  rows <- lapply(found$rows, .numbers)
-  for (name in c("allZero", "dispOutlier", "betaConv", "replace")) {
-    rows[[name]] <- as.logical(rows[[name]])
-  }
+  rows <- lapply(found$rows, function(x) if (is.numeric(x)) .missing_as_na(x) else x)
   empty <- rows$allZero
   for (name in setdiff(names(rows), c("baseMean", "baseVar", "allZero"))) rows[[name]][empty] <- NA
   table <- c(rows[c(
@@ -131,22 +131,18 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
 
 # Returns the columns of a matrix with names, missing values as NA.
 .columns <- function(matrix, labels, prefix) {
-  matrix <- .values(matrix)
-  matrix[is.nan(matrix)] <- NA_real_
+  matrix <- .missing_as_na(matrix)
   stats::setNames(lapply(seq_along(labels), function(j) matrix[, j]), paste0(prefix, labels))
 }
 
 # Statistic and p-value of a likelihood ratio, which belong to no coefficient.
 .ratio_columns <- function(handle) {
-  arrays <- .call("de_for_r.result_arrays", handle$result)
-  values <- lapply(arrays$numbers[c("stat", "pvalue")], function(x) {
-    x <- .numbers(x)
-    x[is.nan(x)] <- NA_real_
-    x
-  })
+  arrays <- .from_py(.call("de_for_r.result_arrays", handle$result))
+  values <- lapply(arrays$numbers[c("stat", "pvalue")], .missing_as_na)
   list(
     columns = stats::setNames(values, c("LRTStatistic", "LRTPvalue")),
-    words = paste(c("LRT statistic:", "LRT p-value:"), handle$label)
+    words = paste(c("LRT statistic:", "LRT p-value:"),
+                  .or(handle$inputs$compared, handle$label))
   )
 }
 
@@ -175,7 +171,7 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
 # The trend as a function of R alone, which outlives Python.
 .with_trend <- function(dds, found) {
   trend <- found$trend
-  numbers <- .numbers(trend$coefficients)
+  numbers <- trend$coefficients
   if (trend$kind == "none") return(dds)
   if (trend$kind == "parametric") {
     names(numbers) <- c("asymptDisp", "extraPois")
@@ -208,10 +204,10 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
 
 # The cubic through vertices with given slopes, a parabola beyond them; within a dispersion's range.
 .local_curve <- function(trend) {
-  at <- .numbers(trend$vertices)
-  height <- .numbers(trend$values)
-  slope <- .numbers(trend$slopes)
-  bend <- .numbers(trend$curvature)
+  at <- trend$vertices
+  height <- trend$values
+  slope <- trend$slopes
+  bend <- trend$curvature
   last <- length(at)
   inner <- if (last > 1) stats::splinefunH(at, height, slope) else function(x) rep(height, length(x))
   function(means) {
@@ -231,8 +227,8 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
     all[[name]] <- NULL
   }
   for (name in wanted) {
-    values <- .values(matrices[[name]])
-    if (name == "replaceCounts") storage.mode(values) <- "integer" else values[is.nan(values)] <- NA
+    values <- .missing_as_na(matrices[[name]])
+    if (name == "replaceCounts") storage.mode(values) <- "integer"
     dimnames(values) <- labels
     all[[name]] <- values
   }
@@ -249,9 +245,15 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
   attr(dds, "betaPrior") <- FALSE
   attr(dds, "betaPriorVar") <- rep(1e6, length(labels))
   attr(dds, "test") <- if (is.null(found$stat)) "LRT" else "Wald"
-  replaceable <- as.logical(.numbers(found$replaceable))
+  replaceable <- found$replaceable
   if (!any(replaceable)) return(dds)
   columns <- SummarizedExperiment::colData(dds)
   columns$replaceable <- replaceable
+  about <- S4Vectors::mcols(columns)
+  if (all(c("type", "description") %in% colnames(about))) {
+    about["replaceable", c("type", "description")] <-
+      list("intermediate", "outliers can be replaced")
+    columns <- S4Vectors::`mcols<-`(columns, value = about)
+  }
   SummarizedExperiment::`colData<-`(dds, value = columns)
 }

@@ -18,27 +18,38 @@
 
 # Returns a result of Python as a DESeqResults, a DataFrame or a data.frame.
 .new_result <- function(found, inputs) {
-  arrays <- .call("de_for_r.result_arrays", found)
-  table <- lapply(stats::setNames(nm = .strings(arrays$names)), function(name) {
-    if (!is.null(arrays$words[[name]])) return(.words(arrays$words[[name]]))
-    values <- .numbers(arrays$numbers[[name]])
-    values[is.nan(values)] <- NA_real_
-    values
+  arrays <- .from_py(.call("de_for_r.result_arrays", found))
+  table <- lapply(stats::setNames(nm = arrays$names), function(name) {
+    if (name %in% names(arrays$words)) arrays$words[[name]] else .missing_as_na(arrays$numbers[[name]])
   })
   genes <- inputs$gene_names
   about <- .about(arrays)
   about$countglm <- list(
-    result = found, inputs = .kept_inputs(inputs), genes = genes, label = arrays$label,
-    mode = arrays$mode
+    result = found, inputs = .kept_inputs(inputs), label = arrays$label, mode = arrays$mode,
+    offset = inputs$given_offset, weights = inputs$given_weights
   )
   .in_class(table, genes, about, .descriptions(names(table), arrays, inputs), arrays$shrinkage)
+}
+
+# One result, or a list of them by the names of several contrasts.
+.new_results <- function(found, inputs, labels) {
+  if (is.null(labels)) return(.new_result(found, inputs))
+  lapply(stats::setNames(nm = labels), function(name) {
+    .new_result(.call("method", found, "get", name), inputs)
+  })
+}
+
+# R's word for a missing number, whichever NaN it was.
+.missing_as_na <- function(x) {
+  x[is.nan(x)] <- NA_real_
+  x
 }
 
 # What a later test of the same fit needs of the inputs.
 .kept_inputs <- function(inputs) {
   inputs[intersect(names(inputs), c(
-    "design", "matrix", "terms", "col_data", "obs", "gene_names", "sample_names", "size_factors",
-    "normalization_factors"
+    "matrix", "aliases", "formula", "terms", "xlevels", "col_data", "gene_names", "sample_names", "n_genes",
+    "n_samples", "compared", "given_offset", "given_weights"
   ))]
 }
 
@@ -48,12 +59,11 @@
   found <- arrays$filtering
   if (is.null(found)) return(about)
   share <- found$chosen
-  theta <- .numbers(found$theta)
   c(list(
     filterThreshold = stats::setNames(found$threshold, paste0(format(100 * share, digits = 7), "%")),
     filterTheta = share,
-    filterNumRej = data.frame(theta = theta, numRej = .numbers(found$rejections)),
-    lo.fit = list(x = theta, y = .numbers(found$smooth))
+    filterNumRej = data.frame(theta = found$theta, numRej = found$rejections),
+    lo.fit = list(x = found$theta, y = found$smooth)
   ), about)
 }
 
@@ -66,9 +76,10 @@
   test <- if (arrays$test == "lrt") c("LRT", "LRT") else c("Wald", "Wald test")
   words <- unname(.COLUMN_WORDS[columns])
   words[is.na(words)] <- ""
+  tested <- if (arrays$test == "lrt") .or(inputs$compared, label) else label
   values <- list(
-    log2FoldChange = c(estimate, label), lfcSE = label, stat = c(test[1], label),
-    pvalue = c(test[2], label), padj = arrays$p_adjust, svalue = label, ciLower = label,
+    log2FoldChange = c(estimate, label), lfcSE = label, stat = c(test[1], tested),
+    pvalue = c(test[2], tested), padj = arrays$p_adjust, svalue = label, ciLower = label,
     ciUpper = label
   )
   for (name in intersect(names(values), columns)) {
@@ -82,18 +93,32 @@
   list(type = type, description = words)
 }
 
+# Returns the two designs of a likelihood ratio as DESeq2 writes them; NULL for matrices.
+.designs_compared <- function(reduced, inputs) {
+  if (is.null(inputs$formula) || !inherits(reduced, "formula")) return(NULL)
+  paste0("'", inputs$formula, "' vs '", .text_of(reduced), "'")
+}
+
 # Returns the contrast in words; a coefficient is shown as DESeq2 shows it.
 .shown_label <- function(label, inputs) {
-  alias <- .dataset_names(inputs)
   place <- match(label, colnames(inputs$matrix))
   if (is.na(place)) return(label)
-  gsub("_", " ", alias[place], fixed = TRUE)
+  gsub("_", " ", .dataset_names(inputs)[place], fixed = TRUE)
+}
+
+# Returns the names that DESeq2 has for the columns of the design.
+.dataset_names <- function(inputs) {
+  vapply(colnames(inputs$matrix), function(column) {
+    # The last alias is the one most like DESeq2's.
+    utils::tail(names(inputs$aliases)[inputs$aliases == column], 1)
+  }, "", USE.NAMES = FALSE)
 }
 
 # Returns the table in the best class that is installed.
 .in_class <- function(table, genes, about, words, shrinkage) {
   if (!requireNamespace("S4Vectors", quietly = TRUE)) {
-    out <- data.frame(table, row.names = make.unique(genes), check.names = FALSE)
+    out <- data.frame(table, check.names = FALSE)
+    if (!is.null(genes)) rownames(out) <- make.unique(genes)
     attr(out, "metadata") <- about
     attr(out, "descriptions") <- stats::setNames(words$description, names(table))
     return(out)
@@ -112,7 +137,8 @@
 # What DESeq2 keeps about the prior of shrunken fold changes.
 .prior_info <- function(shrinkage) {
   type <- if (identical(shrinkage$method, "ash")) "ashr" else shrinkage$method
-  c(list(type = type, package = "countglm", version = .python_version()),
+  version <- as.character(reticulate::py_to_r(.py()[["__version__"]]))
+  c(list(type = type, package = "countglm", version = version),
     shrinkage[setdiff(names(shrinkage), "method")])
 }
 
@@ -125,10 +151,13 @@
     .stop_input("This is no result of differential_expression() nor a DESeqDataSet of fill_dds(): ",
                  "it is of class ", class(res)[1], ".")
   }
-  if (!.is_live(handle$result)) {
-    .stop_input("The fit behind this result belongs to an R session that has ended; its table ",
-                 "is complete, but for further tests or shrinkage run differential_expression() ",
-                 "again.")
+  if (reticulate::py_is_null_xptr(handle$result)) {
+    .stop(
+      paste0("This result was read from a file, and its fit stayed with the session that made it: ",
+             "the table is complete, but for further tests or shrinkage run ",
+             "differential_expression() again."),
+      class = "countglm_fit_gone"
+    )
   }
   handle
 }
@@ -143,6 +172,23 @@
   table[place, ]
 }
 
+#' The fit behind a result
+#'
+#' @param res A result of [differential_expression()], or a DESeqDataSet from [fill_dds()].
+#' @return A `countglm_fit`, as of [fit_glm()], at the dispersions of the result.
+#' @examples
+#' if (countglm_available()) {
+#'   counts <- matrix(rnbinom(2000, mu = 50, size = 5), ncol = 8)
+#'   samples <- data.frame(group = rep(c("a", "b"), each = 4))
+#'   res <- differential_expression(counts, ~ group, col_data = samples)
+#'   summary(fit_of(res))
+#' }
+#' @export
+fit_of <- function(res) {
+  handle <- .handle(res)
+  .as_fit(handle$result$fit, handle$inputs, handle$offset, handle$weights)
+}
+
 #' Per-gene stages of the dispersion
 #'
 #' @param res A result of [differential_expression()].
@@ -151,8 +197,8 @@
 #' @export
 dispersion_table <- function(res) {
   handle <- .handle(res)
-  arrays <- .call("deseqdataset.dispersion_arrays", handle$result)
-  rows <- lapply(arrays, .numbers)
-  rows$dispOutlier <- as.logical(rows$dispOutlier)
-  data.frame(rows, row.names = make.unique(handle$genes))
+  rows <- .from_py(.call("deseqdataset.dispersion_arrays", handle$result))
+  rows <- lapply(rows, function(x) if (is.numeric(x)) .missing_as_na(x) else x)
+  genes <- handle$inputs$gene_names
+  data.frame(rows, row.names = if (!is.null(genes)) make.unique(genes))
 }

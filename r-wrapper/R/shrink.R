@@ -35,8 +35,8 @@ lfc_shrink <- function(res, coef = NULL, contrast = NULL, type = "apeglm", lfc_t
   given <- .with_deseq2_names(given, list(...))
   if (is.numeric(coef)) coef <- .numbered_coef(coef, handle$inputs)
   options <- list(
-    coef = if (!is.null(coef)) .contrast(coef, handle$inputs),
-    contrast = if (!is.null(contrast)) .contrast(contrast, handle$inputs),
+    coef = .contrast(coef, handle$inputs),
+    contrast = .contrast(contrast, handle$inputs),
     method = if (identical(type, "ashr")) "ash" else type,
     lfc_threshold = given$lfc_threshold, svalue = svalue, mode = mode, prior_scale = prior_scale,
     threads = .whole(threads)

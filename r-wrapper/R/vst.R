@@ -62,10 +62,10 @@ rlog <- function(object, blind = TRUE, intercept = NULL, betaPriorVar = NULL,
   if (!is.null(trend) && is.null(design)) given$fit_type <- trend
   # Without a design of its own a blind transformation needs none.
   inputs <- .inputs(object, if (blind) ~ 1 else design, col_data, assay)
-  options <- c(.de_options(given, inputs), own, list(blind = blind))
+  # Weights have no part in a transformation.
+  options <- c(.de_options(given, inputs, weighted = FALSE), own, list(blind = blind))
   if (!blind) options$design <- inputs$design
-  values <- do.call(.call, c(list("transform", verb, inputs$counts), options))
-  values <- .values(values)
+  values <- .from_py(do.call(.call, c(list("de_for_r.transform", verb, inputs$counts), options)))
   dimnames(values) <- list(inputs$gene_names, inputs$sample_names)
   .like_object(values, inputs$object)
 }
@@ -73,10 +73,20 @@ rlog <- function(object, blind = TRUE, intercept = NULL, betaPriorVar = NULL,
 # Returns the values in the class that DESeq2 gives for an object.
 .like_object <- function(values, object) {
   if (is.null(object)) return(values)
-  out <- SummarizedExperiment::SummarizedExperiment(
-    assays = list(values), colData = SummarizedExperiment::colData(object),
-    rowRanges = .row_ranges(object)
-  )
+  class <- if (methods::is(object, "RangedSummarizedExperiment")) "Ranged" else ""
+  out <- methods::as(object, paste0(class, "SummarizedExperiment"))
+  out <- SummarizedExperiment::`assays<-`(out, withDimnames = FALSE, value = list(values))
   if (!requireNamespace("DESeq2", quietly = TRUE)) return(out)
   DESeq2::DESeqTransform(out)
+}
+
+# The dispersion trend that a DESeqDataSet was given before, or NULL.
+.trend_of_dataset <- function(object) {
+  if (!methods::is(object, "DESeqDataSet")) return(NULL)
+  curve <- DESeq2::dispersionFunction(object)
+  numbers <- attr(curve, "coefficients")
+  if (is.null(attr(curve, "fitType"))) return(NULL)
+  # An R function is wrapped with the other options.
+  if (!identical(attr(curve, "fitType"), "parametric")) return(curve)
+  .call("de_for_r.parametric_trend", numbers[[1]], numbers[[2]])
 }
