@@ -20,6 +20,7 @@ from countglm._profile import Lines, back_solve, factor, gram, half_solve, paire
 from countglm.cooks import leverages
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
+from countglm.existence import ExistenceTest
 from countglm.inference import wald_statistics
 from countglm.kernels import blocks
 from countglm.replay import fit_coefficients
@@ -32,6 +33,8 @@ Index = NDArray[np.intp]
 
 # The ridge of PyDESeq2, on natural logarithms.
 RIDGE = 1e-6
+# Entries of a block of the coefficient fit.
+MOST_ENTRIES = 2**20
 # What PyDESeq2 calls a test, and what this engine calls it.
 ALTERNATIVES = {
     None: "greaterAbs",
@@ -54,7 +57,7 @@ class Coefficients(NamedTuple):
 def coefficients_of(
     counts: NDArray[np.generic],
     size_factors: Floats,
-    x: Floats,
+    existence: ExistenceTest,
     alpha: Floats,
     *,
     min_mu: float,
@@ -66,13 +69,19 @@ def coefficients_of(
 
     A gene without a finite estimate gets what the iteration with means of at least ``min_mu``
     ends at, so that all that follows has numbers.  Leverages are those of the raised means.
+    ``existence`` knows the design, and remembers what it found.
     """
+    x = existence.design
+    # Genes with the same samples of count zero are completed together: the more of them, the less
+    # it costs.
+    share = -(-counts.shape[1] // (2 * threads))
     model = prepare_model(
         counts, x, size_factors=size_factors, allow_saturated=True, max_iter=max_iter,
-        threads=threads,
+        threads=threads, block_size=max(1, min(share, MOST_ENTRIES // counts.shape[0])),
     )  # fmt: skip
     alpha = np.array(resolve_dispersion(alpha, "nb", model.counts), dtype=np.float64)
     problem = model.problem(alpha)
+    problem.existence = existence
     model.each_block(problem.fit_range)
     beta = problem.coefficients
     converged = problem.counters[:, blocks.CONVERGED] == 1

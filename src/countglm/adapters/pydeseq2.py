@@ -15,6 +15,7 @@ from countglm._parallel import resolve_threads
 from countglm._parametric_trend import gamma_regression
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
+from countglm.existence import ExistenceTest
 from countglm.replay.dispersion import least_squares_fit, moment_dispersion, rough_dispersion
 
 from ._pydeseq2_steps import coefficients_of, contrast_of, shrink_coefficient, statistics_of
@@ -115,6 +116,7 @@ class Inference:
         # A plain class, so that the module can be imported, and the class found, without PyDESeq2.
         check_interface(type(self)).register(type(self))
         self.n_cpus = n_cpus
+        self._existence: ExistenceTest | None = None
 
     def __reduce__(self) -> tuple[type[Inference], tuple[int | None]]:
         return type(self), (self._n_cpus,)
@@ -157,8 +159,12 @@ class Inference:
 
         Leverages are those at means of at least ``min_mu``.
         """
+        x = _floats(design_matrix)
+        # The pipeline fits one design several times: what exists is decided once.
+        if self._existence is None or not np.array_equal(self._existence.design, x):
+            self._existence = ExistenceTest(x.copy())
         return coefficients_of(
-            np.asarray(counts), _floats(size_factors), _floats(design_matrix), _floats(disp),
+            np.asarray(counts), _floats(size_factors), self._existence, _floats(disp),
             min_mu=min_mu, tol=beta_tol, max_iter=maxiter, threads=self.n_cpus,
         )  # fmt: skip
 
