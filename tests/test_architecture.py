@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_jit _version _warn errors status",
         "kernels",
         "_parallel basis counts design readers results transforms",
-        "aggregation analysis cooks datasets deresult diagnostics dispersion existence "
+        "aggregation analysis cooks datasets deresult diagnostics dispersion evaluation existence "
         "expression_filter glm independent_filtering inference intervals likelihood_ratio "
         "normalization outliers prior_variance replay shrinkage simulate size_factors "
         "transformations trend",

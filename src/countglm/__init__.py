@@ -12,6 +12,8 @@ from .status import Status
 
 if TYPE_CHECKING:
     from . import datasets
+    from .adapters.parity import ParityCertificate, compare
+    from .adapters.r import RResult, run_r
     from .aggregation import collapse_replicates, pseudobulk
     from .deresult import DEResult
     from .diagnostics import Diagnosis, diagnose
@@ -45,11 +47,14 @@ _LAZY = {
     "Diagnosis": "diagnostics",
     "DispersionFit": "dispersion",
     "GLMFit": "results",
+    "ParityCertificate": "adapters.parity",
+    "RResult": "adapters.r",
     "RegularizedLog": "transformations",
     "Trend": "trend",
     "VarianceStabilizer": "transformations",
     "benjamini_hochberg": "inference",
     "collapse_replicates": "aggregation",
+    "compare": "adapters.parity",
     "confidence_intervals": "intervals",
     "datasets": "",
     "diagnose": "diagnostics",
@@ -69,6 +74,7 @@ _LAZY = {
     "normalized_counts": "transformations",
     "pseudobulk": "aggregation",
     "rlog": "transformations",
+    "run_r": "adapters.r",
     "shrink": "shrinkage",
     "svalues": "shrinkage",
     "vst": "transformations",
@@ -82,6 +88,8 @@ __all__ = [
     "DispersionFit",
     "GLMFit",
     "InputError",
+    "ParityCertificate",
+    "RResult",
     "RegularizedLog",
     "Status",
     "Trend",
@@ -89,6 +97,7 @@ __all__ = [
     "__version__",
     "benjamini_hochberg",
     "collapse_replicates",
+    "compare",
     "confidence_intervals",
     "datasets",
     "diagnose",
@@ -108,6 +117,7 @@ __all__ = [
     "normalized_counts",
     "pseudobulk",
     "rlog",
+    "run_r",
     "shrink",
     "svalues",
     "vst",

@@ -63,6 +63,26 @@ def inverse_information(x: Floats, weight: Floats, active: Flags) -> Floats:
     (g, p, p)
         Entries of coefficients that are estimable equal those of every generalised inverse.
     """
+    r = _triangle(x, weight, active)
+    inverse = _invert_upper(r) * active[:, :, None] * active[:, None, :]
+    covariance = np.zeros_like(r)
+    for j in range(active.shape[1]):
+        covariance += inverse[:, :, j, None] * inverse[:, None, :, j]
+    return covariance
+
+
+def half_log_determinant(x: Floats, weight: Floats, active: Flags) -> Floats:
+    """Return half the log determinant (g,) of X' W X over the active columns.
+
+    Parameters are those of `inverse_information`.
+    """
+    r = _triangle(x, weight, active)
+    diagonal = np.diagonal(r, axis1=1, axis2=2)
+    return np.asarray(np.add.reduce(np.log(diagonal), axis=1))
+
+
+def _triangle(x: Floats, weight: Floats, active: Flags) -> Floats:
+    """Return the R factor (g, p, p) of sqrt(W) X; the identity where a column is not active."""
     n_genes, p = active.shape
     a = np.sqrt(weight)[:, None, :] * x.T[None, :, :] * active[:, :, None]
     r = np.zeros((n_genes, p, p))
@@ -73,11 +93,7 @@ def inverse_information(x: Floats, weight: Floats, active: Flags) -> Floats:
         for k in range(j + 1, p):
             r[:, j, k] = np.sum(a[:, j] * a[:, k], axis=1)
             a[:, k] -= r[:, j, k, None] * a[:, j]
-    inverse = _invert_upper(r) * active[:, :, None] * active[:, None, :]
-    covariance = np.zeros_like(r)
-    for j in range(p):
-        covariance += inverse[:, :, j, None] * inverse[:, None, :, j]
-    return covariance
+    return r
 
 
 def _invert_upper(r: Floats) -> Floats:

@@ -42,6 +42,7 @@ class ReplacedRows:
 
     def __init__(self, source: Source, genes: Index, rows: Floats) -> None:
         self._source = source
+        self.original: Source = source.original if isinstance(source, ReplacedRows) else source
         order = np.argsort(genes, kind="stable")
         self._genes, self._rows = genes[order], rows[order]
 

@@ -31,3 +31,17 @@ def fitted_counts(result: DEResult, counts: Any) -> CountMatrix:
         rows[row, outliers.replaced_sample] = outliers.replaced_count
         matrix = matrix.with_rows(genes, rows)
     return result.fit.require_counts(matrix)
+
+
+def given_counts(result: DEResult, counts: Any = None) -> CountMatrix:
+    """Return the counts of an analysis as they were given, checked to be those.
+
+    Raises
+    ------
+    InputError
+        Counts missing after loading, or other than those of the analysis.
+    """
+    fitted = fitted_counts(result, counts)
+    if counts is None:
+        return fitted.without_replacement()
+    return as_count_matrix(counts, allow_noninteger=True)

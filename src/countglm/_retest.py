@@ -40,7 +40,7 @@ def retest(
     """Return the result of ``contrast``, or a dict of results for a dict of contrasts."""
     changed = dict(changed)
     flagging = _flagging(changed.pop("cooks_cutoff", None))
-    choices = _resolved(result.settings, changed)
+    choices = resolved_choices(result.settings, changed)
     choices = replace(
         choices,
         filter_statistic=resolve_statistic(choices.filter_statistic, result.fit.gene_names),
@@ -69,7 +69,7 @@ def _flagging(cooks_cutoff: Any) -> bool:
     return False
 
 
-def _resolved(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> Choices:
+def resolved_choices(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> Choices:
     """Return the choices of ``settings`` with those of ``changed`` in their place."""
     unknown = [name for name in changed if name not in _CHOICES]
     if unknown:

@@ -116,6 +116,12 @@ class CountMatrix:
         """These counts with the rows (g, n_samples) of ``genes`` replaced; nothing is copied."""
         return self._of(ReplacedRows(self._source, genes, rows), self.gene_names, self.var)
 
+    def without_replacement(self) -> CountMatrix:
+        """These counts before `with_rows`."""
+        source = self._source
+        original = source.original if isinstance(source, ReplacedRows) else source
+        return self._of(original, self.gene_names, self.var)
+
     def in_memory(self) -> CountMatrix:
         """These counts read once and kept as float64, to be read many times."""
         return self.with_values(self.block(0, self.n_genes).T)

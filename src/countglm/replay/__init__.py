@@ -10,10 +10,12 @@ from ._deviance import deviance
 from .coefficients import CoefficientFit, fit_coefficients
 from .contrasts import contrast_values, zero_contrast
 from .dispersion import Genewise, Map, genewise_dispersion, map_dispersion
+from .rounding import Gap, objective_gap
 from .weights import usable_weights
 
 __all__ = [
     "CoefficientFit",
+    "Gap",
     "Genewise",
     "Map",
     "contrast_values",
@@ -21,6 +23,7 @@ __all__ = [
     "fit_coefficients",
     "genewise_dispersion",
     "map_dispersion",
+    "objective_gap",
     "usable_weights",
     "zero_contrast",
 ]

@@ -1,0 +1,179 @@
+"""How good is an estimate that somebody else made: its objective and distance to the optimum.
+
+Objectives are compared at the same counts, design, size factors, offsets and weights.  Only
+differences between two estimates of one gene mean anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._covariance import (
+    active_columns,
+    fisher_weight,
+    half_log_determinant,
+    inverse_information,
+    observed_weight,
+)
+
+if TYPE_CHECKING:
+    from ._model import Model
+    from .results import GLMFit
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+_TILE_ENTRIES = 1 << 19
+
+
+class Judgement(NamedTuple):
+    """Coefficients of every gene (n_genes,) against the optimum at the same dispersions.
+
+    Attributes
+    ----------
+    loss : (n_genes,)
+        By how much their log-likelihood is lower than at the optimum; NaN without either.
+    noise : (n_genes,)
+        Rounding that ``loss`` may carry.
+    decrement : (n_genes,)
+        Newton decrement there: distance to the optimum in standard errors, as their own
+        quadratic approximation has it.
+    lowest_mean : (n_genes,)
+        Smallest fitted mean.
+    error : (n_genes,)
+        Standard error of the contrast from the expected information there, natural logarithm.
+    """
+
+    loss: Floats
+    noise: Floats
+    decrement: Floats
+    lowest_mean: Floats
+    error: Floats
+
+
+def judge_coefficients(model: Model, fit: GLMFit, beta: Floats, vector: Floats) -> Judgement:
+    """Compare coefficients with the optimum at the dispersions of ``fit``.
+
+    Parameters
+    ----------
+    model : Model
+        Counts, design, scale and weights.
+    fit : GLMFit
+        The optimum of that model.
+    beta : (n_genes, n_coef)
+        The coefficients to judge, natural logarithm; NaN for genes without.
+    vector : (n_coef,)
+        The contrast of ``error``.
+
+    Returns
+    -------
+    Judgement
+
+    References
+    ----------
+    docs/math.md, equations 1.1 and 4.1, section 15.
+    """
+    out = np.full((5, model.n_genes), np.nan)
+    x = model.design.matrix
+    step = max(1, _TILE_ENTRIES // (model.n_samples * x.shape[1]))
+
+    def task(start: int, stop: int) -> None:
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            out[:, first:last] = _judge_tile(model, fit, beta[first:last], vector, first, last)
+
+    model.each_block(task)
+    return Judgement(*out)
+
+
+def _judge_tile(
+    model: Model, fit: GLMFit, beta: Floats, vector: Floats, start: int, stop: int
+) -> Floats:
+    x, y = model.design.matrix, model.counts.block(start, stop)
+    given = model.weight_rows(start, stop)
+    w = np.ones((1, y.shape[1])) if given is None else given
+    alpha = fit.dispersion[start:stop, None]
+    eta = np.zeros_like(y) + model.offset.unpadded(start, stop)
+    # One column after another: the order of addition is fixed, unlike in a BLAS product.
+    for j in range(x.shape[1]):
+        eta += beta[:, j, None] * x[:, j]
+    with np.errstate(all="ignore"):
+        mu = np.exp(eta)
+        optimum = np.ascontiguousarray(fit.mu(np.arange(start, stop)).T)
+        cost, their_cost = _costs(y, optimum, alpha), _costs(y, mu, alpha)
+        loss = np.add.reduce(w * (their_cost - cost), axis=1)
+        noise = 1e-15 * np.add.reduce(w * (np.abs(cost) + np.abs(their_cost)), axis=1)
+        score = w * (y - mu) / (1.0 + alpha * mu)
+        known = np.isfinite(beta).all(axis=1) & np.isfinite(loss)
+        informed = np.where(known[:, None], w * observed_weight(mu, alpha, y), 0.0)
+        active = active_columns(x, informed > 0.0)
+        inverse = inverse_information(x, informed, active)
+        slopes = np.stack([np.add.reduce(score * x[:, j], axis=1) for j in range(x.shape[1])], 1)
+        steps = np.add.reduce(inverse * slopes[:, None, :], axis=2)
+        decrement = np.sqrt(np.add.reduce(steps * slopes, axis=1))
+        expected = np.where(known[:, None], w * fisher_weight(mu, alpha), 0.0)
+        along = np.add.reduce(inverse_information(x, expected, active) * vector, axis=2)
+        error = np.sqrt(np.add.reduce(along * vector, axis=1))
+    found = np.array([loss, noise, decrement, np.where(w > 0.0, mu, np.inf).min(axis=1), error])
+    found[:, ~known] = np.nan
+    return found
+
+
+def _costs(y: Floats, mu: Floats, alpha: Floats) -> Floats:
+    """Minus the log-likelihood of every count, without what the mean leaves out."""
+    rest = np.where(alpha > 0.0, (y + 1.0 / alpha) * np.log1p(alpha * mu), mu)
+    return rest - np.where(y > 0.0, y * np.log(mu), 0.0)
+
+
+def adjusted_profile(model: Model, alpha: Floats) -> Floats:
+    """Cox-Reid adjusted profile log-likelihood of every gene at a dispersion.
+
+    Parameters
+    ----------
+    model : Model
+    alpha : (n_genes,)
+        Dispersions; NaN for genes without.
+
+    Returns
+    -------
+    (n_genes,) float64
+        Up to a constant of the gene; NaN where ``alpha`` is, and for genes without counts.
+
+    References
+    ----------
+    docs/math.md, equation 5.1.  Cox and Reid (1987), J. R. Stat. Soc. B 49:1.
+    """
+    problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
+    model.each_block(problem.fit_range)
+    fit = model.assemble(problem, "nb", {})
+    value = fit.log_likelihood.copy()
+    x = model.design.matrix
+    step = max(1, _TILE_ENTRIES // (model.n_samples * x.shape[1]))
+
+    def task(start: int, stop: int) -> None:
+        for first in range(start, stop, step):
+            genes = np.arange(first, min(first + step, stop))
+            mu = np.ascontiguousarray(fit.mu(genes).T)
+            weight = fisher_weight(mu, fit.dispersion[genes, None])
+            given = model.weight_rows(int(genes[0]), int(genes[-1]) + 1)
+            weight = np.where(np.isfinite(weight), weight, 0.0)
+            weight = weight if given is None else weight * given
+            value[genes] -= half_log_determinant(x, weight, active_columns(x, weight > 0.0))
+
+    model.each_block(task)
+    value[np.isnan(alpha) | ~(model_has_counts(model))] = np.nan
+    return value
+
+
+def model_has_counts(model: Model) -> Mask:
+    """Return which genes (n_genes,) have a count in a sample of positive weight."""
+    found = np.zeros(model.n_genes, dtype=np.bool_)
+
+    def task(start: int, stop: int) -> None:
+        y, weight = model.counts.block(start, stop), model.weight_rows(start, stop)
+        found[start:stop] = ((y > 0.0) & (True if weight is None else weight > 0.0)).any(axis=1)
+
+    model.each_block(task)
+    return found
