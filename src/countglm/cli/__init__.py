@@ -126,7 +126,6 @@ def de(
 @click.option(
     "--with",
     "engine",
-    type=click.Choice(["DESeq2"], case_sensitive=False),
     metavar="DESeq2",
     required=True,
     help="The package of R to compare with.",

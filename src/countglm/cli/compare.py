@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from countglm.counts import CountMatrix
     from countglm.deresult import DEResult
 
+_ENGINES = ("DESeq2",)
+
 
 def run(
     *,
@@ -65,6 +67,7 @@ def run(
         R, or what leads to it, is missing or failed; or a gene deviates without a reason, which
         is told after everything else was written.
     """
+    engine = _engine(engine)
     _check(counts, output, force, no_report, tolerance)
     check_min_count(min_count)
     references = references_of(reference)
@@ -94,6 +97,13 @@ def run(
             f"reason was found why {engine} gives another value; they come first in the table of "
             "genes."
         )
+
+
+def _engine(given: str) -> str:
+    found = {name.lower(): name for name in _ENGINES}.get(given.strip().lower())
+    if found is None:
+        raise InputError(f"--with {given!r} is not known; choose {' or '.join(_ENGINES)}.")
+    return found
 
 
 def _check(

@@ -60,8 +60,8 @@ def write_report(
     InputError
         ``path`` exists and ``force`` is not given, or its folder cannot be written.
     """
-    page = render_report(fit, tables, title=title)
     with atomic_file(Path(path), force=force) as temporary:
+        page = render_report(fit, tables, title=title)
         temporary.write_text(page, encoding="utf-8")
 
 
@@ -81,8 +81,8 @@ def write_de_report(
     """
     from countglm.report.de import render
 
-    page = render(results, title)
     with atomic_file(Path(path), force=force) as temporary:
+        page = render(results, title)
         temporary.write_text(page, encoding="utf-8")
 
 
@@ -116,6 +116,6 @@ def write_parity_report(
     """
     from countglm.report.parity import render
 
-    page = render(certificate, result, title or f"countglm against {certificate.engine}")
     with atomic_file(Path(path), force=force) as temporary:
+        page = render(certificate, result, title or f"countglm against {certificate.engine}")
         temporary.write_text(page, encoding="utf-8")

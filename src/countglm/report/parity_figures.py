@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._names import plural
 from countglm.adapters.parity import stages
 from countglm.report.drawing import (
     BLUE,
@@ -252,14 +253,15 @@ def _cells(x: Floats, y: Floats, log_x: bool, log_y: bool) -> NDArray[np.int64]:
 
 def captions(panel: Panel, points: Points, engine: str) -> tuple[str, str]:
     """Return the caption of a panel and its alternative text."""
-    told = [f"{points.x.size:,} genes, {engine} across and countglm up.", panel.note]
+    told = [f"{plural(points.x.size, 'gene')}, {engine} across and countglm up.", panel.note]
     if points.n_beyond:
         told.append(f"Triangles: {points.n_beyond:,} infinite or beyond the axis.")
     if points.n_one_sided:
-        told.append(f"{points.n_one_sided:,} with a value on one side only are not drawn.")
+        verb = "is" if points.n_one_sided == 1 else "are"
+        told.append(f"{points.n_one_sided:,} with a value on one side only {verb} not drawn.")
     caption = " ".join(text for text in told if text)
     differing = int(np.count_nonzero(points.groups != ""))
     return caption, (
         f"Scatter of the {panel.title}, countglm against {engine}, with the diagonal; "
-        f"{differing:,} of {points.x.size:,} genes beyond the tolerance. {caption}"
+        f"{differing:,} of {plural(points.x.size, 'gene')} beyond the tolerance. {caption}"
     )
