@@ -74,7 +74,7 @@ def _run(rinterface: Any, embedded: Any, request: dict[str, Any]) -> dict[str, A
 
     try:
         source = rinterface.baseenv["sys.source"]
-        for script in ("common.R", request.pop("script")):
+        for script in ("common.R", *request.pop("scripts")):
             source(to_r(rinterface, str(SCRIPTS / script)), rinterface.globalenv)
         engine = rinterface.globalenv[request.pop("function")]
         answered = rinterface.globalenv["answer"](engine, to_r(rinterface, request))

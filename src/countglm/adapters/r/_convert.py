@@ -70,6 +70,7 @@ def _array(rinterface: Any, value: Any) -> Any:
             array = np.where(absent, np.nan, array.astype(np.float64))
         elif isinstance(value, rinterface.BoolSexpVector):
             array = array.astype(np.bool_)
-    if "dim" in value.list_attrs():
-        return array.reshape([int(n) for n in value.do_slot("dim")][::-1])
+    dimensions = value.do_slot("dim") if "dim" in value.list_attrs() else ()
+    if len(dimensions) == 2:
+        return array.reshape([int(n) for n in dimensions][::-1])
     return array.item() if array.size == 1 else array

@@ -14,6 +14,8 @@ DEBIAN = {
     "edgeR": "r-bioc-edger",
     "limma": "r-bioc-limma",
     "glmGamPoi": "r-bioc-glmgampoi",
+    "statmod": "r-cran-statmod",
+    "scran": "r-bioc-scran",
 }
 
 
@@ -40,7 +42,7 @@ def failure(engine: str, answer: Mapping[str, Any], log: str) -> Exception:
     if kind == "input":
         return InputError(message)
     if kind == "package":
-        return RError(_missing_packages(engine, list(message)), log)
+        return RError(_missing_packages(engine, answer["packages"]), log)
     if kind == "no rpy2":
         return RError(
             f"{engine} runs in R through rpy2, which is not installed here ({message}): "

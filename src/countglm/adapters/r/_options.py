@@ -16,21 +16,23 @@ Check = Callable[[str, Any], Any]
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine: its R script, function and packages, and its options with default and check."""
+    """An engine: its R scripts, function and packages, and its options with default and check."""
 
-    script: str
+    scripts: tuple[str, ...]
     function: str
     packages: tuple[str, ...]
     options: Mapping[str, tuple[Any, Check]]
-    # What normalises the counts where the caller gives no numbers.
+    # The option whose methods of normalisation size_factors= may name.
+    methods: str
     weights: bool = True
+    offset: bool = True
 
 
-def one_of(*allowed: Any) -> Check:
+def one_of(*allowed: str) -> Check:
     """Return a check that a value is one of these."""
 
     def check(name: str, value: Any) -> Any:
-        if value not in allowed or isinstance(value, bool) != isinstance(allowed[0], bool):
+        if not isinstance(value, str) or value not in allowed:
             raise InputError(f"{name}={value!r} is not known; choose {first_few(allowed, 9)}.")
         return value
 
@@ -82,13 +84,46 @@ _DESEQ2: dict[str, tuple[Any, Check]] = {
     "use_t": (False, flag),
     "shrink": (None, _maybe(one_of(*_SHRINKAGE))),
 }
+_NORM = one_of("TMM", "TMMwsp", "RLE", "upperquartile", "none")
+_LISTED: dict[str, tuple[Any, Check]] = {
+    "norm": ("TMM", _NORM),
+    "robust": (False, flag),
+    "filter": (False, flag),
+}
 ENGINES: dict[str, Engine] = {
-    "DESeq2": Engine("deseq2.R", "deseq2", ("DESeq2",), _DESEQ2),
+    "DESeq2": Engine(("deseq2.R",), "deseq2", ("DESeq2",), _DESEQ2, "sf_type"),
     "apeglm": Engine(
-        "deseq2.R", "deseq2", ("DESeq2", "apeglm"),
-        {**_DESEQ2, "shrink": ("apeglm", one_of("apeglm"))},
+        ("deseq2.R",), "deseq2", ("DESeq2", "apeglm"),
+        {**_DESEQ2, "shrink": ("apeglm", one_of("apeglm"))}, "sf_type",
+    ),
+    "edgeR": Engine(
+        ("dgelist.R", "edger.R"), "edger", ("edgeR",),
+        {"test": ("QL", one_of("QL", "LRT")), **_LISTED, "prior_count": (0.125, number(0.0))},
+        "norm",
+    ),
+    "limma-voom": Engine(
+        ("dgelist.R", "limma_voom.R"), "limma_voom", ("limma", "edgeR"),
+        {**_LISTED, "span": (0.5, number(0.0, 1.0)), "keep_voom": (False, flag)},
+        "norm", offset=False,
+    ),
+    "glmGamPoi": Engine(
+        ("glmgampoi.R",), "glmgampoi", ("glmGamPoi",),
+        {
+            "norm": ("normed_sum", one_of("normed_sum", "deconvolution", "poscounts")),
+            "overdispersion_shrinkage": (True, flag),
+            "cox_reid": (True, flag),
+        },
+        "norm", weights=False,
     ),
 }  # fmt: skip
+# Packages that one value of an option needs beside those of the engine.
+_NEEDS = {
+    ("shrink", "apeglm"): "apeglm",
+    ("shrink", "ashr"): "ashr",
+    ("fit_type", "glmGamPoi"): "glmGamPoi",
+    ("robust", True): "statmod",
+    ("norm", "deconvolution"): "scran",
+}
 # R's spelling and that of `differential_expression`, beside the names above.
 ALIASES = {
     "fitType": "fit_type",
@@ -102,6 +137,8 @@ ALIASES = {
     "min_replicates_for_replacement": "min_replicates_for_replace",
     "minmu": "min_mu",
     "useT": "use_t",
+    "do_cox_reid_adjustment": "cox_reid",
+    "prior.count": "prior_count",
 }
 
 
@@ -111,6 +148,12 @@ def find_engine(name: Any) -> tuple[str, Engine]:
         if isinstance(name, str) and name.casefold() == known.casefold():
             return known, engine
     raise InputError(f"engine={name!r} is not known; choose {first_few(ENGINES, 9)}.")
+
+
+def needed_packages(engine: Engine, options: Mapping[str, Any]) -> list[str]:
+    """Return the R packages of an engine with these options, each once."""
+    more = [package for (name, value), package in _NEEDS.items() if options.get(name) == value]
+    return list(dict.fromkeys([*engine.packages, *more]))
 
 
 def resolve_options(name: str, engine: Engine, given: Mapping[str, Any]) -> dict[str, Any]:

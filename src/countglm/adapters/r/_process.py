@@ -8,7 +8,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import countglm
 from countglm.adapters.r._exchange import read_tree, write_tree
@@ -37,12 +37,7 @@ def ask_child(
         write_tree(folder, "request", request)
         log_file = folder / "log.txt"
         with open(log_file, "wb") as log_out:
-            # A session of its own: Ctrl-C of the terminal reaches the caller, who ends the child.
-            child = subprocess.Popen(
-                [sys.executable, "-m", "countglm.adapters.r._child", str(folder)],
-                cwd=folder, env=_environment(folder, threads), start_new_session=True,
-                stdin=subprocess.PIPE, stdout=log_out, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            child = _start(folder, threads, log_out)
         try:
             status: int | None = child.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -60,14 +55,27 @@ def ask_child(
     return answer, log
 
 
+def _start(folder: Path, threads: int, log_out: BinaryIO) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C of the terminal reaches the caller, who ends the child.
+    return subprocess.Popen(
+        [sys.executable, "-m", "countglm.adapters.r._child", str(folder)],
+        cwd=folder, env=_environment(folder, threads), start_new_session=True,
+        stdin=subprocess.PIPE, stdout=log_out, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
 def _environment(folder: Path, threads: int) -> dict[str, str]:
     environment = {name: v for name, v in os.environ.items() if name not in _PROFILES}
     environment.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
     # R's temporary files go with the folder; its text and the order of its sorting are fixed.
     environment.update(TMPDIR=str(folder), LC_ALL="C.UTF-8", LANGUAGE="en")
-    source = str(Path(countglm.__file__).parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join([source, *filter(None, [os.getenv("PYTHONPATH")])])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_source(), os.getenv("PYTHONPATH")]))
     return environment
+
+
+def _source() -> str:
+    """Where the child finds this very package, wherever the caller has it from."""
+    return str(Path(countglm.__file__).parent.parent)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

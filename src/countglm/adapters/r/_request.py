@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._arguments import as_real_array, resolve_offset, resolve_weights
+from countglm._arguments import PerSample, as_real_array, resolve_offset, resolve_weights
 from countglm._formula import plain_column
-from countglm._names import first_few, match_table, plural
+from countglm._names import match_table, plural
 from countglm._sample_tables import as_sample_table
-from countglm.adapters.r._options import Engine
+from countglm.adapters.r._options import Engine, needed_packages
 from countglm.counts import CountMatrix
 from countglm.design import Design, as_design
 from countglm.errors import InputError
@@ -26,46 +26,45 @@ _LARGEST_INTEGER = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Normalization:
-    """Size factors (n,) and log offsets (n, n_genes) as given; None: the engine's own."""
+class Question:
+    """What the caller asks of an engine, as given."""
 
-    size_factors: NDArray[np.float64] | None
-    offset: NDArray[np.float64] | None
-    method: str | None = None
+    obs: Any
+    design: Any
+    contrast: Any
+    reduced: Any
+    size_factors: Any
+    offset: Any
+    weights: Any
 
 
 def build_request(
-    name: str,
-    engine: Engine,
-    counts: CountMatrix,
-    obs: Any,
-    design: Any,
-    contrast: Any,
-    reduced: Any,
-    scale: Normalization,
-    weights: Any,
-    options: Mapping[str, Any],
+    name: str, engine: Engine, counts: CountMatrix, asked: Question, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the request that the child hands to the engine's R function."""
-    if scale.method is not None:
-        options = {**options, "sf_type": scale.method}
+    for what, given, allowed in (
+        ("weights", asked.weights, engine.weights),
+        ("offset", asked.offset, engine.offset),
+    ):
+        if given is not None and not allowed:
+            raise InputError(f"{name} takes no {what}; leave {what}= out.")
     request: dict[str, Any] = {
-        "script": engine.script,
+        "scripts": list(engine.scripts),
         "function": engine.function,
-        "packages": list(engine.packages),
+        "packages": needed_packages(engine, options),
         "options": dict(options),
         "counts": _values(name, counts),
         "sample_names": _sample_names(counts),
-        "size_factors": scale.size_factors,
-        "offset": scale.offset,
-        "weights": None if weights is None else _full(resolve_weights(weights, counts), counts),
+        "size_factors": _size_factors(asked.size_factors, counts),
+        "offset": _offset(asked.offset, counts),
+        "weights": _weights(asked.weights, counts),
     }
-    request.update(_design(counts, obs, design))
-    formulaic = _formulaic(counts, obs, design, contrast, reduced)
-    request["contrast"] = _contrast(contrast, design, counts, obs, formulaic)
+    request.update(_design(counts, asked.obs, asked.design))
+    formulaic = _formulaic(counts, asked)
+    request["contrast"] = _contrast(asked.contrast, asked.design, counts, formulaic)
     if options.get("test") == "LRT" and engine.function == "deseq2":
-        request["reduced"] = _reduced(reduced, counts, obs, formulaic)
-    elif reduced is not None:
+        request["reduced"] = _reduced(asked.reduced, counts, asked.obs, formulaic)
+    elif asked.reduced is not None:
         raise InputError("reduced= belongs to test='LRT' of DESeq2; leave it out.")
     return request
 
@@ -90,35 +89,24 @@ def _sample_names(counts: CountMatrix) -> list[str]:
     return [str(name) for name in counts.sample_names]
 
 
-def _full(values: Any, counts: CountMatrix) -> NDArray[np.float64]:
+def _full(values: PerSample, counts: CountMatrix) -> NDArray[np.float64]:
     """A value per sample and gene (n_samples, n_genes)."""
     rows = values.unpadded(0, counts.n_genes)
     return np.ascontiguousarray(np.broadcast_to(rows, (counts.n_genes, counts.n_samples)).T)
 
 
-def resolve_scale(
-    counts: CountMatrix, size_factors: Any, offset: Any, methods: tuple[str, ...]
-) -> Normalization:
-    """Return what normalises the counts; ``methods`` are the engine's own, by name."""
-    method = None
-    factors = None
-    if isinstance(size_factors, str):
-        if size_factors == "none":
-            factors = np.ones(counts.n_samples)
-        elif size_factors in methods:
-            method = size_factors
-        else:
-            raise InputError(
-                f"size_factors={size_factors!r} is no method of this engine; give "
-                f"{first_few([*methods, 'none'], 9)} or one number per sample (see "
-                "estimate_size_factors)."
-            )
-    elif size_factors is not None:
-        factors = resolve_size_factors(counts, size_factors)
-    shift = None
-    if offset is not None:
-        shift = _full(resolve_offset(offset, np.ones(counts.n_samples), counts), counts)
-    return Normalization(factors, shift, method)
+def _size_factors(given: Any, counts: CountMatrix) -> NDArray[np.float64] | None:
+    return None if given is None else resolve_size_factors(counts, given)
+
+
+def _offset(given: Any, counts: CountMatrix) -> NDArray[np.float64] | None:
+    if given is None:
+        return None
+    return _full(resolve_offset(given, np.ones(counts.n_samples), counts), counts)
+
+
+def _weights(given: Any, counts: CountMatrix) -> NDArray[np.float64] | None:
+    return None if given is None else _full(resolve_weights(given, counts), counts)
 
 
 def _design(counts: CountMatrix, obs: Any, design: Any) -> dict[str, Any]:
@@ -176,15 +164,13 @@ def _column(column: pd.Series[Any], name: str) -> dict[str, Any]:
     return {"kind": "factor", "levels": levels, "codes": codes}
 
 
-def _formulaic(
-    counts: CountMatrix, obs: Any, design: Any, contrast: Any, reduced: Any
-) -> dict[str, NDArray[np.float64]]:
+def _formulaic(counts: CountMatrix, asked: Question) -> dict[str, NDArray[np.float64]]:
     """Columns by formulaic's names, where names are used and formulaic reads the formula."""
-    named = isinstance(contrast, str | list | tuple) or isinstance(reduced, list | tuple)
-    if not isinstance(design, str) or not named:
+    named = isinstance(asked.contrast, str | list | tuple) or isinstance(asked.reduced, list)
+    if not isinstance(asked.design, str) or not named:
         return {}
     try:
-        built = as_design(design, counts, obs=obs)
+        built = as_design(asked.design, counts, obs=asked.obs)
     except InputError:
         # R judges the formula; this only serves names that R does not use.
         return {}
@@ -192,7 +178,7 @@ def _formulaic(
 
 
 def _contrast(
-    contrast: Any, design: Any, counts: CountMatrix, obs: Any, formulaic: Mapping[str, Any]
+    contrast: Any, design: Any, counts: CountMatrix, formulaic: Mapping[str, Any]
 ) -> dict[str, Any]:
     if contrast is None:
         return {"kind": "names", "plus": [""], "minus": []}

@@ -77,8 +77,9 @@ class RResult:
     seconds: float = 0.0
 
     def __repr__(self) -> str:
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         return (
-            f"RResult of {self.engine} {self.versions.get(self.engine, '')}: {self.label}, "
+            f"RResult of {self.engine} ({versions}): {self.label}, "
             f"{len(self.table):,} genes x {len(self.design):,} samples"
         )
 

@@ -9,13 +9,10 @@ from countglm._arguments import is_number
 from countglm._parallel import is_whole
 from countglm.adapters.r._options import find_engine, resolve_options
 from countglm.adapters.r._process import ask_child
-from countglm.adapters.r._request import build_request, resolve_scale
+from countglm.adapters.r._request import Question, build_request
 from countglm.adapters.r._result import RResult, assemble
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
-
-_METHODS = {"DESeq2": ("ratio", "poscounts", "iterate")}
-_METHODS["apeglm"] = _METHODS["DESeq2"]
 
 
 def run_r(
@@ -55,7 +52,7 @@ def run_r(
     reduced : formula, matrix or list of column names
         For ``test="LRT"`` of DESeq2.
     size_factors : (n_samples,) or str, optional
-        Instead of the engine's own; ``"none"`` for 1, or a method of DESeq2.
+        Instead of the engine's own; ``"none"`` for 1, or the name of one of its methods.
     offset : (n_samples,) or (n_samples, n_genes), optional
         Natural logarithm, added to that of the size factors.
     weights : (n_samples,) or (n_samples, n_genes), optional
@@ -68,7 +65,10 @@ def run_r(
     **options
         Of DESeq2: test, fit_type, sf_type, lfc_threshold (log2), alt_hypothesis, alpha,
         cooks_cutoff, independent_filtering, min_replicates_for_replace, min_mu, use_t, shrink
-        ("normal", "apeglm" or "ashr"); R's spelling is taken too.
+        ("normal", "apeglm" or "ashr"); R's spelling is taken too. Of edgeR: test ("QL" or "LRT"),
+        norm ("TMM", ...), robust, filter (by filterByExpr), prior_count. Of limma-voom: norm,
+        robust, filter, span, keep_voom (its E and weights as further tables). Of glmGamPoi: norm,
+        overdispersion_shrinkage, cox_reid.
 
     Returns
     -------
@@ -84,16 +84,17 @@ def run_r(
     """
     begun = time.perf_counter()
     name, chosen = find_engine(engine)
+    if isinstance(size_factors, str) and size_factors != "none":
+        options = {chosen.methods: size_factors, **options}
+        size_factors = None
     settings = resolve_options(name, chosen, options)
     if not is_whole(threads, 1):
         raise InputError(f"threads={threads!r} must be a whole number of at least 1.")
     if timeout is not None and not (is_number(timeout) and timeout > 0):
         raise InputError(f"timeout={timeout!r} must be a positive number of seconds, or None.")
     matrix = as_count_matrix(counts, layer=layer, gene_names=gene_names)
-    scale = resolve_scale(matrix, size_factors, offset, _METHODS.get(name, ()))
-    request = build_request(
-        name, chosen, matrix, obs, design, contrast, reduced, scale, weights, settings
-    )
+    asked = Question(obs, design, contrast, reduced, size_factors, offset, weights)
+    request = build_request(name, chosen, matrix, asked, settings)
     sample_names = request["sample_names"]
     answer, log = ask_child(name, request, timeout, int(threads))
     seconds = time.perf_counter() - begun

@@ -13,9 +13,10 @@ quoted <- function(names, most = 20) {
 
 # Run one request and say how it went: "done", "package", "input" or "error".
 answer <- function(engine, request) {
+  request$packages <- as.character(request$packages)
   missing <- Filter(function(p) !nzchar(system.file(package = p)), request$packages)
   if (length(missing)) {
-    return(list(kind = "package", message = unlist(missing)))
+    return(list(kind = "package", message = "", packages = as.list(missing)))
   }
   warned <- character()
   note <- function(w) {
@@ -24,10 +25,15 @@ answer <- function(engine, request) {
   }
   out <- tryCatch(
     withCallingHandlers({
+      # The packages take seconds to load, so mistakes are told before.
+      design <- prepare_design(request)
+      contrast <- prepare_contrast(request$contrast, design)
       for (package in request$packages) {
         suppressPackageStartupMessages(library(package, character.only = TRUE))
       }
-      list(kind = "done", value = engine(request))
+      described <- list(design = unname(design$matrix) + 0, design_names = colnames(design$matrix),
+        contrast = as.numeric(contrast$vector))
+      list(kind = "done", value = c(described, engine(request, design, contrast)))
     }, warning = note),
     countglm_input = function(e) list(kind = "input", message = conditionMessage(e)),
     error = function(e) {
@@ -207,9 +213,4 @@ level_difference <- function(levels, design) {
   }, logical(1))
   main <- c(FALSE, alone)[attr(design$matrix, "assign") + 1]
   ifelse(main, at[[1]] - at[[2]], 0)
-}
-
-describe_design <- function(design, contrast) {
-  list(design = unname(design$matrix) + 0, design_names = colnames(design$matrix),
-    contrast = as.numeric(contrast$vector))
 }

@@ -105,7 +105,7 @@ deseq2_info <- function(dds, res, design, options) {
     residual_variance = attr(trend, "varLogDispEsts"),
     filter_threshold = as.numeric(metadata(res)$filterThreshold),
     cooks_cutoff = if (identical(cutoff, FALSE)) NULL else cutoff,
-    results_names = resultsNames(dds)
+    results_names = as.list(resultsNames(dds))
   )
 }
 
@@ -119,9 +119,7 @@ deseq2_replaced <- function(dds) {
   list(rows = rows, counts = unname(counts) + 0)
 }
 
-deseq2 <- function(request) {
-  design <- prepare_design(request)
-  contrast <- prepare_contrast(request$contrast, design)
+deseq2 <- function(request, design, contrast) {
   by_formula <- deseq2_takes_formula(design$formula)
   counts <- request$counts
   dimnames(counts) <- names_of_counts(request)
@@ -135,7 +133,7 @@ deseq2 <- function(request) {
   res <- deseq2_results(dds, contrast, request$options, by_formula)
   shrink <- request$options$shrink
   stages <- mcols(dds)
-  c(describe_design(design, contrast), list(
+  list(
     table = as.list(as.data.frame(res)),
     genes = as.list(as.data.frame(stages[, intersect(STAGES, names(stages))])),
     coefficients = unname(as.matrix(coef(dds))) * log(2),
@@ -147,5 +145,5 @@ deseq2 <- function(request) {
       list(shrunken = deseq2_shrunken(dds, res, contrast, shrink, by_formula))
     },
     info = deseq2_info(dds, res, design, request$options)
-  ))
+  )
 }
