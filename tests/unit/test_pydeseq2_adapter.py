@@ -219,8 +219,10 @@ def test_the_pipeline_runs_to_its_end(design: str) -> None:
     zero = separated(pipeline.counts()) & known_of(ours.table)
     assert zero.sum() > 20
     assert (ours.table["pvalue"].to_numpy()[zero & (ours.table["baseMean"] < 1.0)] > 0.01).all()
+    # PyDESeq2 shrinks with the counts as they were before outliers were replaced.
+    kept = ~ours.dds.var["replaced"].to_numpy()[known]
     shrunken = ours.shrunken["log2FoldChange"].to_numpy()[known]
-    assert (np.abs(shrunken) <= np.abs(change) + 1e-3).all()
+    assert (np.abs(shrunken)[kept] <= np.abs(change)[kept] + 1e-3).all()
 
 
 def known_of(table: Any) -> Any:
