@@ -82,7 +82,7 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
                                     max_dispersion = NULL, allow_noninteger = FALSE,
                                     threads = NULL, progress = FALSE, ...) {
   given <- mget(setdiff(names(formals()), c("counts", "design", "contrast", "...")))
-  given <- .with_deseq2_names(given, list(...))
+  given <- .with_deseq2_names(given, list(...), explicit = names(match.call()))
   counts <- .releveled(counts, given$col_data, given$reference)
   inputs <- .inputs(counts$counts, design, counts$col_data, given$assay, given$allow_noninteger)
   options <- .de_options(given, inputs)

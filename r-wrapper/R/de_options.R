@@ -15,8 +15,9 @@
   "filter_statistic", "p_adjust", "interval", "level", "cooks_cutoff"
 )
 
-# Returns `given` with the options of `extra`, which may have DESeq2's names, in their places.
-.with_deseq2_names <- function(given, extra, known = names(given)) {
+# Returns `given` with the options of `extra`, which may have DESeq2's names, in their places;
+# `explicit` are those that the caller wrote under our names.
+.with_deseq2_names <- function(given, extra, known = names(given), explicit = NULL) {
   if (!length(extra)) return(given)
   labels <- names(extra)
   if (is.null(labels) || !all(nzchar(labels))) {
@@ -31,7 +32,7 @@
     .stop_input("There is no option '", labels[unknown[1]], "'. Did you mean '", near,
                 "'? ?differential_expression lists all.")
   }
-  twice <- ours[duplicated(ours)]
+  twice <- ours[duplicated(ours) | ours %in% explicit]
   if (length(twice)) .stop_input("The option '", twice[1], "' is given twice; give it once.")
   given[ours] <- extra
   given

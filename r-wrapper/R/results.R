@@ -60,11 +60,18 @@
   if (is.null(found)) return(about)
   share <- found$chosen
   c(list(
-    filterThreshold = stats::setNames(found$threshold, paste0(format(100 * share, digits = 7), "%")),
+    filterThreshold = stats::setNames(found$threshold, .percent(share)),
     filterTheta = share,
-    filterNumRej = data.frame(theta = found$theta, numRej = found$rejections),
+    filterNumRej = data.frame(
+      theta = found$theta, numRej = found$rejections, row.names = .percent(found$theta)
+    ),
     lo.fit = list(x = found$theta, y = found$smooth)
   ), about)
+}
+
+# Shares as stats::quantile() names them.
+.percent <- function(share) {
+  paste0(formatC(100 * share, format = "fg", width = 1, digits = 7), "%")
 }
 
 # Returns type and description of every column, as DESeq2's mcols() of a result.
@@ -114,9 +121,15 @@
   }, "", USE.NAMES = FALSE)
 }
 
-# Returns the table in the best class that is installed.
-.in_class <- function(table, genes, about, words, shrinkage) {
-  if (!requireNamespace("S4Vectors", quietly = TRUE)) {
+# The best class for a result that is installed.
+.best_class <- function() {
+  if (requireNamespace("DESeq2", quietly = TRUE)) return("DESeqResults")
+  if (requireNamespace("S4Vectors", quietly = TRUE)) "DataFrame" else "data.frame"
+}
+
+# Returns the table in its class.
+.in_class <- function(table, genes, about, words, shrinkage, class = .best_class()) {
+  if (class == "data.frame") {
     out <- data.frame(table, check.names = FALSE)
     if (!is.null(genes)) rownames(out) <- make.unique(genes)
     attr(out, "metadata") <- about
@@ -127,7 +140,7 @@
   out <- S4Vectors::`mcols<-`(out, value = S4Vectors::DataFrame(
     type = words$type, description = words$description, row.names = names(table)
   ))
-  if (requireNamespace("DESeq2", quietly = TRUE)) {
+  if (class == "DESeqResults") {
     prior <- if (is.null(shrinkage)) list() else .prior_info(shrinkage)
     out <- DESeq2::DESeqResults(out, priorInfo = prior)
   }

@@ -10,8 +10,8 @@
 #'
 #' @param object A matrix or sparse matrix (genes x samples), a SummarizedExperiment, a
 #'   SingleCellExperiment or a DESeqDataSet.
-#' @param blind Take all differences between samples for dispersion.  `FALSE` uses the design, and the
-#'   dispersion trend that a DESeqDataSet already has.
+#' @param blind Take all differences between samples for dispersion.  `FALSE` uses the design, or,
+#'   where neither `design` nor `nsub` is given, the trend that a DESeqDataSet already has.
 #' @param nsub Fit the trend on this many genes, evenly spaced in the rank of their mean; `NULL` is
 #'   all genes.  (DESeq2's default is 1000.)
 #' @param fitType,fit_type Dispersion trend: `"parametric"`, `"local"` or `"mean"`.
@@ -58,8 +58,9 @@ rlog <- function(object, blind = TRUE, intercept = NULL, betaPriorVar = NULL,
 
 .transformed <- function(verb, object, blind, design, col_data, assay, given, own) {
   own <- own[!vapply(own, is.null, logical(1))]
-  trend <- if (!blind) .trend_of_dataset(object)
-  if (!is.null(trend) && is.null(design)) given$fit_type <- trend
+  known <- !blind && is.null(design) && is.null(own$n_subset)
+  trend <- if (known) .trend_of_dataset(object)
+  if (!is.null(trend)) given$fit_type <- trend
   # Without a design of its own a blind transformation needs none.
   inputs <- .inputs(object, if (blind) ~ 1 else design, col_data, assay)
   # Weights have no part in a transformation.
