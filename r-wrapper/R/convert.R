@@ -38,20 +38,27 @@
   if (is.integer(value) && is.na(value)) NA_real_ else value
 }
 
-.array_to_py <- function(x) {
+.array_to_py <- function(x, chunk_bytes = .chunk_bytes) {
   x <- .as_numbers(x)
   adapter <- .adapter()
-  kind <- if (is.double(x)) "float64" else "int32"
-  shape <- if (is.null(dim(x))) length(x) else dim(x)
-  array <- adapter$empty(kind, as.list(shape))
-  step <- .chunk_bytes %/% if (is.double(x)) 8 else 4
+  array <- adapter$empty(.kind(x), as.list(if (is.null(dim(x))) length(x) else dim(x)))
+  step <- chunk_bytes %/% 8
   start <- 0
   while (start < length(x)) {
     entries <- if (length(x) <= step) x else x[seq(start + 1, min(start + step, length(x)))]
-    adapter$fill(array, start, writeBin(as.vector(entries), raw()))
+    adapter$fill(array, start, .bytes(entries))
     start <- start + length(entries)
   }
   array
+}
+
+.kind <- function(x) {
+  if (is.double(x)) "float64" else if (is.logical(x)) "bool" else "int32"
+}
+
+.bytes <- function(x) {
+  x <- as.vector(x)
+  if (is.logical(x)) as.raw(x) else writeBin(x, raw(), endian = "little")
 }
 
 # Numbers as R stores them, with NA as NaN: whole numbers have no other word for it.
@@ -65,8 +72,6 @@
   }
   if (anyNA(x)) {
     storage.mode(x) <- "double"
-  } else if (is.logical(x)) {
-    storage.mode(x) <- "integer"
   }
   x
 }
@@ -144,6 +149,11 @@
 
 .unpack_frame <- function(x) {
   columns <- lapply(as.list(x$columns), .unpack)
+  # What has no value is NA in R's tables.
+  columns <- lapply(columns, function(column) {
+    if (is.double(column)) column[is.nan(column)] <- NA_real_
+    column
+  })
   names(columns) <- .unpack(x$names)
   index <- .unpack(x$index)
   # The names of genes may repeat, those of rows may not.
@@ -169,16 +179,18 @@
 # Counts in a file are read once, some samples at a time, into one array.
 .delayed_to_py <- function(counts) {
   adapter <- .adapter()
-  kind <- if (DelayedArray::type(counts) == "double") "float64" else "int32"
+  kind <- c(logical = "bool", integer = "int32")[DelayedArray::type(counts)]
+  kind <- if (is.na(kind)) "float64" else unname(kind)
   array <- adapter$empty(kind, as.list(dim(counts)))
   step <- max(1, .chunk_bytes %/% (8 * nrow(counts)))
   for (first in seq(1, ncol(counts), by = step)) {
     columns <- seq(first, min(first + step - 1, ncol(counts)))
     block <- .as_numbers(unname(as.matrix(counts[, columns, drop = FALSE])))
-    if (is.double(block) && kind == "int32") {
+    if (.kind(block) != kind) {
+      # A missing integer makes doubles of all.
       return(adapter$dense(.array_to_py(unname(as.matrix(counts)))))
     }
-    adapter$fill(array, (first - 1) * nrow(counts), writeBin(as.vector(block), raw()))
+    adapter$fill(array, (first - 1) * nrow(counts), .bytes(block))
   }
   adapter$dense(array)
 }

@@ -54,7 +54,7 @@
   terms <- stats::terms(frame)
   .require_two_levels(frame, terms)
   matrix <- stats::model.matrix(terms, frame)
-  factors <- .factors_of(frame, terms, data)
+  factors <- .factors_of(frame, data)
   coded <- lapply(factors, .coding, frame = frame, terms = terms, data = data, matrix = matrix)
   rownames(matrix) <- labels
   list(
@@ -71,13 +71,12 @@
 
 # The variables of the formula, without missing values, and without levels that no sample has.
 .ready_table <- function(formula, col_data, labels) {
-  variables <- tryCatch(
-    all.vars(stats::terms(formula, data = col_data)),
+  terms <- tryCatch(
+    stats::terms(formula, data = col_data),
     error = function(error) .stop_formula(formula, error)
   )
-  unknown <- variables[!variables %in% names(col_data) & !vapply(
-    variables, exists, logical(1), envir = environment(formula), mode = "numeric"
-  ) & !vapply(variables, exists, logical(1), envir = environment(formula), mode = "character")]
+  variables <- all.vars(terms)
+  unknown <- setdiff(variables, c(names(col_data), .found_elsewhere(variables, terms)))
   if (length(unknown)) {
     .stop_input("The sample table has no column '", unknown[1], "'; its columns are ",
                 if (ncol(col_data)) .quoted(names(col_data), 20) else "none", ".",
@@ -90,6 +89,18 @@
     }
   }
   col_data
+}
+
+# Variables that the formula finds where it was written. A function there is one only as an
+# argument, as in C(x, contr.sum): stats::time is not the column that somebody forgot.
+.found_elsewhere <- function(variables, terms) {
+  alone <- vapply(as.list(attr(terms, "variables"))[-1], is.name, logical(1))
+  alone <- as.character(as.list(attr(terms, "variables"))[-1][alone])
+  found <- vapply(variables, function(name) {
+    value <- get0(name, envir = environment(terms))
+    !is.null(value) && !(is.function(value) && name %in% alone)
+  }, logical(1))
+  variables[found]
 }
 
 .require_no_missing <- function(values, name, labels) {
@@ -156,38 +167,44 @@
 }
 
 # Every variable of the sample table that the formula takes as a factor, by itself or as an
-# expression such as factor(x): the expression, the levels, and the variable's value at each.
-.factors_of <- function(frame, terms, data) {
+# expression such as factor(x): the variable, the levels, and a sample at each level.
+.factors_of <- function(frame, data) {
   factors <- list()
   for (expression in names(frame)[vapply(frame, .is_grouping, logical(1))]) {
-    variable <- all.vars(str2lang(.backticked(expression, names(data))))
-    if (length(variable) != 1L || !variable %in% names(data) || variable %in% names(factors)) {
+    variable <- .variables_of(expression, data)
+    if (length(variable) != 1L || variable %in% names(factors)) {
       next
     }
-    levels <- intersect(.levels_of(frame[[expression]]), as.character(frame[[expression]]))
-    examples <- data[[variable]][match(levels, as.character(frame[[expression]]))]
-    factors[[variable]] <- list(expression = expression, levels = levels, examples = examples,
-                                variable = variable)
+    values <- as.character(frame[[expression]])
+    levels <- intersect(.levels_of(frame[[expression]]), values)
+    factors[[variable]] <- list(variable = variable, levels = levels, at = match(levels, values))
   }
   factors
 }
 
-.backticked <- function(expression, names) {
-  if (expression %in% names) paste0("`", expression, "`") else expression
+# The columns of the sample table in an expression of the formula, which may be a name itself.
+.variables_of <- function(expression, data) {
+  if (expression %in% names(data)) {
+    return(expression)
+  }
+  intersect(all.vars(str2lang(expression)), names(data))
 }
 
 # How each level of a factor enters the linear predictor by its main effect: the rows of the design
 # at each level, with all columns zero but those of terms of this factor alone.
 .coding <- function(factor, frame, terms, data, matrix) {
-  rows <- data[rep(1L, length(factor$levels)), , drop = FALSE]
-  rows[[factor$variable]] <- factor$examples
-  at_levels <- stats::model.frame(terms, rows, na.action = stats::na.pass,
-                                  xlev = stats::.getXlevels(terms, frame))
-  # Levels of a logical variable that these rows lack would lose their column.
-  for (name in names(at_levels)[vapply(frame, is.logical, logical(1))]) {
-    at_levels[[name]] <- factor(at_levels[[name]], c(FALSE, TRUE))
+  rows <- frame[rep(1L, length(factor$levels)), , drop = FALSE]
+  for (expression in names(frame)) {
+    if (factor$variable %in% .variables_of(expression, data)) {
+      column <- frame[[expression]]
+      rows[[expression]] <- if (is.matrix(column)) column[factor$at, ] else column[factor$at]
+    }
+    # Of text and truth values these rows may lack some, and so a column.
+    if (is.character(frame[[expression]]) || is.logical(frame[[expression]])) {
+      rows[[expression]] <- base::factor(rows[[expression]], .levels_of(frame[[expression]]))
+    }
   }
-  coding <- stats::model.matrix(terms, at_levels, contrasts.arg = attr(matrix, "contrasts"))
+  coding <- stats::model.matrix(terms, rows, contrasts.arg = attr(matrix, "contrasts"))
   coding[, !.main_effect(factor$variable, terms, matrix, data)] <- 0
   unname(coding[, seq_len(ncol(coding)), drop = FALSE])
 }
@@ -196,8 +213,7 @@
   uses <- attr(terms, "factors")
   alone <- vapply(seq_len(NCOL(uses)), function(term) {
     parts <- rownames(uses)[uses[, term] > 0]
-    variables <- lapply(parts, function(x) all.vars(str2lang(.backticked(x, names(data)))))
-    all(vapply(variables, identical, logical(1), variable))
+    all(vapply(lapply(parts, .variables_of, data), identical, logical(1), variable))
   }, logical(1))
   c(FALSE, alone)[attr(matrix, "assign") + 1L]
 }

@@ -51,6 +51,11 @@
   opened$n_samples <- ncol(opened$counts)
   opened["gene_names"] <- list(.or(rownames(opened$counts), rownames(opened$object)))
   opened["sample_names"] <- list(.or(colnames(opened$counts), colnames(opened$object)))
+  repeated <- opened$sample_names[duplicated(opened$sample_names)]
+  if (length(repeated)) {
+    .stop_input("The sample name '", repeated[1], "' occurs more than once in the counts; samples ",
+                "are matched by name, so give each its own.")
+  }
   if (is.null(opened$col_data)) {
     opened$col_data <- .sample_table(col_data, opened$sample_names, ncol(opened$counts))
   }
@@ -154,7 +159,7 @@
     .stop_input("col_data has ", .plural(nrow(table), "row"), " and the counts ",
                 .plural(n, "sample"), "; give one row per sample (column of the counts).")
   }
-  if (!is.null(sample_names) && !anyDuplicated(sample_names)) {
+  if (!is.null(sample_names)) {
     rownames(table) <- sample_names
   }
   table
@@ -236,15 +241,19 @@
                 ".")
   }
   if (!is.null(rownames(x)) && !is.null(inputs$gene_names)) {
-    wrong <- which(rownames(x) != inputs$gene_names)
-    if (length(wrong)) {
-      .stop_input("The gene names of ", what, " are not those of the counts: ", length(wrong),
-                  " differ, first '", rownames(x)[wrong[1]], "' where the counts have '",
-                  inputs$gene_names[wrong[1]], "'; bring them into the order of the counts.")
-    }
+    .same_genes(rownames(x), inputs$gene_names, what)
   }
   if (!is.null(colnames(x)) && !is.null(inputs$sample_names)) {
     x <- x[, .match_samples(colnames(x), inputs$sample_names, what), drop = FALSE]
   }
   .adapter()$dense(.array_to_py(unname(x)))
+}
+
+.same_genes <- function(given, genes, what) {
+  wrong <- which(given != genes)
+  if (length(wrong)) {
+    .stop_input("The gene names of ", what, " are not those of the counts: ", length(wrong),
+                " differ, first '", given[wrong[1]], "' where the counts have '", genes[wrong[1]],
+                "'; bring them into the order of the counts.")
+  }
 }

@@ -46,6 +46,9 @@
 }
 
 .require_python <- function() {
+  if (reticulate::py_available(initialize = FALSE)) {
+    return(invisible())
+  }
   # Without this an interactive session is asked whether to install a Python.
   before <- Sys.getenv("RETICULATE_MINICONDA_ENABLED", unset = NA)
   if (is.na(before)) {
@@ -63,9 +66,12 @@
     }
   )
   if (!isTRUE(found)) {
+    named <- Sys.getenv("RETICULATE_PYTHON")
+    named <- if (nzchar(named)) paste0("RETICULATE_PYTHON names '", named, "'")
+    why <- paste(c(named, reason), collapse = "; ")
     .stop_python(
       "countglm computes in Python, and no Python was found",
-      if (is.null(reason)) "" else paste0(" (", reason, ")"), ". ", .how_to_get
+      if (nzchar(why)) paste0(" (", why, ")"), ". ", .how_to_get
     )
   }
 }

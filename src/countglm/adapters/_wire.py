@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 from countglm._containers import is_a
 from countglm._names import name_array
 
-_DTYPES: dict[str, np.dtype[Any]] = {"int32": np.dtype("<i4"), "float64": np.dtype("<f8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "bool": np.dtype(np.bool_),
+    "int32": np.dtype("<i4"),
+    "float64": np.dtype("<f8"),
+}
 # R has no larger integers, and its NA is -2^31.
 _LARGEST_INTEGER = 2**31 - 1
 # The entry by which R tells a packed value from a list.
@@ -28,7 +32,7 @@ def empty(kind: str, shape: Sequence[int]) -> NDArray[Any]:
 
     Parameters
     ----------
-    kind : {"int32", "float64"}
+    kind : {"bool", "int32", "float64"}
     shape : sequence of int
     """
     return np.empty([int(size) for size in shape], dtype=_DTYPES[kind], order="F")
@@ -71,8 +75,8 @@ def encode(value: Any) -> Any:
         return _pack(
             "frame", names=_texts(value.columns), columns=columns, index=_texts(value.index)
         )
-    if is_a(value, "pandas", "Series"):
-        return encode(value.to_numpy())
+    if is_a(value, "pandas", "Series", "Index", "Categorical"):
+        value = np.asarray(value)
     if isinstance(value, np.ndarray):
         return _array(value)
     if isinstance(value, list | tuple):

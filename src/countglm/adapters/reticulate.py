@@ -10,16 +10,22 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._covariance import covariance_of
+from countglm._residuals import residuals
+from countglm._scaling import resolve_scale
 from countglm.adapters._wire import empty, encode, fill, text
 from countglm.counts import as_count_matrix
 from countglm.design import Design, as_design
+from countglm.diagnostics import diagnose
 from countglm.errors import InputError
+from countglm.glm import fit_glm
 from countglm.status import Status
 
 if TYPE_CHECKING:
@@ -31,16 +37,21 @@ if TYPE_CHECKING:
 __all__ = [
     "call",
     "count_matrix",
+    "covariance",
     "dense",
     "design",
+    "diagnosis",
     "empty",
     "encode",
     "fill",
     "fit_arrays",
+    "fit_counts",
+    "fit_residuals",
     "frame",
     "means",
     "method",
     "named",
+    "plain_design",
     "sparse",
     "text",
 ]
@@ -211,6 +222,45 @@ def fit_arrays(fit: GLMFit) -> dict[str, Any]:
     return arrays
 
 
+def fit_counts(
+    counts: CountMatrix, design: Design, normalization_factors: Any = None, **options: Any
+) -> GLMFit:
+    """Return `fit_glm` of counts that may be divided by a factor per sample and gene."""
+    if normalization_factors is not None:
+        scale = resolve_scale(counts, "none", normalization_factors)
+        options = options | scale.model_arguments()
+    return fit_glm(counts, design, **options)
+
+
 def means(fit: GLMFit, genes: Any = None) -> NDArray[np.float64]:
     """Return fitted means in R's orientation (genes, n_samples)."""
-    return fit.mu(genes).T
+    return fit.mu(_places(genes)).T
+
+
+def fit_residuals(fit: GLMFit, kind: str, genes: Any = None) -> NDArray[np.float64]:
+    """Return residuals in R's orientation (genes, n_samples); see `residuals`."""
+    return residuals(fit, kind, _places(genes)).T
+
+
+def covariance(fit: GLMFit, genes: Any = None, observed: bool = False) -> NDArray[np.float64]:
+    """Return covariances (n_coef, n_coef, genes) from the expected or observed information."""
+    index = fit.gene_index(_places(genes))
+    counts = fit.require_counts() if observed else None
+    return np.moveaxis(covariance_of(fit, index, counts), 0, -1)
+
+
+def _places(genes: Any) -> Any:
+    """Places that R counts from 0 as indices."""
+    return None if genes is None else np.asarray(genes, dtype=np.intp)
+
+
+def diagnosis(fit: GLMFit) -> dict[str, Any]:
+    """Return the table of genes and the report on the design of `diagnose`."""
+    found = diagnose(fit)
+    report = {part.name: getattr(found.design, part.name) for part in fields(found.design)}
+    return {"genes": found.genes, "design": report, "text": str(found)}
+
+
+def plain_design(matrix: NDArray[np.float64], names: Any) -> Design:
+    """Return a Design (n_samples, n_coef) without names of samples: rows go by position."""
+    return Design(np.array(matrix, dtype=np.float64, order="C"), tuple(map(str, names)))

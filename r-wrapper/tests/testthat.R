@@ -1,0 +1,4 @@
+library(testthat)
+library(countglm)
+
+test_check("countglm")
