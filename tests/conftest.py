@@ -3,7 +3,7 @@
 Tests marked ``data`` read tables that are not part of the repository, from the folder named by
 the environment variable ``COUNTGLM_TEST_DATA``, and results of R for them from the folder named by
 ``COUNTGLM_TEST_GOLDEN`` or else from ``golden`` beside it; tests marked ``r`` call R and its
-packages. Where one is absent its tests are deselected and the summary says so in one line.
+packages, some of them through rpy2. Where one is absent its tests are deselected and the summary says so in one line.
 ``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
 Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
 their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ def data_folder() -> Path | None:
 
 @cache
 def r_available() -> bool:
-    """Return whether Rscript runs here and has the packages that the tests compare with."""
-    if shutil.which("Rscript") is None:
+    """Return whether R and rpy2 are here, with the packages that the tests compare with."""
+    if shutil.which("Rscript") is None or find_spec("rpy2") is None:
+        return False
+    if find_spec("rpy2.rinterface") is None:
         return False
     command = ["Rscript", "--vanilla", "-e", _R_CHECK, *R_PACKAGES]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -72,10 +75,12 @@ def absent_requirements() -> dict[str, str]:
     if not r_available():
         if os.environ.get("COUNTGLM_REQUIRE_R"):
             raise pytest.UsageError(
-                f"R with {', '.join(R_PACKAGES)} is required here and was not found: "
-                "run .ci/install_r.sh"
+                f"R with {', '.join(R_PACKAGES)}, and rpy2, are required here and were not found: "
+                "run .ci/install_r.sh and make test"
             )
-        absent["r"] = f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}"
+        absent["r"] = (
+            f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}, or no rpy2"
+        )
     if not plain_kernels():
         absent["plain"] = "tests marked 'plain' are deselected: set NUMBA_DISABLE_JIT=1 for them"
     else:
@@ -85,7 +90,7 @@ def absent_requirements() -> dict[str, str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "data: needs the folder named by COUNTGLM_TEST_DATA")
-    config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma and glmGamPoi")
+    config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma, glmGamPoi, and rpy2")
     config.addinivalue_line("markers", "compiled: fits many genes, not with NUMBA_DISABLE_JIT")
     config.addinivalue_line("markers", "plain: calls array kernels, needs NUMBA_DISABLE_JIT=1")
 

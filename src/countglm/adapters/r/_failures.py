@@ -46,7 +46,7 @@ def failure(engine: str, answer: Mapping[str, Any], log: str) -> Exception:
     if kind == "no rpy2":
         return RError(
             f"{engine} runs in R through rpy2, which is not installed here ({message}): "
-            'pip install "countglm[r]".',
+            'RPY2_CFFI_MODE=ABI pip install "countglm[r]" (in this mode no compiler is needed).',
             log,
         )
     if kind == "no R":
