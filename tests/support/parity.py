@@ -13,7 +13,7 @@ from countglm.adapters.parity.sides import our_values
 from countglm.adapters.parity.summary import calls_in_common, values_frame
 from tests.support.analyses import N_GENES, ON_OFF, analysis
 
-STUCK, SHORT, STRANGE, ONE_SIDED = 10, 11, 12, 13
+STUCK, SHORT, STRANGE, FILTERED = 10, 11, 12, 13
 NAMES = np.array([f"g{i}" for i in range(N_GENES)], dtype=object)
 
 
@@ -24,7 +24,7 @@ def their_values(ours: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     theirs[stages.LFC][[ON_OFF, SHORT, STRANGE]] = 8.12, 0.31, 0.2
     theirs[stages.ERROR][ON_OFF] = 2.5
     theirs[stages.P][[ON_OFF, STRANGE]] = 1e-3, 1e-9
-    theirs[stages.PADJ][ONE_SIDED] = np.nan
+    theirs[stages.PADJ][FILTERED] = np.nan
     return theirs
 
 
@@ -36,7 +36,7 @@ def their_reasons() -> pd.DataFrame:
         (ON_OFF, [stages.LFC, stages.ERROR, stages.P], "separated"),
         (SHORT, [stages.LFC], "early_stop"),
         (STRANGE, [stages.LFC, stages.P], "unknown"),
-        (ONE_SIDED, [stages.PADJ], "filter"),
+        (FILTERED, [stages.PADJ], "filter"),
     ):
         codes.loc[NAMES[row], columns] = code
     return codes

@@ -18,7 +18,7 @@ from countglm.report import parity_figures as figures
 from countglm.report.html import document
 from tests.support.analyses import N_GENES, N_SAMPLES, ON_OFF, ZERO, analysis
 from tests.support.pages import Page
-from tests.support.parity import NAMES, SHORT, certificate
+from tests.support.parity import FILTERED, NAMES, SHORT, certificate
 
 
 def page_of(*certificates: ParityCertificate) -> Page:
@@ -59,10 +59,9 @@ def test_parity_comes_before_the_analysis(text: str) -> None:
 def test_every_stage_with_its_verdict(page: Page) -> None:
     words = page.words()
     for name, row in certificate().stages.iterrows():
-        assert f"{name} {row['compared']:,}" in words
-    assert "log2 fold change 89 3 1 " in words  # beyond, one of them infinite on one side
-    for verdict in ("equal", "explained", "unexplained"):
-        assert verdict in page.text
+        assert f"{name} {row['verdict']} {row['compared']:,} {row['beyond']:,}" in words
+    # One of them is infinite on one side.
+    assert "log2 fold change unexplained 89 3 1 " in words
 
 
 def test_reasons_with_their_words_and_their_genes(page: Page) -> None:
@@ -82,6 +81,16 @@ def test_calls_of_both(page: Page) -> None:
     for count, who in (("only_ours", "only countglm"), ("both", "both")):
         assert f"{calls[count]} {who}" in words
     assert f"countglm {calls['ours']}, DESeq2 {calls['theirs']}." in words
+
+
+def test_calls_of_one_side_only_have_their_reasons() -> None:
+    given = certificate()
+    values = given.values.copy()
+    values.loc[NAMES[FILTERED], f"{stages.PADJ} ours"] = 0.01
+    told = "why one side only only countglm only DESeq2"
+    page = page_of(replace(given, values=values))
+    assert f"{told} {REASONS['filter']} 1 0" in page.words()
+    assert told not in page_of(given).words()
 
 
 def test_full_agreement_is_one_sentence() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from countglm._names import plural
 from countglm.adapters.parity import stages
@@ -32,8 +33,8 @@ _COLUMNS = (
     "side: only one of the two gives a finite value. Typical: the median difference."
 )
 _EXACT = (
-    "Mode exact solves every step to its optimum and keeps on/off genes at infinity, so it leaves "
-    "{} wherever that stops early or clamps. Mode replay repeats its rules."
+    "Mode exact solves every step to its optimum and keeps on/off genes at infinity, so it differs "
+    "wherever {0} stops early or clamps; mode replay repeats the rules of {0}."
 )
 
 
@@ -101,17 +102,17 @@ def _verdict(certificate: ParityCertificate) -> str:
 
 def _stages(table: pd.DataFrame, engine: str) -> str:
     head = (
-        ("stage", "text"), ("compared", ""), ("beyond", ""), ("one side", ""), ("typical", ""),
-        ("99%", ""), ("worst", ""), ("unit", "text"), ("worst at", "text"),
-        ("tolerance", "text"), ("verdict", "text"),
+        ("stage", "text"), ("verdict", "text"), ("compared", ""), ("beyond", ""),
+        ("one side", ""), ("typical", ""), ("99%", ""), ("worst", ""), ("unit", "text"),
+        ("worst at", "text"), ("tolerance", "text"),
     )  # fmt: skip
     rows = []
     for name, row in table.iterrows():
         numbers = [f"{row[column]:,}" for column in ("compared", "beyond", "one_sided")]
         sizes = [_size(float(row[column])) for column in ("typical", "p99", "worst")]
-        texts = [str(row[column]) for column in ("unit", "worst_at", "tolerance", "verdict")]
-        rows.append([str(name), *numbers, *sizes, *texts])
-    return table_region(f"Differences from {engine} by stage", head, rows)
+        texts = [str(row[column]) for column in ("unit", "worst_at", "tolerance")]
+        rows.append([str(name), str(row["verdict"]), *numbers, *sizes, *texts])
+    return table_region(f"Differences from {engine} by stage", head, rows, kind="dense")
 
 
 def _size(value: float) -> str:
@@ -119,7 +120,9 @@ def _size(value: float) -> str:
         return "\N{EN DASH}"
     if np.isinf(value):
         return "\N{INFINITY}"
-    return f"{value:.1e}" if 0 < value < 1e-3 else f"{value:.2g}"
+    if 0 < value < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
 
 
 def _calls(certificate: ParityCertificate) -> str:
@@ -142,7 +145,23 @@ def _calls(certificate: ParityCertificate) -> str:
         f"<h3>Genes called at adjusted p &lt; {calls['alpha']:g}</h3>"
         f"<p>countglm {calls['ours']:,}, {engine} {calls['theirs']:,}.{shared}</p>"
         f'<div class="bar calls">{bar}</div><ul class="key">{listed}</ul>'
+        + _one_sided_calls(certificate)
     )
+
+
+def _one_sided_calls(certificate: ParityCertificate) -> str:
+    """Why genes are called by one analysis only."""
+    counts = certificate.call_reasons()
+    if not len(counts):
+        return ""
+    head = [
+        ("why one side only", "text"), ("only countglm", ""), (f"only {certificate.engine}", ""),
+    ]  # fmt: skip
+    rows = [
+        [row["words"], *(f"{row[name]:,}" for name in ("only ours", "only theirs"))]
+        for row in counts.to_dict("records")
+    ]
+    return table_region("Reasons of calls on one side only", head, rows)
 
 
 def _reasons(certificate: ParityCertificate, palette: Mapping[str, Mark]) -> str:
@@ -209,8 +228,9 @@ def _genes(certificate: ParityCertificate, palette: Mapping[str, Mark]) -> str:
     values, engine = certificate.values, certificate.engine
     pairs = [f"{name} {side}" for name in (stages.LFC, stages.PADJ) for side in _SIDES]
     head = [
-        ("gene", "text"), ("mean count", ""), ("log2 change here", ""), (f"in {engine}", ""),
-        ("adjusted p here", ""), (f"in {engine}", ""), ("why", "text words"),
+        ("gene", "text"), ("mean count", ""), ("log2 change here", ""),
+        (f"log2 change {engine}", ""), ("adjusted p here", ""), (f"adjusted p {engine}", ""),
+        ("why", "text words"),
     ]  # fmt: skip
     rows, chips = [], []
     for code, mark in palette.items():
@@ -221,8 +241,9 @@ def _genes(certificate: ParityCertificate, palette: Mapping[str, Mark]) -> str:
             chips.append(_chip(mark))
     table = table_region("Genes that deviate most", head, rows, marks=chips, kind="told")
     told = (
-        f"For every reason the genes whose p-value moves most, {_LISTED} at most, with what was "
-        "found at the first stage that the reason is given for."
+        f"For every reason the genes whose p-value moves most beside its digits, {_LISTED} at "
+        "most, with what was found for the fold change or, where the reason does not touch it, "
+        "for the first stage that it touches."
     )
     return section("Genes that deviate most", paragraphs([told]), table)
 
@@ -233,22 +254,25 @@ def _worst(certificate: ParityCertificate, code: str) -> list[tuple[int, str]]:
     hit = certificate.reasons.to_numpy() == code
     names = [str(name) for name in certificate.reasons]
     rows = np.flatnonzero(hit.any(axis=1))
-    ours, theirs = (
-        np.log10(np.maximum(certificate.values[f"{stages.P} {side}"].to_numpy()[rows], 1e-300))
-        for side in _SIDES
-    )
-    moved = np.nan_to_num(np.abs(ours - theirs), nan=0.0)
     most = _UNEXPLAINED_LISTED if code == figures.UNKNOWN else _LISTED
+    rows = rows[np.argsort(-_moved(certificate.values.iloc[rows]), kind="stable")[:most]]
+    change = names.index(stages.LFC)
+    at = np.where(hit[rows, change], change, hit[rows].argmax(axis=1))
+    tables: list[Any] = [certificate.values.iloc[rows], certificate.evidence.iloc[rows]]
+    told = zip(rows, at, *(table.to_dict("records") for table in tables), strict=True)
     return [
-        (
-            int(row),
-            sentence(
-                code, names[int(hit[row].argmax())], certificate.values.iloc[row].to_dict(),
-                certificate.evidence.iloc[row].to_dict(), certificate.engine,
-            ),
-        )
-        for row in rows[np.argsort(-moved, kind="stable")[:most]]
-    ]  # fmt: skip
+        (int(row), sentence(code, names[stage], values, evidence, certificate.engine))
+        for row, stage, values, evidence in told
+    ]
+
+
+def _moved(values: pd.DataFrame) -> NDArray[np.float64]:
+    """By how much p moves (n_genes,): the change of its digits beside their number."""
+    ours, theirs = (
+        -np.log10(np.maximum(values[f"{stages.P} {side}"].to_numpy(), 1e-300)) for side in _SIDES
+    )
+    share = np.abs(ours - theirs) / (1.0 + np.fmin(ours, theirs))
+    return np.where(np.isnan(share), 0.0, share)
 
 
 def _value(value: float) -> str:
