@@ -7,12 +7,13 @@ INSTALL := python -m pip --disable-pip-version-check install --quiet --only-bina
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint accept bench clean
+.PHONY: help demo test lint r-check accept bench clean
 
 help:
 	@echo "make demo    fit the airway study, test dexamethasone, prove the fit"
 	@echo "make test    install what the tests need (R included), then lint, types and all tests"
 	@echo "make lint    style, format and types only"
+	@echo "make r-check build and check the R package, with its tests"
 	@echo "make accept  the full-size acceptance lists, with their numbers"
 	@echo "make bench   time, memory and accuracy beside other engines, into docs/benchmarks.md"
 	@echo "make clean   remove what make and the tests created"
@@ -51,6 +52,11 @@ lint: $(VENV)/test-installed
 test: lint $(VENV)/rpy2-installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/unit
 	COUNTGLM_REQUIRE_R=1 $(BIN)/python -m pytest
+	$(MAKE) --no-print-directory r-check
+
+# Built and checked in a temporary folder, by the Python and countglm of this one.
+r-check: $(VENV)/test-installed $(VENV)/r-installed
+	.ci/check_r_package.sh $(BIN)/python
 
 # COUNTGLM_TEST_DATA names the folder of studies that are not embedded; without it they are not run.
 accept: $(VENV)/test-installed
