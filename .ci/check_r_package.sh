@@ -29,15 +29,20 @@ printf 'CRAN\tCRAN\tfile://%s/repository\tTRUE\tTRUE\tFALSE\tFALSE\n' "$folder" 
 echo "options(repos = c(CRAN = 'file://$folder/repository'))" >profile.R
 export R_REPOSITORIES="$folder/repositories" R_PROFILE_USER="$folder/profile.R"
 
-echo "R package: documentation"
-Rscript --vanilla -e 'suppressMessages(roxygen2::roxygenise("countglm"))' >roxygen.log 2>&1 || {
-  cat roxygen.log >&2
-  exit 1
-}
-if ! diff -r "$OLDPWD/r-wrapper" countglm >documentation.log; then
-  echo "error: r-wrapper is not what roxygen2 makes of it; run roxygen2::roxygenise() there" >&2
-  head -n 20 documentation.log >&2
-  exit 1
+# Another release of roxygen2 words its files in another way.
+written="$(sed -n 's/^RoxygenNote: //p' countglm/DESCRIPTION)"
+installed="$(Rscript --vanilla -e 'cat(as.character(packageVersion("roxygen2")))')"
+if [ "$written" = "$installed" ]; then
+  echo "R package: documentation"
+  Rscript --vanilla -e 'suppressMessages(roxygen2::roxygenise("countglm"))' >roxygen.log 2>&1 || {
+    cat roxygen.log >&2
+    exit 1
+  }
+  if ! diff -r "$OLDPWD/r-wrapper" countglm >documentation.log; then
+    echo "error: r-wrapper is not what roxygen2 makes of it; run roxygen2::roxygenise() there" >&2
+    head -n 20 documentation.log >&2
+    exit 1
+  fi
 fi
 
 echo "R package: build"
