@@ -2,7 +2,7 @@
 
 A difference is split in two: ours less our value at R's inputs to the stage, which comes from an
 earlier stage, and that value less R's, which is R's own rule there. The larger part names the
-cause; R's rule has to be shown by the objective or by repeating it.
+cause; but R's rule has to be shown, by the objective or by repeating it, whichever is larger.
 """
 
 from __future__ import annotations
@@ -88,6 +88,13 @@ class Attribution:
         own = np.abs(stages.changes(stage, at, self.sides.theirs[name]))
         return np.asarray(own >= inherited)
 
+    def _split(self, name: str, own: Codes, inherited: Codes) -> Codes:
+        """Of the two reasons at a stage that of the larger part; both have to be known."""
+        at = dict(self.sides.ours) | {name: self.evidence.at_theirs[name]}
+        real = stages.apart(BY_NAME[name], at, self.sides.theirs, self.tolerance)
+        code = np.where(self._local(name), own, inherited)
+        return np.where(real & (own == "unknown"), "unknown", code)
+
     def _inputs(self) -> Codes:
         """Counts or size factors that differ, where they do."""
         sides = self.sides
@@ -117,7 +124,7 @@ class Attribution:
         ).astype(object)
         searched = sides.replay & evidence.genewise_tied
         inherited = self._first_input(np.where(searched, own, "unknown").astype(object))
-        return np.where(self._local(stages.GENEWISE), own, inherited)
+        return self._split(stages.GENEWISE, own, inherited)
 
     def _trend(self) -> Codes:
         known = max(self.evidence.trend_gap, self.evidence.prior_gap) <= SHARED
@@ -142,7 +149,7 @@ class Attribution:
             "unknown",
         ).astype(object)
         inherited = self._first_input(inherited)
-        return np.where(self._local(stages.MAP), own, inherited)
+        return self._split(stages.MAP, own, inherited)
 
     def _final(self) -> Codes:
         ours, theirs = self.sides.ours, self.sides.theirs
@@ -187,7 +194,7 @@ class Attribution:
              "early_stop"],
             "unknown",
         ).astype(object)  # fmt: skip
-        return np.where(self._local(name), own, self._moved())
+        return self._split(name, own, self._moved())
 
     def _statistic(self) -> Codes:
         """Of a Wald statistic the estimate's or the error's reason, whichever moves it more."""

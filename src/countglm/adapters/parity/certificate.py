@@ -111,7 +111,8 @@ class ParityCertificate:
             ours, theirs = -np.log10(np.maximum(both, 1e-300)).T
         moved = np.nan_to_num(np.abs(ours - theirs) / (1.0 + np.fmin(ours, theirs)), nan=0.0)
         table = pd.concat([told, numbers[columns], self.evidence.iloc[rows]], axis=1)
-        return table.iloc[np.lexsort((-moved, codes != "unknown"))]
+        known = ~(self.reasons.iloc[rows] == "unknown").any(axis=1).to_numpy()
+        return table.iloc[np.lexsort((-moved, known))]
 
     def _sentences(self, rows: Any) -> list[str]:
         """What moves the fold change or, where it agrees, the first stage that differs."""
