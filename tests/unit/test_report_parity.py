@@ -219,7 +219,7 @@ def test_sixty_thousand_genes_stay_small() -> None:
         reasons=pd.DataFrame(codes.astype(object), columns=given.reasons.columns),
         evidence=given.evidence.iloc[rows],
     )  # fmt: skip
-    assert len("".join(parity.sections(many)).encode()) < 700_000
+    assert len("".join(parity.sections(many)).encode()) < 500_000
 
 
 def test_writing_respects_an_existing_file(tmp_path: Path) -> None:
