@@ -42,18 +42,15 @@ class Judgement(NamedTuple):
         quadratic approximation has it.
     lowest_mean : (n_genes,)
         Smallest fitted mean.
-    error : (n_genes,)
-        Standard error of the contrast from the expected information there, natural logarithm.
     """
 
     loss: Floats
     noise: Floats
     decrement: Floats
     lowest_mean: Floats
-    error: Floats
 
 
-def judge_coefficients(model: Model, fit: GLMFit, beta: Floats, vector: Floats) -> Judgement:
+def judge_coefficients(model: Model, fit: GLMFit, beta: Floats) -> Judgement:
     """Compare coefficients with the optimum at the dispersions of ``fit``.
 
     Parameters
@@ -64,8 +61,6 @@ def judge_coefficients(model: Model, fit: GLMFit, beta: Floats, vector: Floats) 
         The optimum of that model.
     beta : (n_genes, n_coef)
         The coefficients to judge, natural logarithm; NaN for genes without.
-    vector : (n_coef,)
-        The contrast of ``error``.
 
     Returns
     -------
@@ -73,58 +68,63 @@ def judge_coefficients(model: Model, fit: GLMFit, beta: Floats, vector: Floats) 
 
     References
     ----------
-    docs/math.md, equations 1.1 and 4.1, section 15.
+    docs/math.md, 15.1 and 15.2.
     """
-    out = np.full((5, model.n_genes), np.nan)
+    out = np.full((4, model.n_genes), np.nan)
     x = model.design.matrix
     step = max(1, _TILE_ENTRIES // (model.n_samples * x.shape[1]))
 
     def task(start: int, stop: int) -> None:
         for first in range(start, stop, step):
             last = min(first + step, stop)
-            out[:, first:last] = _judge_tile(model, fit, beta[first:last], vector, first, last)
+            out[:, first:last] = _judge_tile(model, fit, beta[first:last], first, last)
 
     model.each_block(task)
     return Judgement(*out)
 
 
-def _judge_tile(
-    model: Model, fit: GLMFit, beta: Floats, vector: Floats, start: int, stop: int
-) -> Floats:
+def _judge_tile(model: Model, fit: GLMFit, beta: Floats, start: int, stop: int) -> Floats:
     x, y = model.design.matrix, model.counts.block(start, stop)
     given = model.weight_rows(start, stop)
     w = np.ones((1, y.shape[1])) if given is None else given
     alpha = fit.dispersion[start:stop, None]
     eta = np.zeros_like(y) + model.offset.unpadded(start, stop)
+    away = np.zeros_like(y)
     # One column after another: the order of addition is fixed, unlike in a BLAS product.
     for j in range(x.shape[1]):
         eta += beta[:, j, None] * x[:, j]
+        away += (beta[:, j] - fit.finite_coefficients[start:stop, j])[:, None] * x[:, j]
     with np.errstate(all="ignore"):
         mu = np.exp(eta)
         optimum = np.ascontiguousarray(fit.mu(np.arange(start, stop)).T)
-        cost, their_cost = _costs(y, optimum, alpha), _costs(y, mu, alpha)
-        loss = np.add.reduce(w * (their_cost - cost), axis=1)
-        noise = 1e-15 * np.add.reduce(w * (np.abs(cost) + np.abs(their_cost)), axis=1)
+        terms = _extra_cost(y, optimum, away, mu, alpha)
+        loss = np.add.reduce(w * terms, axis=1)
+        noise = 1e-15 * np.add.reduce(w * (y * np.abs(away) + np.abs(terms)), axis=1)
         score = w * (y - mu) / (1.0 + alpha * mu)
-        known = np.isfinite(beta).all(axis=1) & np.isfinite(loss)
+        # Genes without counts have no optimum.
+        known = np.isfinite(beta).all(axis=1) & np.isfinite(loss) & ~np.isnan(optimum[:, 0])
         informed = np.where(known[:, None], w * observed_weight(mu, alpha, y), 0.0)
         active = active_columns(x, informed > 0.0)
         inverse = inverse_information(x, informed, active)
         slopes = np.stack([np.add.reduce(score * x[:, j], axis=1) for j in range(x.shape[1])], 1)
         steps = np.add.reduce(inverse * slopes[:, None, :], axis=2)
         decrement = np.sqrt(np.add.reduce(steps * slopes, axis=1))
-        expected = np.where(known[:, None], w * fisher_weight(mu, alpha), 0.0)
-        along = np.add.reduce(inverse_information(x, expected, active) * vector, axis=2)
-        error = np.sqrt(np.add.reduce(along * vector, axis=1))
-    found = np.array([loss, noise, decrement, np.where(w > 0.0, mu, np.inf).min(axis=1), error])
+    found = np.array([loss, noise, decrement, np.where(w > 0.0, mu, np.inf).min(axis=1)])
     found[:, ~known] = np.nan
     return found
 
 
-def _costs(y: Floats, mu: Floats, alpha: Floats) -> Floats:
-    """Minus the log-likelihood of every count, without what the mean leaves out."""
-    rest = np.where(alpha > 0.0, (y + 1.0 / alpha) * np.log1p(alpha * mu), mu)
-    return rest - np.where(y > 0.0, y * np.log(mu), 0.0)
+def _extra_cost(y: Floats, optimum: Floats, away: Floats, mu: Floats, alpha: Floats) -> Floats:
+    """By how much the log-likelihood of every count falls from ``optimum`` to ``mu``.
+
+    ``away`` is the logarithm of their ratio: what both have in common cancels before it is formed
+    (docs/math.md, 15.2). Where the optimum is a mean of 0 the count is 0, and all is extra.
+    """
+    live = optimum > 0.0
+    before, beyond = np.where(live, optimum, 0.0), np.where(live, away, 0.0)
+    change = np.where(live, before * np.expm1(beyond), mu)
+    ratio = np.log1p(alpha * change / (1.0 + alpha * before))
+    return np.where(alpha > 0.0, (y + 1.0 / alpha) * ratio, change) - y * beyond
 
 
 def adjusted_profile(model: Model, alpha: Floats) -> Floats:
@@ -143,7 +143,7 @@ def adjusted_profile(model: Model, alpha: Floats) -> Floats:
 
     References
     ----------
-    docs/math.md, equation 5.1.  Cox and Reid (1987), J. R. Stat. Soc. B 49:1.
+    docs/math.md, 5.1 and 15.3.  Cox and Reid (1987), J. R. Stat. Soc. B 49:1.
     """
     problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
     model.each_block(problem.fit_range)

@@ -112,7 +112,7 @@ def collect(
     return Evidence(
         at_theirs=at, genewise_loss=genewise_loss, genewise_tied=genewise_tied,
         map_loss=map_loss, map_tied=map_tied,
-        coefficients=judge_coefficients(model, fit, inputs.beta, vector),
+        coefficients=judge_coefficients(model, fit, inputs.beta),
         refitted_error=error / LN2, separated=fit.status == Status.SEPARATED,
         empty=_empty(model, compared, vector), mean_only=_mean_only(model, inputs.beta, values),
         trend_gap=trend_gap, prior_gap=prior_gap,
