@@ -114,7 +114,82 @@ def _startup(result: dict[str, Any]) -> list[str]:
     return lines + rows
 
 
-SECTIONS = {"engines": _engines, "kernel_pass": _kernel, "startup": _startup}
+def _pydeseq2(result: dict[str, Any]) -> list[str]:
+    seconds, calls = result["seconds"], result["calls"]
+    lines = [
+        "## Inside PyDESeq2",
+        "",
+        f"{result['study']}, `{result['design']}`, {result['genes']:,} genes, {result['fitted']:,} "
+        f"of them with counts; PyDESeq2 {result['version']}, {result['cpus']} cores for both, "
+        f"best of {result['repeats']} warm runs. {_machine(result)}",
+        "",
+        "The whole pipeline, from counts to shrunken estimates, with "
+        "`inference=countglm.adapters.pydeseq2.Inference()` and with its own; what is not in the "
+        "fits is PyDESeq2's own, and the same.",
+        "",
+        "| | own inference, s | countglm, s | ratio |",
+        "|---|---|---|---|",
+    ]
+    for label, key in (("pipeline", "pipeline"), ("its fits", "fits")):
+        theirs, ours = seconds["PyDESeq2"][key], seconds["countglm"][key]
+        lines.append(f"| {label} | {theirs:.1f} | {ours:.2f} | {theirs / ours:.1f} |")
+    lines += [
+        "",
+        f"Genes at adjusted p < {result['alpha']}: {calls['PyDESeq2']:,} with its own inference, "
+        f"{calls['countglm']:,} with this one, {calls['both']:,} with both.",
+        "",
+        "Stage by stage, both asked what the pipeline asked its own inference. **Worse** counts "
+        "the genes (for the trend: rounds) whose PyDESeq2 objective, a negative log-likelihood, is "
+        "more than 0.001 above the other's, **by** the largest excess; the largest relative "
+        "difference stands where a method has no objective.",
+        "",
+        "| stage | own, s | countglm, s | ratio | own worse | by | countglm worse | by |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for stage, row in result["stages"].items():
+        start = f"| {stage} | {row['theirs']:.3f} | {row['ours']:.3f} "
+        start += f"| {row['theirs'] / row['ours']:.1f} "
+        if "difference" in row:
+            lines.append(f"{start}| differ by {row['difference']:.0e} | | | |")
+            continue
+        lines.append(
+            f"{start}| {row['theirs_worse']:,} of {row['genes']:,} | {row['theirs_worst']:.2g} "
+            f"| {row['ours_worse']:,} | {row['ours_worst']:.0e} |"
+        )
+    return lines
+
+
+def _crossing(result: dict[str, Any]) -> list[str]:
+    lines = [
+        "## From R",
+        "",
+        f"`fit_glm()` of the R package on {result['genes']:,} genes x {result['samples']} samples "
+        f"beside the same call in Python and one copy of the matrix in memory; "
+        f"{result['threads']} threads, best of {result['repeats']}. {_machine(result)}",
+        "",
+        "Memory is what the call adds to the process at its peak, in MB; **dense** is what the "
+        "counts take as doubles.",
+        "",
+        "| counts in R | R call, s | Python call, s | copy, s | R / (Python + copy) "
+        "| R adds, MB | Python adds, MB | object, MB | dense, MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for kind, row in result["kinds"].items():
+        lines.append(
+            f"| {kind} | {row['r']:.2f} | {row['python']:.2f} | {row['copy']:.3f} "
+            f"| {row['ratio']:.2f} | {row['r_mb']:.0f} | {row['python_mb']:.0f} "
+            f"| {row['object_mb']:.0f} | {row['dense_mb']:.0f} |"
+        )
+    return lines
+
+
+SECTIONS = {
+    "engines": _engines,
+    "kernel_pass": _kernel,
+    "startup": _startup,
+    "pydeseq2_backend": _pydeseq2,
+    "crossing": _crossing,
+}
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -112,10 +112,10 @@ def theirs(design: str) -> Recorded:
         signature = inspect.signature(method)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            # Copies: the pipeline goes on to drop genes from what it handed over.
+            # Copies: the pipeline goes on to change what it handed over and what it got.
             asked = copy.deepcopy(dict(signature.bind(*args, **kwargs).arguments))
             answer = method(*args, **kwargs)
-            calls.setdefault(name, []).append(Call(asked, answer))
+            calls.setdefault(name, []).append(Call(asked, copy.deepcopy(answer)))
             return answer
 
         setattr(inference, name, call)

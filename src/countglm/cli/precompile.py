@@ -47,6 +47,8 @@ def run(*, as_json: bool) -> None:
 def _use_every_entry() -> None:
     import numpy as np
 
+    from countglm._fixed_means import dispersion_at_means
+    from countglm.counts import as_count_matrix
     from countglm.glm import fit_glm
 
     rng = np.random.default_rng(1)
@@ -68,3 +70,4 @@ def _use_every_entry() -> None:
             threads=1,
         )
     fit_glm(counts, layout, family="poisson", size_factors="none", threads=1, trace=True)
+    dispersion_at_means(as_count_matrix(counts), counts + 1.0, layout, cap=10.0)
