@@ -47,13 +47,15 @@ test_that("replay has DESeq2's values", {
   suppressMessages({
     expect_near(assay(vst(dds, nsub = 300, mode = "replay")),
                 assay(DESeq2::vst(dds, nsub = 300)))
-    expect_near(assay(rlog(dds, mode = "replay")), assay(DESeq2::rlog(dds)))
+    few <- dds[1:300, ]
+    expect_near(assay(rlog(few, mode = "replay")), assay(DESeq2::rlog(few)))
     fitted <- DESeq2::estimateDispersions(DESeq2::estimateSizeFactors(dds), quiet = TRUE)
     expect_near(assay(vst(fitted, blind = FALSE, mode = "replay")),
                 assay(DESeq2::varianceStabilizingTransformation(fitted, blind = FALSE)))
     expect_near(assay(vst(fitted, blind = FALSE, nsub = 300, mode = "replay")),
                 assay(DESeq2::vst(fitted, blind = FALSE, nsub = 300)))
-    expect_near(assay(rlog(fitted, blind = FALSE, mode = "replay")),
-                assay(DESeq2::rlog(fitted, blind = FALSE)))
+    few <- fitted[1:300, ]
+    expect_near(assay(rlog(few, blind = FALSE, mode = "replay")),
+                assay(DESeq2::rlog(few, blind = FALSE)))
   })
 })
