@@ -11,7 +11,7 @@ needed=(
 debian=(
   r-base-dev r-bioc-deseq2 r-bioc-edger r-bioc-limma r-bioc-glmgampoi
   r-bioc-singlecellexperiment r-cran-reticulate r-cran-testthat r-cran-roxygen2 r-cran-knitr
-  r-cran-rmarkdown pandoc
+  r-cran-rmarkdown pandoc qpdf
 )
 
 missing() {
@@ -23,7 +23,11 @@ missing() {
     asked <- commandArgs(trailingOnly = TRUE)
     found <- vapply(asked, function(p) nzchar(system.file(package = p)), logical(1))
     cat(asked[!found], sep = ", ")' "${needed[@]}"
-  command -v pandoc >/dev/null || echo " pandoc"
+  # R's check asks for qpdf wherever a package has a vignette.
+  local tool
+  for tool in pandoc qpdf; do
+    command -v "$tool" >/dev/null || echo " $tool"
+  done
 }
 
 if [ -n "$(missing)" ] && may_apt; then
