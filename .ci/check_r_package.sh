@@ -10,8 +10,6 @@ export RETICULATE_PYTHON
 export COUNTGLM_REQUIRE_PYTHON=1
 export _R_CHECK_CRAN_INCOMING_=false _R_CHECK_CRAN_INCOMING_REMOTE_=false
 export _R_CHECK_SYSTEM_CLOCK_=false _R_CHECK_FORCE_SUGGESTS_=false
-# No PDF is shipped, so qpdf, which makes PDFs smaller, has nothing to look at.
-export _R_CHECK_DOC_SIZES_=false
 # The computation has threads of its own, and the first call compiles.
 export _R_CHECK_EXAMPLE_TIMING_CPU_TO_ELAPSED_THRESHOLD_=100
 export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=60 OPENBLAS_NUM_THREADS=1
