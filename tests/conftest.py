@@ -3,7 +3,8 @@
 Tests marked ``data`` read tables that are not part of the repository, from the folder named by
 the environment variable ``COUNTGLM_TEST_DATA``, and results of R for them from the folder named by
 ``COUNTGLM_TEST_GOLDEN`` or else from ``golden`` beside it; tests marked ``r`` call R and its
-packages, some of them through rpy2. Where one is absent its tests are deselected and the summary says so in one line.
+packages, some through rpy2. Where one is absent its tests are deselected and the summary says so
+in one line.
 ``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
 Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
 their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.

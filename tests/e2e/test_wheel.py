@@ -34,6 +34,10 @@ def test_wheel_has_the_package_and_its_data(wheel: Path) -> None:
     data = {name: size for name, size in sizes.items() if name.startswith("countglm/data/")}
     assert {"airway", "pasilla"} <= {Path(name).name.partition("_")[0] for name in data}
     assert sum(data.values()) < MAX_DATA_BYTES
+    scripts = {path.name for path in (REPOSITORY / "src").rglob("adapters/r/scripts/*.R")}
+    folder = "countglm/adapters/r/scripts/"
+    assert {name.removeprefix(folder) for name in sizes if name.startswith(folder)} == scripts
+    assert len(scripts) > 4
 
 
 def test_demo_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:

@@ -110,7 +110,6 @@ ENGINES: dict[str, Engine] = {
         ("glmgampoi.R",), "glmgampoi", ("glmGamPoi",),
         {
             "norm": ("normed_sum", one_of("normed_sum", "deconvolution", "poscounts")),
-            "overdispersion_shrinkage": (True, flag),
             "cox_reid": (True, flag),
         },
         "norm", weights=False,

@@ -122,7 +122,7 @@ check_rank <- function(x) {
 prepare_design <- function(request) {
   frame <- sample_frame(request$frame, request$sample_names)
   if (is.null(request$formula)) {
-    matrix <- t(request$design)
+    matrix <- request$design
     dimnames(matrix) <- list(request$sample_names, request$design_names)
     formula <- NULL
   } else {

@@ -15,7 +15,7 @@ reduced_matrix <- function(reduced, design) {
     return(formula_matrix(read_formula(reduced$text, design$frame), design$frame))
   }
   if (reduced$kind == "matrix") {
-    matrix <- t(reduced$values)
+    matrix <- reduced$values
     dimnames(matrix) <- list(rownames(design$matrix), reduced$names)
     return(matrix)
   }

@@ -6,7 +6,6 @@ glmgampoi <- function(request, design, contrast) {
   fit <- glm_gp(counts, design = design$matrix, on_disk = FALSE,
     offset = if (is.null(request$offset)) 0 else request$offset,
     size_factors = if (is.null(request$size_factors)) options$norm else request$size_factors,
-    overdispersion_shrinkage = options$overdispersion_shrinkage,
     do_cox_reid_adjustment = options$cox_reid)
   table <- test_de(fit, contrast = contrast$vector)
   shrinkage <- fit$overdispersion_shrinkage_list
