@@ -168,6 +168,33 @@ class TestExplained:
         assert other.reasons[stages.P].iloc[SPIKED] == "cooks"
 
 
+class TestLastDigit:
+    def test_a_search_that_the_last_digit_of_a_size_factor_ends(self) -> None:
+        # FBgn0000559: mean 1e5, the first step gains what the stopping rule asks for. One more
+        # step, or a grid of 20 points: 0.00469 or 0.00456, with an objective 8e-4 apart.
+        adata = countglm.datasets.pasilla()[:, :600].copy()
+        factors = countglm.estimate_size_factors(adata)
+        found = [
+            countglm.differential_expression(
+                adata, "~ type + condition", ["condition", "treated", "untreated"],
+                mode="replay", size_factors=factors * (1.0 + np.arange(7) * k * 2.0**-52),
+            )
+            for k in (0, 1, -1, 2, -2, 3, -3, 4)
+        ]  # fmt: skip
+        gene = found[0].table.index.get_loc("FBgn0000559")
+        values = np.array([each.dispersion.genewise[gene] for each in found])
+        other = int(np.argmax(np.abs(values - values[0])))
+        assert abs(values[other] - values[0]) > 1e-4
+        told = compare(found[0], theirs=replayed_result(found[other]))
+        assert told.passed
+        assert told.reasons[stages.GENEWISE].iloc[gene] == "rounding"
+        # A value that no last digit leads to has no reason.
+        genes = replayed_result(found[other]).genes
+        genes.iloc[gene, genes.columns.get_loc("dispGeneEst")] *= 1.01
+        wrong = compare(found[0], theirs=replace(replayed_result(found[other]), genes=genes))
+        assert wrong.reasons[stages.GENEWISE].iloc[gene] == "unknown"
+
+
 class TestUnexplained:
     """A number that no rule of R's accounts for must not find a reason."""
 

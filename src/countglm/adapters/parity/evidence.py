@@ -19,6 +19,7 @@ from countglm.status import Status
 from countglm.trend import fit_trend
 
 from . import stages
+from .last_digit import reached
 from .sides import TheirInputs, tested_values
 from .stages import Floats, Mask
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Differences of objectives below this are rounding of sums of many terms.
 NOISE = 1e-9
+# Relative difference of two dispersions that are one: R's of a text table have 12 digits.
+SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,6 +101,9 @@ def collect(
         judge, found = _rounding, (result.dispersion.genewise, result.dispersion.map)
     genewise_loss, genewise_tied = judge(steps, found[0], values[stages.GENEWISE], None, width)
     map_loss, map_tied = judge(steps, found[1], values[stages.MAP], trend, width)
+    if mode == "replay":
+        genewise_tied |= _by_last_digit(model, found[0], values, stages.GENEWISE, None)
+        map_tied |= _by_last_digit(model, found[1], values, stages.MAP, (trend, width))
     at = {
         stages.GENEWISE: genewise,
         stages.MAP: shrunken,
@@ -174,6 +180,20 @@ def _rounding(
 
     steps.model.each_block(task)
     return loss, tied
+
+
+def _by_last_digit(
+    model: Model,
+    ours: Floats,
+    values: dict[str, Floats],
+    name: str,
+    prior: tuple[Floats, float] | None,
+) -> Mask:
+    """Which dispersions differ, and are R's if the inputs have another last digit."""
+    theirs = values[name]
+    with np.errstate(all="ignore"):
+        differ = np.abs(np.log(ours / theirs)) > SAME
+    return reached(model, differ, theirs, SAME, prior)
 
 
 def _empty(model: Model, compared: Mask | None, vector: Floats) -> Mask:
