@@ -37,3 +37,15 @@
   shown <- paste0("'", utils::head(names, most), "'", collapse = ", ")
   if (length(names) > most) paste0(shown, ", ...") else shown
 }
+
+# The value of an argument that is one of some words: the first where the caller chose none.
+.choice <- function(value, choices, what) {
+  if (identical(value, choices)) {
+    return(choices[1])
+  }
+  if (!is.character(value) || length(value) != 1L || !value %in% choices) {
+    .stop_input(what, " = ", paste(deparse(value), collapse = ""), " is not known; choose from ",
+                .quoted(choices, length(choices)), ".")
+  }
+  value
+}

@@ -53,7 +53,13 @@
   frame <- .model_frame(formula, data, length(labels))
   terms <- stats::terms(frame)
   .require_two_levels(frame, terms)
+  if (!is.null(attr(terms, "offset"))) {
+    .stop_input("The formula ", .text_of(formula), " has an offset(); give it as offset =.")
+  }
   matrix <- stats::model.matrix(terms, frame)
+  if (ncol(matrix) == 0L) {
+    .stop_input("The formula ", .text_of(formula), " has no column; write ~ 1 for the mean alone.")
+  }
   factors <- .factors_of(frame, data)
   coded <- lapply(factors, .coding, frame = frame, terms = terms, data = data, matrix = matrix)
   rownames(matrix) <- labels

@@ -99,7 +99,7 @@ coef.countglm_fit <- function(object, log2 = FALSE, ...) {
 #' @rdname countglm_fit-methods
 #' @export
 vcov.countglm_fit <- function(object, gene = NULL, type = c("expected", "observed"), ...) {
-  type <- match.arg(type)
+  type <- .choice(type, c("expected", "observed"), "type")
   places <- .gene_places(object, gene)
   found <- .from_py(.call(
     "covariance", .python_fit(object, "vcov()"), I(places - 1L), observed = type == "observed"
@@ -120,7 +120,7 @@ fitted.countglm_fit <- function(object, genes = NULL, ...) {
 #' @export
 residuals.countglm_fit <- function(object, type = c("deviance", "pearson", "response"),
                                    genes = NULL, ...) {
-  type <- match.arg(type)
+  type <- .choice(type, c("deviance", "pearson", "response"), "type")
   places <- .gene_places(object, genes)
   python <- .python_fit(object, "residuals()")
   .by_sample(object, places, .call("fit_residuals", python, type, I(places - 1L)))

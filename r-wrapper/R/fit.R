@@ -61,11 +61,11 @@ fit_glm <- function(counts, design = NULL, col_data = NULL, family = c("nb", "po
   weights <- .or(weights, inputs$weights)
   fit <- .call(
     "fit_counts", inputs$counts, inputs$design,
-    family = match.arg(family), size_factors = scale$size_factors,
+    family = .choice(family, c("nb", "poisson"), "family"), size_factors = scale$size_factors,
     normalization_factors = scale$normalization_factors, offset = scale$offset,
     weights = .per_sample(weights, inputs, "weights"),
     dispersion = .per_gene(dispersion, inputs, "dispersion"),
-    solver = match.arg(solver), tol = tol, max_iter = .whole(max_iter),
+    solver = .choice(solver, c("irls", "newton"), "solver"), tol = tol, max_iter = .whole(max_iter),
     max_dispersion = max_dispersion, threads = .whole(threads), progress = progress
   )
   .as_fit(fit, inputs, offset = offset, weights = weights)

@@ -8,8 +8,8 @@
 # Returns counts and design as Python objects, and what R keeps of them:
 # counts, design, matrix (R's model matrix), aliases (other names of its columns), formula, terms,
 # xlevels, col_data, obs (of Python, or NULL), gene_names, sample_names (NULL where there are none),
-# n_genes, n_samples, size_factors, normalization_factors (genes x samples), weights (all NULL where there are none),
-# object (the S4 object, or NULL).
+# n_genes, n_samples, and size_factors, normalization_factors and weights (genes x samples) and
+# object (the S4 object), each NULL where there is none.
 .inputs <- function(counts, design = NULL, col_data = NULL, assay = NULL,
                     allow_noninteger = FALSE) {
   opened <- .open(counts, col_data, assay)
@@ -51,6 +51,10 @@
   opened$n_samples <- ncol(opened$counts)
   opened["gene_names"] <- list(.or(rownames(opened$counts), rownames(opened$object)))
   opened["sample_names"] <- list(.or(colnames(opened$counts), colnames(opened$object)))
+  if (opened$n_samples == 1L) {
+    .stop_input("The counts have one sample (", .plural(opened$n_genes, "row"), ", 1 column), and ",
+                "a comparison needs at least two; rows are genes, columns are samples.")
+  }
   repeated <- opened$sample_names[duplicated(opened$sample_names)]
   if (length(repeated)) {
     .stop_input("The sample name '", repeated[1], "' occurs more than once in the counts; samples ",
@@ -150,8 +154,16 @@
   if (is.null(col_data)) {
     return(data.frame(row.names = .or(sample_names, as.character(seq_len(n)))))
   }
+  if (is.matrix(col_data)) {
+    col_data <- as.data.frame(col_data)
+  }
+  if (!is.data.frame(col_data) && !inherits(col_data, "DataFrame")) {
+    .stop_input("col_data is of class ", class(col_data)[1], "; give a data.frame with one row ",
+                "per sample.")
+  }
   table <- .plain_table(col_data)
-  own <- if (is.data.frame(col_data)) .row_names_info(col_data) > 0L else !is.null(rownames(col_data))
+  own <- !is.null(rownames(col_data)) &&
+    (!is.data.frame(col_data) || .row_names_info(col_data) > 0L)
   if (own && !is.null(sample_names)) {
     return(table[.match_samples(rownames(table), sample_names, "col_data"), , drop = FALSE])
   }

@@ -32,9 +32,11 @@ wald_test <- function(fit, contrast, lfc_threshold = 0,
                                       "less"),
                       use_t = FALSE, threads = NULL) {
   .require_fit(fit)
+  rules <- c("greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less")
   .from_py(.call(
     "wald_test", .python_fit(fit, "wald_test()"), .contrast(contrast, fit),
-    lfc_threshold = lfc_threshold, alternative = match.arg(alternative), use_t = use_t,
+    lfc_threshold = lfc_threshold, alternative = .choice(alternative, rules, "alternative"),
+    use_t = use_t,
     threads = .whole(threads)
   ))
 }
@@ -69,6 +71,9 @@ likelihood_ratio_test <- function(fit, reduced, contrast = NULL, threads = NULL)
 
 # The smaller design of a likelihood ratio test as Python takes it; `inputs` may be a fit.
 .reduced <- function(reduced, inputs) {
+  if (is.null(reduced)) {
+    .stop_input("reduced is missing; give the smaller design, a formula such as ~ 1.")
+  }
   if (is.character(reduced) && !any(startsWith(trimws(reduced), "~"))) {
     minus <- startsWith(reduced, "-") & !reduced %in% names(inputs$aliases)
     columns <- ifelse(minus, substring(reduced, 2L), reduced)

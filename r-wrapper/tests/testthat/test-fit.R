@@ -124,6 +124,16 @@ test_that("a fit read from a file keeps its numbers", {
   expect_match(conditionMessage(caught(wald_test(again, "conditiontrt"))), "Fit again.")
 })
 
+test_that("methods tell what is wrong", {
+  expect_s3_class(caught(vcov(fit, "none")), "countglm_input_error")
+  expect_s3_class(caught(vcov(fit, 41)), "countglm_input_error")
+  expect_s3_class(caught(fitted(fit, TRUE)), "countglm_input_error")
+  expect_s3_class(caught(residuals(fit, "raw")), "countglm_input_error")
+  expect_s3_class(caught(wald_test(coef(fit), 1)), "countglm_input_error")
+  expect_s3_class(caught(wald_test(fit, 1:3, alternative = "more")), "countglm_input_error")
+  expect_s3_class(caught(likelihood_ratio_test(fit, NULL)), "countglm_input_error")
+})
+
 mistakes <- list(
   "tol" = list(list(tol = -1), "tol=-1.0 must lie"),
   "size factors" = list(list(size_factors = rep(0, 8)), "size_factors"),
@@ -138,6 +148,10 @@ mistakes <- list(
   ),
   "weights" = list(list(weights = rep(-1, 8)), "weights"),
   "dispersion" = list(list(dispersion = 1:3), "dispersion has 3 values for 40 genes"),
+  "family" = list(
+    list(family = "gaussian"), "family = \"gaussian\" is not known; choose from 'nb', 'poisson'."
+  ),
+  "solver" = list(list(solver = 1), "solver = 1 is not known"),
   "threads" = list(list(threads = 0), "threads"),
   "assay" = list(list(assay = "x"), "assay = 'x' names a part of a SummarizedExperiment")
 )

@@ -185,6 +185,7 @@ wrong <- list(
   "repeated samples" = list(
     function(x) x[, c(1, 1:7)], "The sample name 's1' occurs more than once"
   ),
+  "one sample" = list(function(x) x[, 1, drop = FALSE], "The counts have one sample (40 rows"),
   "no genes" = list(function(x) x[0, ], "empty"),
   "other samples" = list(
     function(x) `colnames<-`(x, c("z", colnames(x)[-1])),
@@ -200,6 +201,12 @@ for (name in names(wrong)) {
     expect_false(grepl("Traceback|\\n.*File", conditionMessage(error)))
   })
 }
+
+test_that("a sample table of another kind is one clear condition", {
+  for (table in list(as.list(s$samples), "samples.csv", s$samples[1:5, ], 1:8)) {
+    expect_s3_class(caught(fit_glm(s$counts, ~ condition, table)), "countglm_input_error")
+  }
+})
 
 test_that("counts up to 2^53 are exact", {
   counts <- s$counts + 0
