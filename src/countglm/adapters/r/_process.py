@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import countglm
 from countglm.adapters.r._exchange import read_tree, write_tree
 from countglm.adapters.r._failures import died, failure, late
 
@@ -75,12 +74,13 @@ def _environment(folder: Path, threads: int) -> dict[str, str]:
 
 def _source() -> str:
     """Where the child finds this very package, wherever the caller has it from."""
-    return str(Path(countglm.__file__).parent.parent)
+    return str(Path(__file__).resolve().parents[3])
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child and all that it started, and leave no zombie."""
-    with suppress(ProcessLookupError):
+    # Some systems refuse to signal a group of which only a dead process is left.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, 9)
     child.wait()
     if child.stdin is not None:

@@ -67,7 +67,8 @@ def run_r(
         cooks_cutoff, independent_filtering, min_replicates_for_replace, min_mu, use_t, shrink
         ("normal", "apeglm" or "ashr"); R's spelling is taken too. Of edgeR: test ("QL" or "LRT"),
         norm ("TMM", ...), robust, filter (by filterByExpr), prior_count. Of limma-voom: norm,
-        robust, filter, span, keep_voom (its E and weights as further tables). Of glmGamPoi: norm, cox_reid.
+        robust, filter, span, keep_voom (its E and weights as further tables). Of glmGamPoi:
+        norm, cox_reid.
 
     Returns
     -------
