@@ -9,10 +9,11 @@
 #'   SingleCellExperiment or a DESeqDataSet.
 #' @param design A formula, a model matrix (one row per sample), or `NULL` for the design of a
 #'   DESeqDataSet.
-#' @param contrast What to test: `c("condition", "treated", "untreated")`; the name of a coefficient,
-#'   R's or DESeq2's (`"condition_treated_vs_untreated"`); a list of one or two vectors of such names
-#'   (the sum of the first less that of the second); or a number per coefficient.  A list with names
-#'   is several contrasts of one fit.  `NULL` is the last coefficient.
+#' @param contrast What to test: `c("condition", "treated", "untreated")`; the name of a
+#'   coefficient, R's or DESeq2's (`"condition_treated_vs_untreated"`); a list of one or two
+#'   vectors of such names (the sum of the first less that of the second); or a number per
+#'   coefficient.  A list with names is several contrasts of one fit.  `NULL` is the last
+#'   coefficient.
 #' @param col_data A data.frame of the samples' variables, for a formula and a matrix of counts.
 #' @param assay Name or number of the assay that holds the counts.
 #' @param mode `"exact"` or `"replay"`.
@@ -23,8 +24,8 @@
 #' @param alternative `"greaterAbs"`, `"greaterAbs2014"` (DESeq2 before 1.43), `"lessAbs"`,
 #'   `"greater"` or `"less"`.
 #' @param use_t Take Student's t in place of the normal distribution.
-#' @param size_factors A rule (`"ratio"`, `"poscounts"`, `"iterate"`, `"tmm"`, `"library"`, `"none"`)
-#'   or one positive number per sample.  `NULL` takes those of the object, else `"ratio"`.
+#' @param size_factors A rule (`"ratio"`, `"poscounts"`, `"iterate"`, `"tmm"`, `"library"`,
+#'   `"none"`) or one positive number per sample.  `NULL` takes those of the object, else `"ratio"`.
 #' @param control_genes Genes from which size factors are estimated: names, numbers or a logical.
 #' @param geo_means One geometric mean per gene for size factors.
 #' @param normalization_factors Matrix genes x samples in place of size factors.
@@ -34,7 +35,8 @@
 #' @param fit_type Dispersion trend: `"parametric"`, `"local"`, `"mean"`, a function of the mean of
 #'   normalised counts, or one value per gene.
 #' @param prior_variance Variance of the log dispersion around the trend; `NULL` estimates it.
-#' @param cooks_cutoff Distance that flags an outlier; `NULL` is the 99% quantile of F, `FALSE` none.
+#' @param cooks_cutoff Distance that flags an outlier; `NULL` is the 99% quantile of F, `FALSE`
+#'   none.
 #' @param min_replicates_for_replacement Replicates from which on outlying counts are replaced;
 #'   `Inf` turns it off.
 #' @param independent_filtering `TRUE`, `FALSE`, or the rule: `"new"` (DESeq2 since 1.39.7) or
@@ -53,11 +55,11 @@
 #'   `independentFiltering`, `cooksCutoff`, `pAdjustMethod`, `filter`, `fitType`, `sfType`,
 #'   `minReplicatesForReplace`, `useT`, `controlGenes`, `geoMeans`, `colData`.
 #'
-#' @return A table with a row per gene and the columns `baseMean, log2FoldChange, lfcSE, stat, pvalue,
-#'   padj, test, status, na_reason`: a `DESeqResults` where DESeq2 is installed, else a `DataFrame` of
-#'   S4Vectors, else a data.frame.  A named list of such tables for several contrasts.  A gene that is
-#'   off in one group has an infinite fold change and the p-value of the likelihood ratio; `test` says
-#'   so.  `na_reason` has a word for every missing value.
+#' @return A table with a row per gene and the columns `baseMean, log2FoldChange, lfcSE, stat,
+#'   pvalue, padj, test, status, na_reason`: a `DESeqResults` where DESeq2 is installed, else a
+#'   `DataFrame` of S4Vectors, else a data.frame.  A named list of such tables for several
+#'   contrasts.  A gene that is off in one group has an infinite fold change and the p-value of the
+#'   likelihood ratio; `test` says so.  `na_reason` has a word for every missing value.
 #'
 #' @seealso [test_contrast()], [lfc_shrink()], [fill_dds()].
 #' @examples
@@ -101,7 +103,8 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
 #' Nothing is fitted again: dispersions and coefficients stay.
 #'
 #' @param res A result of [differential_expression()], or a DESeqDataSet from [fill_dds()].
-#' @param contrast As in [differential_expression()]; by default what `res` tests, for other choices.
+#' @param contrast As in [differential_expression()]; by default what `res` tests, for other
+#'   choices.
 #' @param ... Choices of [differential_expression()] that are to differ from those of `res`: `test`,
 #'   `reduced`, `lfc_threshold`, `alternative`, `use_t`, `alpha`, `independent_filtering`,
 #'   `filter_statistic`, `p_adjust`, `interval`, `level`, or DESeq2's names of these, and

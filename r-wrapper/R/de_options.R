@@ -42,7 +42,9 @@
 .de_options <- function(given, inputs, weighted = TRUE) {
   given <- given[setdiff(names(given), c("col_data", "assay", "reference"))]
   given <- given[!vapply(given, is.null, logical(1))]
-  for (name in intersect(names(given), c("threads", "max_iter"))) given[[name]] <- .whole(given[[name]])
+  for (name in intersect(names(given), c("threads", "max_iter"))) {
+    given[[name]] <- .whole(given[[name]])
+  }
   for (name in intersect(names(given), c("dispersion", "geo_means", "filter_statistic"))) {
     given[[name]] <- .per_gene(given[[name]], inputs, name)
   }

@@ -2,23 +2,24 @@
 
 #' Put a result into its DESeqDataSet
 #'
-#' Fills what `DESeq()` fills: size factors, dispersions stage by stage and their trend, coefficients
-#' and standard errors (log2), statistics, convergence, Cook's distances, fitted means and leverages.
-#' After that DESeq2's `results()`, `resultsNames()`, `plotDispEsts()`, `plotCounts()`, `plotMA()`,
-#' `vst()`, `rlog()` and `lfcShrink()` work on the object, and so do [test_contrast()] and
-#' [lfc_shrink()].
+#' Fills what `DESeq()` fills: size factors, dispersions stage by stage and their trend,
+#' coefficients and standard errors (log2), statistics, convergence, Cook's distances, fitted means
+#' and leverages. After that DESeq2's `results()`, `resultsNames()`, `plotDispEsts()`,
+#' `plotCounts()`, `plotMA()`, `vst()`, `rlog()` and `lfcShrink()` work on the object, and so do
+#' [test_contrast()] and [lfc_shrink()].
 #'
-#' @section What differs: A gene that is off in one group has an infinite coefficient and no standard
-#'   error.  DESeq2's `results()` shows it, with the p-value of the likelihood ratio, where it asks for
-#'   one coefficient; for contrasts that DESeq2 works out itself (numbers, sums of several
-#'   coefficients, a threshold) it gives `NA`, and [test_contrast()] the answer.  Independent filtering
-#'   and outlier flags are DESeq2's own in its `results()`.  Cook's distances of genes whose outliers
-#'   were replaced compare the counts as given with the final fit.
+#' @section What differs: A gene that is off in one group has an infinite coefficient and no
+#'   standard error.  DESeq2's `results()` shows it, with the p-value of the likelihood ratio,
+#'   where it asks for one coefficient; for contrasts that DESeq2 works out itself (numbers, sums
+#'   of several coefficients, a threshold) it gives `NA`, and [test_contrast()] the answer.
+#'   Independent filtering and outlier flags are DESeq2's own in its `results()`.  Cook's distances
+#'   of genes whose outliers were replaced compare the counts as given with the final fit.
 #'
 #' @param dds The DESeqDataSet that `res` was made from.
 #' @param res A result of [differential_expression()]; by default one is made, with the arguments
 #'   in `...`.
-#' @param assays Which matrices to add, out of `"mu"`, `"H"` and `"cooks"`; each takes 8 bytes a count.
+#' @param assays Which matrices to add, out of `"mu"`, `"H"` and `"cooks"`; each takes 8 bytes a
+#'   count.
 #' @param ... Arguments of [differential_expression()], without `res`.
 #'
 #' @return `dds`, filled.
@@ -47,7 +48,7 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
     dds <- .with_factors(dds, handle)
     dds <- .with_row_columns(dds, found, labels, handle)
     dds <- .with_trend(dds, found)
-    dds <- .with_assays(dds, found, assays, dimnames(dds))
+    dds <- .with_assays(dds, found, assays, handle$weights)
     dds <- .with_model(dds, found, labels, handle)
   })
   about <- S4Vectors::metadata(dds)
@@ -209,7 +210,8 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
   slope <- trend$slopes
   bend <- trend$curvature
   last <- length(at)
-  inner <- if (last > 1) stats::splinefunH(at, height, slope) else function(x) rep(height, length(x))
+  constant <- function(x) rep(height, length(x))
+  inner <- if (last > 1) stats::splinefunH(at, height, slope) else constant
   function(means) {
     x <- log(means)
     inside <- pmin(pmax(x, at[1]), at[last])
@@ -219,7 +221,8 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
   }
 }
 
-.with_assays <- function(dds, found, wanted, labels) {
+.with_assays <- function(dds, found, wanted, weights) {
+  labels <- dimnames(dds)
   matrices <- found$assays
   wanted <- intersect(c(wanted, "replaceCounts"), names(matrices))
   all <- SummarizedExperiment::assays(dds, withDimnames = FALSE)
@@ -231,6 +234,9 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
     if (name == "replaceCounts") storage.mode(values) <- "integer"
     dimnames(values) <- labels
     all[[name]] <- values
+  }
+  if (!is.null(weights)) {
+    all$weights <- matrix(weights, nrow(dds), ncol(dds), byrow = !is.matrix(weights))
   }
   SummarizedExperiment::`assays<-`(dds, withDimnames = FALSE, value = all)
 }

@@ -4,8 +4,8 @@
 #'
 #' * `"pasilla"`: Drosophila S2 cells with and without knock-down of the splicing factor pasilla, 7
 #'   samples x 14,599 genes, factors `type` and `condition` (Brooks et al. 2011, GEO GSE18508).
-#' * `"airway"`: airway smooth muscle cells of four donors with and without dexamethasone, 8 samples x
-#'   64,102 genes, factors `cell` and `dex` (Himes et al. 2014, GEO GSE52778).
+#' * `"airway"`: airway smooth muscle cells of four donors with and without dexamethasone, 8
+#'   samples x 64,102 genes, factors `cell` and `dex` (Himes et al. 2014, GEO GSE52778).
 #'
 #' @param name `"pasilla"` or `"airway"`.
 #' @param class `"DESeqDataSet"` with the study's design, `"SummarizedExperiment"`, or `"list"` of
@@ -13,7 +13,8 @@
 #'   is installed.
 #'
 #' @return An object of `class`.  The untreated samples are the reference.
-#' @references Brooks et al. (2011), Genome Research 21:193.  Himes et al. (2014), PLoS ONE 9:e99625.
+#' @references Brooks et al. (2011), Genome Research 21:193.  Himes et al. (2014), PLoS ONE
+#'   9:e99625.
 #' @examples
 #' if (countglm_available()) {
 #'   study <- countglm_example("pasilla", "list")

@@ -20,7 +20,8 @@
 .new_result <- function(found, inputs) {
   arrays <- .from_py(.call("de_for_r.result_arrays", found))
   table <- lapply(stats::setNames(nm = arrays$names), function(name) {
-    if (name %in% names(arrays$words)) arrays$words[[name]] else .missing_as_na(arrays$numbers[[name]])
+    words <- arrays$words[[name]]
+    if (is.null(words)) .missing_as_na(arrays$numbers[[name]]) else words
   })
   genes <- inputs$gene_names
   about <- .about(arrays)
@@ -48,8 +49,8 @@
 # What a later test of the same fit needs of the inputs.
 .kept_inputs <- function(inputs) {
   inputs[intersect(names(inputs), c(
-    "matrix", "aliases", "formula", "terms", "xlevels", "col_data", "gene_names", "sample_names", "n_genes",
-    "n_samples", "compared", "given_offset", "given_weights"
+    "matrix", "aliases", "formula", "terms", "xlevels", "col_data", "gene_names", "sample_names",
+    "n_genes", "n_samples", "compared", "given_offset", "given_weights"
   ))]
 }
 
@@ -181,7 +182,15 @@
   all_genes <- rownames(table)
   if (identical(genes, all_genes) || !methods::is(old, class(table)[1])) return(table)
   place <- match(genes, all_genes)
-  if (anyNA(place) || anyDuplicated(all_genes)) return(table)
+  unclear <- is.na(place) | genes %in% all_genes[duplicated(all_genes)]
+  if (is.null(genes) || any(unclear)) {
+    .stop_input(
+      "The rows of this result are not those of its fit, and cannot be found there by name",
+      if (any(unclear)) paste0(" (", .plural(sum(unclear), "name"), " unknown or repeated, first '",
+                               genes[unclear][1], "')"),
+      "; give the complete result, and sort or subset afterwards."
+    )
+  }
   table[place, ]
 }
 

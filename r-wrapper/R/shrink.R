@@ -18,8 +18,8 @@
 #' @param threads Number of threads.
 #' @param ... DESeq2's `lfcThreshold`.
 #'
-#' @return The rows of `res`, with `log2FoldChange` and `lfcSE` (standard deviation of the posterior)
-#'   shrunken: finite also where the estimate is not.
+#' @return The rows of `res`, with `log2FoldChange` and `lfcSE` (standard deviation of the
+#'   posterior) shrunken: finite also where the estimate is not.
 #' @examples
 #' if (countglm_available()) {
 #'   counts <- matrix(rnbinom(2000, mu = 50, size = 5), ncol = 8)

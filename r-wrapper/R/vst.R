@@ -1,11 +1,11 @@
 #' Transform counts to a scale for clustering and plots
 #'
-#' `vst()` makes the variance nearly independent of the mean; `rlog()` shrinks each sample towards its
-#' gene where the counts say little.  Both give log2-like values.
+#' `vst()` makes the variance nearly independent of the mean; `rlog()` shrinks each sample towards
+#' its gene where the counts say little.  Both give log2-like values.
 #'
 #' @section With DESeq2 attached: DESeq2 has functions of the same names, and R takes those of the
-#'   package that was attached last.  Both take a DESeqDataSet with the arguments `blind`, `nsub` and
-#'   `fitType` and give a DESeqTransform, so that scripts go on working either way;
+#'   package that was attached last.  Both take a DESeqDataSet with the arguments `blind`, `nsub`
+#'   and `fitType` and give a DESeqTransform, so that scripts go on working either way;
 #'   `countglm::vst()` says which one is meant.
 #'
 #' @param object A matrix or sparse matrix (genes x samples), a SummarizedExperiment, a
@@ -20,9 +20,9 @@
 #'   [differential_expression()].
 #' @param mode `"exact"`, or `"replay"` for dispersions and trend as DESeq2 1.38 computes them.
 #'
-#' @return Values genes x samples: a matrix for a matrix; a DESeqTransform for a SummarizedExperiment,
-#'   SingleCellExperiment or DESeqDataSet, so that `plotPCA()` works on it, or a SummarizedExperiment
-#'   where DESeq2 is not installed.
+#' @return Values genes x samples: a matrix for a matrix; a DESeqTransform for a
+#'   SummarizedExperiment, SingleCellExperiment or DESeqDataSet, so that `plotPCA()` works on it,
+#'   or a SummarizedExperiment where DESeq2 is not installed.
 #' @examples
 #' if (countglm_available()) {
 #'   counts <- matrix(rnbinom(2000, mu = 50, size = 5), ncol = 8)

@@ -153,6 +153,11 @@ test_that("normalisation factors, offsets and a design of one's own are kept", {
   expect_length(attr(stats::terms(BiocGenerics::design(other)), "term.labels"), 1)
 })
 
+test_that("weights that were given go along", {
+  weighted <- fill_dds(dds, weights = seq(0.4, 1, by = 0.1))
+  expect_equal(unname(assay(weighted, "weights")[3, ]), seq(0.4, 1, by = 0.1))
+})
+
 test_that("mistakes are told", {
   res <- differential_expression(dds)
   expect_error(fill_dds(dds[1:10, ], res), "600 genes", class = "countglm_input_error")

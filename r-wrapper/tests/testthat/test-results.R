@@ -26,6 +26,17 @@ test_that("subsets and reordered results keep their fit", {
   expect_identical(nrow(test_contrast(sorted, "batchy")), 120L)
 })
 
+test_that("rows that no name leads back to are refused", {
+  skip_without("S4Vectors")
+  counts <- s$counts
+  rownames(counts)[9] <- rownames(counts)[8]
+  twice <- suppressWarnings(differential_expression(counts, ~ condition, col_data = s$samples))
+  expect_identical(rownames(lfc_shrink(twice)), rownames(counts))
+  expect_error(lfc_shrink(twice[order(twice$pvalue), ]), "2 names unknown or repeated",
+               class = "countglm_input_error")
+  expect_identical(rownames(lfc_shrink(twice[20:30, ])), rownames(counts)[20:30])
+})
+
 test_that("without DESeq2 the result is a DataFrame, without Bioconductor a data.frame", {
   handle <- .handle(res)
   arrays <- .from_py(.call("de_for_r.result_arrays", handle$result))
