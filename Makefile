@@ -68,10 +68,12 @@ $(VENV)/bench-installed: pyproject.toml | $(VENV)/made
 	$(VENV)/bench/bin/$(INSTALL) --editable . statsmodels glum pydeseq2
 	touch $@
 
-bench: $(VENV)/bench-installed
+bench: $(VENV)/bench-installed $(VENV)/r-installed
 	$(VENV)/bench/bin/python benchmarks/kernel_pass.py
 	$(VENV)/bench/bin/python benchmarks/startup.py
 	$(VENV)/bench/bin/python benchmarks/run.py --genes 300
+	$(VENV)/bench/bin/python benchmarks/pydeseq2_backend.py
+	$(VENV)/bench/bin/python benchmarks/crossing.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist countglm-demo

@@ -163,20 +163,23 @@ def _crossing(result: dict[str, Any]) -> list[str]:
     lines = [
         "## From R",
         "",
-        f"`fit_glm()` of the R package on {result['genes']:,} genes x {result['samples']} samples "
-        f"beside the same call in Python and one copy of the matrix in memory; "
-        f"{result['threads']} threads, best of {result['repeats']}. {_machine(result)}",
+        f"`fit_glm()` of the R package on {result['genes']:,} genes x 100 samples, or as many as "
+        "the name says, beside the same call in Python plus one copy of the matrix in memory; the "
+        f"coefficients have the same bits. {result['threads']} threads, best of "
+        f"{result['rounds'] * result['repeats']}; at most {result['longest']} is asked for. "
+        f"{_machine(result)}",
         "",
-        "Memory is what the call adds to the process at its peak, in MB; **dense** is what the "
-        "counts take as doubles.",
+        "Memory is what a first call adds to the process at its peak, in MB: results and scratch "
+        "are part of it. **Stored** is what the counts take as R keeps them, **dense** as a matrix "
+        "of doubles, which a dgCMatrix never becomes.",
         "",
-        "| counts in R | R call, s | Python call, s | copy, s | R / (Python + copy) "
-        "| R adds, MB | Python adds, MB | object, MB | dense, MB |",
+        "| counts in R | R, s | Python, s | copy, s | R / (Python + copy) "
+        "| R adds | Python adds | stored | dense |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for kind, row in result["kinds"].items():
         lines.append(
-            f"| {kind} | {row['r']:.2f} | {row['python']:.2f} | {row['copy']:.3f} "
+            f"| {kind} | {row['r']:.2f} | {row['python']:.2f} | {row['copy']:.4f} "
             f"| {row['ratio']:.2f} | {row['r_mb']:.0f} | {row['python_mb']:.0f} "
             f"| {row['object_mb']:.0f} | {row['dense_mb']:.0f} |"
         )
