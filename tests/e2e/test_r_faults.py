@@ -231,6 +231,8 @@ def test_unused_levels_are_left_out(adata) -> None:
         ("~ condition + nothing", None, "The sample table has no column 'nothing'"),
         ("~ condition +", None, "R cannot read the formula"),
         ("y ~ condition", None, "has a left-hand side"),
+        ("~ condition + offset(size)", None, "has an offset(), which a design cannot hold"),
+        ("~ .", None, "does not stand for all columns here"),
         ("~ condition + lonely", None, "R cannot evaluate the formula"),
         ("~ condition + holes", None, "is missing (NA) in 2 samples, first in sample"),
         ("~ 0 + id", None, "The design has 7 columns for 7 samples"),

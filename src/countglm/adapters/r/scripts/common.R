@@ -80,6 +80,14 @@ read_formula <- function(text, frame) {
     input_error("The formula '", text, "' has a left-hand side; the counts are the response, so ",
       "write only '~ batch + condition'.")
   }
+  if ("." %in% all.vars(formula)) {
+    input_error("The formula '", text, "' has a '.', which does not stand for all columns here; ",
+      "name them.")
+  }
+  if (!is.null(attr(terms(formula), "offset"))) {
+    input_error("The formula '", text, "' has an offset(), which a design cannot hold; pass the ",
+      "values as offset=.")
+  }
   used <- all.vars(formula)
   unknown <- Filter(function(v) !(v %in% names(frame)) && !exists(v, envir = scope), used)
   if (length(unknown)) {
