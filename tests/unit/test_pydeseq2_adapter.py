@@ -292,7 +292,7 @@ def test_the_pipeline_sets_the_threads() -> None:
 
 def test_a_missing_package_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydeseq2", None)
-    with pytest.raises(InputError, match=r"not installed: pip install 'pydeseq2>=0\.5'\."):
+    with pytest.raises(InputError, match=r"not installed: pip install 'pydeseq2>=0\.5\.4'\."):
         Inference()
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-INSTALL = "pip install 'pydeseq2>=0.5'"
+INSTALL = "pip install 'pydeseq2>=0.5.4'"
 # Where a parametric trend starts.
 TREND_START = (0.1, 1.0)
 
