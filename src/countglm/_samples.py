@@ -111,10 +111,10 @@ def compared_samples(design: Design, contrast: Any) -> NDArray[np.bool_] | None:
 def named_contrasts(contrast: Any, design: Design) -> dict[str, Any]:
     """Return contrasts by name: the entries of a dict, one otherwise, the last column for None."""
     if contrast is None:
-        if tuple(design.names) == ("Intercept",):
+        if len(design.names) == 1 and (design.matrix == 1.0).all():
             raise InputError(
                 "The design has an intercept only, so there is no difference to test; add a term, "
-                "or name contrast='Intercept' to test whether the mean is 1."
+                f"or name contrast={design.names[0]!r} to test whether the mean is 1."
             )
         return {design.names[-1]: design.names[-1]}
     if isinstance(contrast, Mapping):
