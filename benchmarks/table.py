@@ -116,12 +116,15 @@ def _startup(result: dict[str, Any]) -> list[str]:
 
 def _pydeseq2(result: dict[str, Any]) -> list[str]:
     seconds, calls = result["seconds"], result["calls"]
+    clock = f"Wall seconds on {result['cpus']} cores for both"
+    if result["cpus"] == 1:
+        clock = "CPU seconds on one core for both"
     lines = [
         "## Inside PyDESeq2",
         "",
         f"{result['study']}, `{result['design']}`, {result['genes']:,} genes, {result['fitted']:,} "
-        f"of them with counts; PyDESeq2 {result['version']}, {result['cpus']} cores for both, "
-        f"best of {result['repeats']} warm runs. {_machine(result)}",
+        f"of them with counts; PyDESeq2 {result['version']}. {clock}, best of "
+        f"{result['repeats']} warm. {_machine(result)}",
         "",
         "The whole pipeline, from counts to shrunken estimates, with "
         "`inference=countglm.adapters.pydeseq2.Inference()` and with its own; what is not in the "
