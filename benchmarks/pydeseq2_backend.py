@@ -8,13 +8,12 @@ objective, PyDESeq2's own, stand side by side whatever the stages before it gave
 from __future__ import annotations
 
 import argparse
-import copy
-import inspect
+import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,10 @@ import pandas as pd
 
 from machine import describe_machine, save_result
 from table import write_page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.support.pydeseq2_calls import Call, Recorder, answer_loss
 
 ALPHA = 0.05
 STUDIES = {
@@ -43,42 +46,6 @@ STAGES = {
 }
 
 
-@dataclass
-class Recorder:
-    """An inference whose calls are timed and, if wanted, kept."""
-
-    inference: Any
-    keep: bool
-    clock: Callable[[], float]
-    seconds: float = 0.0
-    calls: list[tuple[str, dict[str, Any], Any, float]] = field(default_factory=list)
-
-    def install(self) -> Any:
-        from pydeseq2.inference import Inference as Interface
-
-        for name in Interface.__abstractmethods__:
-            setattr(self.inference, name, self._timed(name))
-        return self.inference
-
-    def _timed(self, name: str) -> Any:
-        method = getattr(self.inference, name)
-        signature = inspect.signature(method)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            asked = signature.bind(*args, **kwargs).arguments
-            kept = copy.deepcopy(dict(asked)) if self.keep else {}
-            begun = self.clock()
-            answer = method(*args, **kwargs)
-            seconds = self.clock() - begun
-            self.seconds += seconds
-            if self.keep:
-                # A copy: the pipeline writes shrunken errors over those of the test.
-                self.calls.append((name, kept, copy.deepcopy(answer), seconds))
-            return answer
-
-        return call
-
-
 def run_pipeline(
     inference: Any, counts: Any, obs: Any, study: str, clock: Callable[[], float]
 ) -> tuple[float, Any]:
@@ -97,38 +64,6 @@ def run_pipeline(
     return clock() - begun, table
 
 
-def loss(name: str, asked: dict[str, Any], answer: Any) -> Any:
-    """Return PyDESeq2's objective of every gene (g,), or None where a method has none."""
-    from pydeseq2.utils import nb_nll, nbinomFn
-
-    if name == "dispersion_trend_gamma_glm":
-        mu = answer[0][0] + answer[0][1] * asked["covariates"].to_numpy()
-        return np.array([np.sum(asked["targets"].to_numpy() / mu + np.log(mu))])
-    if name not in {"irls", "alpha_mle", "lfc_shrink_nbinom_glm"}:
-        return None
-    y, x = np.asarray(asked["counts"]), np.asarray(asked["design_matrix"], dtype=float)
-    values = np.empty(y.shape[1])
-    for g in range(y.shape[1]):
-        if name == "irls":
-            values[g] = nb_nll(y[:, g], answer[1][:, g], asked["disp"][g])
-        elif name == "alpha_mle":
-            alpha, mu = (
-                np.clip(answer[0][g], asked["min_disp"], asked["max_disp"]),
-                asked["mu"][:, g],
-            )
-            values[g] = nb_nll(y[:, g], mu, alpha)
-            values[g] += 0.5 * np.linalg.slogdet((x.T * (mu / (1.0 + mu * alpha))) @ x)[1]
-            if asked.get("prior_reg"):
-                gap = np.log(alpha / asked["alpha_hat"][g])
-                values[g] += gap**2 / (2.0 * asked["prior_disp_var"])
-        else:
-            priors = asked["prior_no_shrink_scale"], asked["prior_scale"], asked["shrink_index"]
-            values[g] = nbinomFn(
-                answer[0][g], x, y[:, g], asked["size"][g], asked["offset"], *priors
-            )
-    return values
-
-
 def difference(ours: Any, theirs: Any) -> float:
     """Return the largest relative difference of two answers."""
     pairs = zip(
@@ -144,15 +79,13 @@ def difference(ours: Any, theirs: Any) -> float:
     return worst
 
 
-def compare_call(
-    engine: Any, call: tuple[str, dict[str, Any], Any, float], clock: Callable[[], float]
-) -> dict[str, Any]:
+def compare_call(engine: Any, call: Call, clock: Callable[[], float]) -> dict[str, Any]:
     """Ask the engine what PyDESeq2 was asked; return times and accuracy."""
     name, asked, answer, their_seconds = call
     begun = clock()
     mine = getattr(engine, name)(**asked)
     row: dict[str, Any] = {"theirs": their_seconds, "ours": clock() - begun}
-    ours, theirs = loss(name, asked, mine), loss(name, asked, answer)
+    ours, theirs = (answer_loss(name, asked, given) for given in (mine, answer))
     if ours is None:
         return row | {"difference": difference(mine, answer)}
     gap = theirs - ours
@@ -165,22 +98,21 @@ def compare_call(
     }
 
 
-def compare_calls(
-    engine: Any, calls: list[tuple[str, dict[str, Any], Any, float]], clock: Callable[[], float]
-) -> Any:
+def compare_calls(engine: Any, calls: list[Call], clock: Callable[[], float]) -> Any:
     """Return one row a stage; the rounds of the trend are one stage, refits are left out."""
     rows: dict[str, dict[str, Any]] = {}
     seen: dict[str, int] = {}
     for call in calls:
-        number = seen.get(call[0], 0)
-        seen[call[0]] = number + 1
-        name = STAGES.get((call[0], 0 if call[0] == "dispersion_trend_gamma_glm" else number))
+        number = seen.get(call.method, 0)
+        seen[call.method] = number + 1
+        each_round = call.method == "dispersion_trend_gamma_glm"
+        name = STAGES.get((call.method, 0 if each_round else number))
         if name is None:
             continue
         row = compare_call(engine, call, clock)
         before = rows.get(name)
         if before is None:
-            rows[name] = {"method": call[0]} | row
+            rows[name] = {"method": call.method} | row
             continue
         for key, value in row.items():
             worst = key in {"theirs_worst", "ours_worst"}

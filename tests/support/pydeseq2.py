@@ -1,9 +1,7 @@
-"""PyDESeq2's pipeline on a few hundred genes of pasilla, and the objectives that it states."""
+"""PyDESeq2's pipeline on a few hundred genes of pasilla, with its own inference and with ours."""
 
 from __future__ import annotations
 
-import copy
-import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ import numpy as np
 
 import countglm
 from countglm.adapters.pydeseq2 import Inference
+from tests.support.pydeseq2_calls import Call, Recorder
 
 CONTRAST = ["condition", "treated", "untreated"]
 DESIGNS = ("~ condition", "~ type + condition")
@@ -86,13 +85,6 @@ def run(inference: Any, design: str, **options: Any) -> Run:
     return Run(dds, stats, table, stats.results_df.copy())
 
 
-class Call(NamedTuple):
-    """What the pipeline asked of an inference, and what it got."""
-
-    asked: dict[str, Any]
-    answer: Any
-
-
 class Recorded(NamedTuple):
     """A run, and the calls that it made by the name of the method."""
 
@@ -103,63 +95,15 @@ class Recorded(NamedTuple):
 @cache
 def theirs(design: str) -> Recorded:
     """Return the pipeline with PyDESeq2's own inference."""
-    from pydeseq2.inference import Inference as Interface
-
-    inference, calls = default_inference(), {}
-
-    def record(name: str) -> None:
-        method = getattr(inference, name)
-        signature = inspect.signature(method)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            # Copies: the pipeline goes on to change what it handed over and what it got.
-            asked = copy.deepcopy(dict(signature.bind(*args, **kwargs).arguments))
-            answer = method(*args, **kwargs)
-            calls.setdefault(name, []).append(Call(asked, copy.deepcopy(answer)))
-            return answer
-
-        setattr(inference, name, call)
-
-    for name in Interface.__abstractmethods__:
-        record(name)
-    return Recorded(run(inference, design), calls)
+    recorder = Recorder(default_inference())
+    found = run(recorder.install(), design)
+    calls: dict[str, list[Call]] = {}
+    for call in recorder.calls:
+        calls.setdefault(call.method, []).append(call)
+    return Recorded(found, calls)
 
 
 @cache
 def ours(design: str) -> Run:
     """Return the pipeline with this engine."""
     return run(Inference(n_cpus=1), design)
-
-
-def negative_log_likelihood(asked: dict[str, Any], mu: Any, alpha: Any) -> Any:
-    """Return PyDESeq2's objective of coefficients (g,), at means as fitted."""
-    from pydeseq2.utils import nb_nll
-
-    counts = np.asarray(asked["counts"])
-    return np.array([nb_nll(counts[:, g], mu[:, g], alpha[g]) for g in range(counts.shape[1])])
-
-
-def dispersion_loss(asked: dict[str, Any], alpha: Any) -> Any:
-    """Return PyDESeq2's objective of a dispersion (g,)."""
-    x, mu = np.asarray(asked["design_matrix"], dtype=float), np.asarray(asked["mu"])
-    loss = negative_log_likelihood(asked, mu, alpha)
-    for g, a in enumerate(alpha):
-        weight = mu[:, g] / (1.0 + mu[:, g] * a)
-        loss[g] += 0.5 * np.linalg.slogdet((x.T * weight) @ x)[1]
-    if asked.get("prior_reg"):
-        gap = np.log(alpha) - np.log(np.asarray(asked["alpha_hat"]))
-        loss += gap**2 / (2.0 * asked["prior_disp_var"])
-    return loss
-
-
-def shrinkage_loss(asked: dict[str, Any], gene: int, beta: Any) -> float:
-    """Return PyDESeq2's objective of shrunken coefficients."""
-    from pydeseq2.utils import nbinomFn
-
-    return float(
-        nbinomFn(
-            beta, asked["design_matrix"], np.asarray(asked["counts"])[:, gene],
-            asked["size"][gene], asked["offset"], asked["prior_no_shrink_scale"],
-            asked["prior_scale"], asked["shrink_index"],
-        )
-    )  # fmt: skip

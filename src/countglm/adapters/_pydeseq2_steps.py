@@ -17,7 +17,6 @@ from countglm._covariance import fisher_weight, observed_weight
 from countglm._model import Model, prepare_model
 from countglm._parallel import resolve_block_size, run_blocks
 from countglm._profile import Lines, back_solve, factor, gram, half_solve, paired, profile, start
-from countglm.cooks import leverages
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
 from countglm.existence import ExistenceTest
@@ -33,6 +32,8 @@ Index = NDArray[np.intp]
 
 # The ridge of PyDESeq2, on natural logarithms.
 RIDGE = 1e-6
+# The number before 1: what a leverage may round to.
+BELOW = np.nextafter(1.0, 0.0)
 # Entries of a block of the coefficient fit.
 MOST_ENTRIES = 2**20
 # What PyDESeq2 calls a test, and what this engine calls it.
@@ -68,10 +69,12 @@ def coefficients_of(
     """Fit coefficients at given dispersions: the optimum, or where there is none DESeq2's rules.
 
     A gene without a finite estimate gets what the iteration with means of at least ``min_mu``
-    ends at, so that all that follows has numbers.  Leverages are those of the raised means.
-    ``existence`` knows the design, and remembers what it found.
+    ends at, so that all that follows has numbers.  Leverages are those of the raised means and of
+    PyDESeq2's ridge, which keeps a sample alone in its cell below 1: Cook's distances divide by
+    the gap.  ``existence`` knows the design, and remembers what it found.
     """
     x = existence.design
+    root_ridge = np.full(x.shape[1], np.sqrt(RIDGE))
     # Genes with the same samples of count zero are completed together: the more of them, the less
     # it costs.
     share = -(-counts.shape[1] // (2 * threads))
@@ -94,9 +97,9 @@ def coefficients_of(
         # A covariate may take a converged gene's mean to where it has no number.
         with np.errstate(over="ignore"):
             means = size_factors * np.exp(linear_predictor(beta[first:last], x))
-        raised = np.maximum(means, min_mu)
+        weight = fisher_weight(np.maximum(means, min_mu), alpha[first:last, None])
         mu[:, first:last] = means.T
-        leverage[:, first:last] = leverages(x, fisher_weight(raised, alpha[first:last, None])).T
+        leverage[:, first:last] = np.minimum(influence(x, np.sqrt(weight), root_ridge)[0], BELOW).T
 
     model.each_block(task)
     return Coefficients(beta, mu, leverage, converged)

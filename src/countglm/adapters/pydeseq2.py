@@ -104,6 +104,8 @@ class Inference:
       its usual conservative p-value, since no count reaches the test.
     - Thresholds of a test apply to the contrast itself; PyDESeq2 applies them to each coefficient,
       which is the same for a contrast of one coefficient with weight 1, and only there.
+    - Genes without counts have no estimate, so a test of theirs is NaN under every alternative;
+      PyDESeq2 gives them p-value 0.5 and statistic 0 under "greater", "less" and "lessAbs".
     - The inverse Hessian of a shrunken estimate is that of its objective; PyDESeq2 0.5 adds the
       prior's curvature to all entries of a column, so its errors differ where the prior is narrow.
     - ``optimizer``, ``min_beta``, ``max_beta`` and, but for genes without a finite estimate,
