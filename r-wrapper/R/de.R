@@ -26,6 +26,8 @@
 #' @param use_t Take Student's t in place of the normal distribution.
 #' @param size_factors A rule (`"ratio"`, `"poscounts"`, `"iterate"`, `"tmm"`, `"library"`,
 #'   `"none"`) or one positive number per sample.  `NULL` takes those of the object, else `"ratio"`.
+#'   Where a DESeqDataSet has no factors but transcript lengths (`avgTxLength`, of tximport),
+#'   normalisation factors are made of these by the rule.
 #' @param control_genes Genes from which size factors are estimated: names, numbers or a logical.
 #' @param geo_means One geometric mean per gene for size factors.
 #' @param normalization_factors Matrix genes x samples in place of size factors.

@@ -64,7 +64,10 @@
 
 # Size and normalisation factors: as given, else those of the object.
 .with_own_factors <- function(given, inputs) {
-  if (is.numeric(given$size_factors)) {
+  if (is.null(given$normalization_factors) && .uses_lengths(inputs, given$size_factors)) {
+    given$normalization_factors <- .length_factors(inputs, given)
+    given[c("size_factors", "control_genes", "geo_means")] <- NULL
+  } else if (is.numeric(given$size_factors)) {
     given$size_factors <- .per_sample(given$size_factors, inputs, "size_factors")
   } else if (is.null(given$size_factors) && is.null(given$normalization_factors)) {
     if (!is.null(inputs$normalization_factors)) {

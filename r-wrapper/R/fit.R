@@ -17,7 +17,8 @@
 #' @param family `"nb"`: variance `mu + dispersion * mu^2`; `"poisson"`: `mu`.
 #' @param size_factors `"ratio"`, `"poscounts"`, `"iterate"`, `"tmm"`, `"library"`, `"none"`, or one
 #'   positive number per sample. By default those of a `DESeqDataSet` (its normalisation factors,
-#'   where it has them), else `"ratio"`.
+#'   where it has them), else `"ratio"`. Where a `DESeqDataSet` without either has transcript
+#'   lengths (`avgTxLength`, of tximport), normalisation factors are made of these by the rule.
 #' @param offset Natural logarithms added to the log size factors: one per sample, or a matrix of
 #'   genes x samples.
 #' @param weights Likelihood weights, one per sample or genes x samples: weight 2 is the sample
@@ -74,7 +75,9 @@ fit_glm <- function(counts, design = NULL, col_data = NULL, family = c("nb", "po
 # What counts are divided by, as Python's arguments: the caller's, the object's, or the default.
 .scale <- function(inputs, size_factors, offset) {
   factors <- NULL
-  if (is.null(size_factors) && !is.null(inputs$normalization_factors)) {
+  if (.uses_lengths(inputs, size_factors)) {
+    factors <- .length_factors(inputs, list(size_factors = size_factors, offset = offset))
+  } else if (is.null(size_factors) && !is.null(inputs$normalization_factors)) {
     if (!is.null(offset)) {
       .stop_input("The DESeqDataSet has normalisation factors, which hold sequencing depth and ",
                   "all else; leave offset out, or give size_factors.")

@@ -7,8 +7,8 @@
 
 # Returns counts and design as Python objects, and what R keeps of them:
 # counts, design, matrix (R's model matrix), aliases (other names of its columns), formula, terms,
-# xlevels, col_data, obs (of Python, or NULL), gene_names, sample_names (NULL where there are none),
-# n_genes, n_samples, and size_factors, normalization_factors and weights (genes x samples) and
+# xlevels, col_data, gene_names, sample_names (NULL where there are none), n_genes, n_samples, and
+# size_factors, normalization_factors, lengths (of transcripts) and weights (genes x samples) and
 # object (the S4 object), each NULL where there is none.
 .inputs <- function(counts, design = NULL, col_data = NULL, assay = NULL,
                     allow_noninteger = FALSE) {
@@ -25,7 +25,6 @@
   )
   opened$counts <- matrix
   opened$design <- .design_to_py(model, matrix)
-  opened$obs <- if (ncol(opened$col_data)) .frame_to_py(opened$col_data)
   c(opened, model[c("matrix", "aliases", "formula", "terms", "xlevels")])
 }
 
@@ -35,8 +34,8 @@
 
 .open <- function(counts, col_data, assay) {
   opened <- list(
-    counts = NULL, design = NULL, col_data = NULL, obs = NULL, size_factors = NULL,
-    normalization_factors = NULL, weights = NULL, object = NULL
+    counts = NULL, design = NULL, col_data = NULL, size_factors = NULL,
+    normalization_factors = NULL, lengths = NULL, weights = NULL, object = NULL
   )
   if (inherits(counts, "SummarizedExperiment")) {
     opened <- .open_experiment(opened, counts, col_data, assay)
@@ -80,6 +79,10 @@
     opened["design"] <- list(DESeq2::design(object))
     opened["size_factors"] <- list(unname(DESeq2::sizeFactors(object)))
     opened["normalization_factors"] <- list(DESeq2::normalizationFactors(object))
+    scaled <- !is.null(opened$size_factors) || !is.null(opened$normalization_factors)
+    if (!scaled && "avgTxLength" %in% SummarizedExperiment::assayNames(object)) {
+      opened$lengths <- SummarizedExperiment::assay(object, "avgTxLength", withDimnames = FALSE)
+    }
     if ("weights" %in% SummarizedExperiment::assayNames(object)) {
       opened$weights <- SummarizedExperiment::assay(object, "weights", withDimnames = FALSE)
     }
