@@ -150,6 +150,9 @@ class ReplaySteps:
                     zero[kept] = (y[:, compared] == 0.0).all(axis=1)
 
         self.model.each_block(task, "contrast")
+        if compared is not None and x.shape[1] == 1 and (x == 1.0).all():
+            # A coefficient by name has the error of its fit, which alone raises no mean here.
+            error = np.abs(vector[0]) * fit.standard_errors[:, 0]
         estimate[zero] = 0.0
         return estimate, error, zero
 

@@ -21,6 +21,7 @@ def replayed_result(result: DEResult) -> RResult:
             "allZero": stage.base_mean == 0.0, "dispGeneEst": stage.genewise,
             "dispFit": stage.trend, "dispMAP": stage.map, "dispersion": stage.final,
             "dispOutlier": stage.outlier, "betaConv": fit.converged, "replace": refitted,
+            "maxCooks": np.nan if found is None else found.max_cooks,
         },
         index=result.table.index,
     )  # fmt: skip
@@ -30,7 +31,7 @@ def replayed_result(result: DEResult) -> RResult:
     info: dict[str, Any] = {
         "trend": {"kind": stage.trend_kind, "coefficients": stage.trend_coefficients.tolist()},
         "prior_variance": stage.prior_variance, "residual_variance": stage.residual_variance,
-        "warnings": ["made up"],
+        "cooks_cutoff": result.settings["cooks_cutoff"], "warnings": ["made up"],
     }  # fmt: skip
     return RResult(
         engine="DESeq2", label=result.label, table=result.table.copy(), genes=genes,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 import countglm
 from countglm.adapters.parity import REASONS, ParityCertificate, compare, stages
+from countglm.adapters.parity.words import sentence
 from countglm.adapters.r import RResult
 from countglm.deresult import DEResult
 from countglm.errors import InputError
@@ -119,16 +119,11 @@ class TestExplained:
         assert "is an artefact of its clamp" in found.explain(separated)
 
     def test_a_fit_that_stopped_short_is_told_by_its_decrement(self) -> None:
-        gene = int(theirs().genes["baseMean"].argmax())
-        name = theirs().table.index[gene]
-        short = 0.3 * theirs().table["lfcSE"].iloc[gene]
-        table, beta = theirs().table.copy(), theirs().coefficients.copy()
-        table.iloc[gene, table.columns.get_loc("log2FoldChange")] += short
-        beta.iloc[gene, -1] += short * np.log(2.0)
-        found = compare(analysed("exact"), theirs=replace(theirs(), table=table, coefficients=beta))
-        assert found.reasons.loc[name, stages.LFC] == "early_stop"
-        assert 0.2 < found.evidence.loc[name, "decrement"] < 0.5
-        assert re.search(r"stopped 0\.\d SE short", found.explain(name))
+        values = {f"{name} {side}": 1.5 for name in stages.BY_NAME for side in ("ours", "theirs")}
+        evidence = {"decrement": 3e-4, "objective_loss": 4.5e-8, "genewise_loss": 0.0,
+                    "map_loss": 0.0, "lowest_mean": 3.0}  # fmt: skip
+        told = sentence("early_stop", stages.LFC, values, evidence, "DESeq2")
+        assert "DESeq2 stopped 0.0003 SE short, log-likelihood 4e-08 lower" in told
 
     def test_stage_table_counts_what_is_beyond(self) -> None:
         found = certificate()
@@ -198,27 +193,60 @@ class TestLastDigit:
 class TestUnexplained:
     """A number that no rule of R's accounts for must not find a reason."""
 
+    @pytest.mark.parametrize("mode", ["replay", "exact"])
     @pytest.mark.parametrize(
-        ("column", "factor", "stage"),
+        ("table", "column", "stage"),
         [
-            ("log2FoldChange", 1.01, stages.LFC),
-            ("lfcSE", 1.001, stages.ERROR),
-            ("padj", 0.99, stages.PADJ),
+            ("table", "log2FoldChange", stages.LFC),
+            ("table", "lfcSE", stages.ERROR),
+            ("table", "stat", stages.STATISTIC),
+            ("table", "pvalue", stages.P),
+            ("table", "padj", stages.PADJ),
+            ("genes", "baseMean", stages.BASE_MEAN),
+            ("genes", "dispGeneEst", stages.GENEWISE),
+            ("genes", "dispFit", stages.TREND),
+            ("genes", "dispMAP", stages.MAP),
+            ("genes", "dispersion", stages.FINAL),
         ],
     )
-    def test_a_wrong_number_in_the_table(self, column: str, factor: float, stage: str) -> None:
-        # A gene of large counts, whose coefficients R's rules do not move.
+    def test_a_wrong_number(self, table: str, column: str, stage: str, mode: str) -> None:
+        # A gene of large counts, whose values R's rules move little.
         gene = int(np.nanargmax(theirs().table["padj"].notna() * theirs().genes["baseMean"]))
-        for mode in ("replay", "exact"):
-            found = compare(analysed(mode), theirs=changed(column, gene, factor))
-            assert not found.passed
-            codes = found.reasons[stage]
-            where = codes if column == "padj" and mode == "exact" else codes.iloc[[gene]]
-            assert (where == "unknown").any()
-            assert found.stages.loc[stage, "verdict"] == "unexplained"
-            first = found.genes().index[0]
-            assert (found.reasons.loc[first] == "unknown").any()
-            assert "without a reason: report these" in str(found)
+        found = compare(analysed(mode), theirs=changed(column, gene, 1.01, table))
+        codes = found.reasons[stage]
+        # One adjusted p or trend that is not its rule's makes all of them doubtful.
+        where = codes if column in ("padj", "dispFit") else codes.iloc[[gene]]
+        assert (where == "unknown").any()
+        assert not found.passed
+        assert found.stages.loc[stage, "verdict"] == "unexplained"
+        assert (found.reasons.loc[found.genes().index[0]] == "unknown").any()
+        assert "without a reason, at the stages" in str(found)
+
+    @pytest.mark.parametrize("mode", ["replay", "exact"])
+    def test_wrong_coefficients_that_agree_with_each_other(self, mode: str) -> None:
+        separated = certificate().reasons[stages.LFC] == "separated"
+        large = np.argsort(-theirs().genes["baseMean"].to_numpy())[:10]
+        rows = np.r_[large, np.flatnonzero(separated)[:10]]
+        table, beta = theirs().table.copy(), theirs().coefficients.copy()
+        table.iloc[rows, table.columns.get_loc("log2FoldChange")] += 0.5
+        table["stat"] = table["log2FoldChange"] / table["lfcSE"]
+        beta.iloc[rows, -1] -= 0.5 * np.log(2.0)
+        wrong = replace(theirs(), table=table, coefficients=beta)
+        found = compare(analysed(mode), theirs=wrong)
+        assert (found.reasons[stages.LFC].iloc[rows] == "unknown").all()
+
+    def test_a_missing_p_without_a_distance(self) -> None:
+        table = theirs().table.copy()
+        gene = int(np.flatnonzero(table["padj"].notna())[5])
+        table.iloc[gene, table.columns.get_indexer(["pvalue", "padj"])] = np.nan
+        found = compare(analysed("replay"), theirs=replace(theirs(), table=table))
+        assert found.reasons[stages.P].iloc[gene] == "unknown"
+
+    def test_size_factors_that_are_not_of_the_rule(self) -> None:
+        factors = theirs().size_factors * np.linspace(0.95, 1.05, 7)
+        found = compare(analysed("replay"), theirs=replace(theirs(), size_factors=factors))
+        assert found.stages.loc["size factors", "verdict"] == "unexplained"
+        assert not found.passed
 
     def test_a_trend_that_is_not_that_of_its_dispersions(self) -> None:
         genes = theirs().genes.assign(dispFit=lambda table: table["dispFit"] * 1.001)
@@ -262,8 +290,12 @@ class TestRefused:
             ({"dispersion": 0.1}, "its dispersions were given"),
             ({"fit_type": np.square}, "its trend was given"),
             ({"weights": np.full(7, 2.0)}, "observation weights"),
+            ({"prior_variance": 1.0}, "its prior variance was given"),
+            ({"max_dispersion": 1.0}, "its largest dispersion was given"),
+            ({"p_adjust": "BY"}, "adjusted by 'BY'"),
+            ({"filter_statistic": np.arange(200.0)}, "filtered by a statistic"),
         ],
-        ids=["dispersion", "trend", "weights"],
+        ids=["dispersion", "trend", "weights", "prior", "cap", "adjust", "filter"],
     )
     def test_results_that_r_cannot_repeat(self, choices: dict[str, Any], words: str) -> None:
         adata = countglm.datasets.pasilla()[:, 100:300].copy()
@@ -292,10 +324,22 @@ class TestRefused:
     def test_columns_in_another_order_are_brought_into_ours(self) -> None:
         names = list(theirs().design.columns)[::-1]
         other = replace(
-            theirs(), design=theirs().design[names], coefficients=theirs().coefficients[names]
-        )
+            theirs(), design=theirs().design[names], coefficients=theirs().coefficients[names],
+            contrast=theirs().contrast[::-1],
+        )  # fmt: skip
         found = compare(analysed("exact"), theirs=other)
         assert found.reasons.equals(certificate().reasons)
+
+    def test_another_question(self) -> None:
+        options = {"test": "LRT", "fit_type": "local", "alpha": 0.05, "use_t": True}
+        for name, value in options.items():
+            info = theirs().info | {"options": {name: value}}
+            with pytest.raises(InputError, match=f"R ran with {name}={value!r}"):
+                compare(analysed("exact"), theirs=replace(theirs(), info=info))
+        with pytest.raises(InputError, match="compare one contrast"):
+            compare(analysed("exact"), theirs=replace(theirs(), contrast=np.array([0.0, 1.0, 0.0])))
+        with pytest.raises(InputError, match="is an answer of edgeR"):
+            compare(analysed("exact"), theirs=replace(theirs(), engine="edgeR"))
 
     def test_a_gene_that_is_not_there(self) -> None:
         with pytest.raises(InputError, match="no gene 'nobody'"):

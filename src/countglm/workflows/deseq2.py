@@ -177,7 +177,9 @@ def differential_expression(
         "size_factors": size_factors if isinstance(size_factors, str) else "given",
         "normalization_factors": normalization_factors is not None,
         "fit_type": fit_type if isinstance(fit_type, str) else "given",
+        "prior_variance": "estimated" if prior_variance is None else float(prior_variance),
         "dispersion": "estimated" if given is None else "given",
+        "max_dispersion": None if max_dispersion is None else float(max_dispersion),
         "cooks_cutoff": cutoff if np.isfinite(cutoff) else None,
         "min_replicates_for_replacement": replicates if np.isfinite(replicates) else None,
     }

@@ -2,7 +2,8 @@
 
 A difference is split in two: ours less our value at R's inputs to the stage, which comes from an
 earlier stage, and that value less R's, which is R's own rule there. The larger part names the
-cause; but R's rule has to be shown, by the objective or by repeating it, whichever is larger.
+cause; and R's value has to be what R's rule, repeated at R's inputs, comes to. Otherwise the
+difference has no known reason.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import stages
-from .evidence import NOISE, Evidence
+from .evidence import Evidence
 from .stages import BY_NAME, Floats, Mask
 
 Codes = NDArray[np.object_]
 # Fitted means below this are raised to it in R.
 CLAMP = 0.5
-# A repetition of R's rule from R's own inputs agrees to rounding of the 12 digits of a text table.
-REPEATED = 1e-7
-# The same of its trend and prior, whose fits go through all genes.
+# Differences of objectives below this are rounding of sums of many terms.
+NOISE = 1e-9
+# R's trend and prior go through all genes, of which 12 digits are known where they are text.
 SHARED = 1e-5
 # Inheritance asks for the cause of a difference however small.
 INHERITED = 1e-3
@@ -30,7 +31,21 @@ INHERITED = 1e-3
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sides:
-    """Both analyses: values by stage, genes with replaced counts, largest Cook's distances."""
+    """Both analyses: values by stage, and what is known of every gene besides.
+
+    Attributes
+    ----------
+    our_outlier, their_outlier : (n_genes,) bool
+        The gene loses its p-value by Cook's distance; R's only where its distance says so.
+    our_reason : (n_genes,)
+        Our word for a missing p-value.
+    same_scale : bool
+        Both divide counts by the same numbers.
+    other_threshold : bool
+        Both test a change beyond a threshold by other rules.
+    padj_repeated : bool
+        Our filtering and adjustment make R's adjusted p of R's p.
+    """
 
     ours: dict[str, Floats]
     theirs: dict[str, Floats]
@@ -39,7 +54,7 @@ class Sides:
     our_outlier: Mask
     their_outlier: Mask
     our_reason: Codes
-    same_factors: bool
+    same_scale: bool
     replay: bool
     test: str
     their_converged: Mask
@@ -71,10 +86,17 @@ class Attribution:
         return {name: self._reported(name) for name in BY_NAME}
 
     def _put(self, name: str, codes: Codes) -> None:
-        differ = stages.apart(
-            BY_NAME[name], self.sides.ours, self.sides.theirs, INHERITED * self.tolerance
-        )
-        self.codes[name] = np.where(differ, codes, "")
+        stage = BY_NAME[name]
+        differ = stages.apart(stage, self.sides.ours, self.sides.theirs, INHERITED * self.tolerance)
+        shown = self.evidence.repetition.shown.get(name)
+        if shown is not None:
+            codes = np.where(shown | self._flagged(name), codes, "unknown")
+        # A difference from which nothing is inherited has no reason.
+        self.codes[name] = np.where(differ, np.where(codes == "", "unknown", codes), "")
+
+    def _flagged(self, name: str) -> Mask:
+        """Genes without a p-value of R's for its distance: no rule of the test is repeated."""
+        return self.sides.their_outlier & (name == stages.P)
 
     def _reported(self, name: str) -> Codes:
         differ = stages.apart(BY_NAME[name], self.sides.ours, self.sides.theirs, self.tolerance)
@@ -100,56 +122,54 @@ class Attribution:
         sides = self.sides
         replaced = sides.our_replaced | sides.their_replaced
         # Without either the same sum of the same numbers came out differently.
-        rest = "unknown" if sides.same_factors else "size_factors"
+        rest = "unknown" if sides.same_scale else "size_factors"
         return np.where(replaced, "replaced", rest).astype(object)
 
     def _first_input(self, codes: Codes) -> Codes:
         """``codes``, but for genes whose counts or size factors differ."""
         return np.where(self.codes[stages.BASE_MEAN] != "", self.codes[stages.BASE_MEAN], codes)
 
+    def _searched(self, name: str) -> Codes:
+        """In replay, what the last digit of equal inputs decides; else nothing is known."""
+        shown = self.evidence.repetition.ours_shown.get(name, False)
+        return np.where(shown, "rounding", _unknown(self.sides.ours[name])).astype(object)
+
+    def _own_dispersion(self, name: str) -> Codes:
+        """Why R's dispersion is another than ours at the same inputs."""
+        sides, theirs = self.sides, self.sides.theirs[name]
+        at, loss = self.evidence.at_theirs[name], self.evidence.losses[name]
+        if sides.replay:
+            # What differs from the repeated search, and is shown, its rounding decides.
+            return np.full(at.shape, "rounding", dtype=object)
+        stuck = (theirs < 10.0 * stages.FLOOR) & (at > theirs) & (name == stages.GENEWISE)
+        with np.errstate(invalid="ignore"):
+            conditions = [
+                np.isnan(at) | np.isnan(sides.ours[name]), np.abs(loss) <= NOISE,
+                ~(loss >= -NOISE), stuck,
+            ]  # fmt: skip
+        names = ["no_own", "flat", "unknown", "stuck"]
+        return np.select(conditions, names, "off_maximum").astype(object)
+
     def _genewise(self) -> Codes:
-        sides, evidence = self.sides, self.evidence
-        ours, theirs = sides.ours[stages.GENEWISE], sides.theirs[stages.GENEWISE]
-        at, loss = evidence.at_theirs[stages.GENEWISE], evidence.genewise_loss
-        at_floor = theirs < 10.0 * stages.FLOOR
-        own = np.select(
-            [
-                np.isnan(at) | np.isnan(ours),
-                evidence.genewise_tied,
-                ~(loss >= -NOISE) | sides.replay,
-                at_floor & (at > theirs),
-            ],
-            ["no_own", "rounding" if sides.replay else "flat", "unknown", "stuck"],
-            "off_maximum",
-        ).astype(object)
-        searched = sides.replay & evidence.genewise_tied
-        inherited = self._first_input(np.where(searched, own, "unknown").astype(object))
-        return self._split(stages.GENEWISE, own, inherited)
+        name = stages.GENEWISE
+        inherited = self._first_input(self._searched(name))
+        return self._split(name, self._own_dispersion(name), inherited)
 
     def _trend(self) -> Codes:
-        known = max(self.evidence.trend_gap, self.evidence.prior_gap) <= SHARED
+        repetition = self.evidence.repetition
+        known = max(repetition.trend_gap, repetition.prior_gap) <= SHARED
         size = self.sides.ours[stages.TREND].shape
         return np.full(size, "trend" if known else "unknown", dtype=object)
 
     def _map(self) -> Codes:
-        sides, evidence = self.sides, self.evidence
-        own = np.select(
-            [
-                np.isnan(evidence.at_theirs[stages.MAP]),
-                evidence.map_tied,
-                ~(evidence.map_loss >= -NOISE) | sides.replay,
-            ],
-            ["no_own", "rounding" if sides.replay else "flat", "unknown"],
-            "off_maximum",
-        ).astype(object)
-        # Under a trend and a prior of its own: everything before them is in these.
+        """Under a trend and a prior of its own: everything before them is in these."""
+        name, trend, own = stages.MAP, self.codes[stages.TREND], self.codes[stages.GENEWISE]
         inherited = np.select(
-            [sides.replay & evidence.map_tied, self.codes[stages.TREND] != ""],
-            [own, self.codes[stages.TREND]],
-            "unknown",
+            [trend != "", (own != "") & self.sides.replay],
+            [trend, own],
+            self._searched(name),
         ).astype(object)
-        inherited = self._first_input(inherited)
-        return self._split(stages.MAP, own, inherited)
+        return self._split(name, self._own_dispersion(name), self._first_input(inherited))
 
     def _final(self) -> Codes:
         ours, theirs = self.sides.ours, self.sides.theirs
@@ -169,31 +189,19 @@ class Attribution:
     def _estimate(self, name: str) -> Codes:
         sides, evidence = self.sides, self.evidence
         judged = evidence.coefficients
-        theirs, at = sides.theirs[name], evidence.at_theirs[name]
         worse = judged.loss >= -(NOISE + judged.noise)
-        if name == stages.LFC:
-            with np.errstate(invalid="ignore"):
-                away = np.abs(at - theirs) / sides.theirs[stages.ERROR]
-                shown = worse & (away <= 10.0 * judged.decrement + REPEATED)
-            clamped = worse
-        else:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                repeated = np.abs(evidence.refitted_error / theirs - 1.0) <= REPEATED
-            shown = clamped = repeated
-        own = np.select(
-            [
-                evidence.empty & (sides.theirs[stages.LFC] == 0.0),
-                _not_there(sides.our_reason) & np.isnan(sides.ours[name]),
-                evidence.separated & worse,
-                evidence.mean_only,
-                np.full(at.shape, sides.replay) & ~sides.their_converged,
-                (judged.lowest_mean < CLAMP) & clamped & ~np.isnan(theirs),
-                shown & ~np.isnan(theirs),
-            ],
-            ["zero_contrast", sides.our_reason, "separated", "mean_only", "optim", "clamp",
-             "early_stop"],
-            "unknown",
-        ).astype(object)  # fmt: skip
+        conditions = [
+            evidence.empty & (sides.theirs[stages.LFC] == 0.0),
+            _not_there(sides.our_reason) & np.isnan(sides.ours[name]),
+            ~worse,
+            evidence.separated,
+            np.full(worse.shape, evidence.mean_only),
+            ~sides.their_converged,
+            judged.lowest_mean < CLAMP,
+        ]
+        names: list[Any] = ["zero_contrast", sides.our_reason, "unknown", "separated", "mean_only", "optim",
+                 "clamp"]  # fmt: skip
+        own = np.select(conditions, names, "early_stop").astype(object)
         return self._split(name, own, self._moved())
 
     def _statistic(self) -> Codes:
@@ -201,7 +209,7 @@ class Attribution:
         sides = self.sides
         if sides.test == "lrt":
             own = self.codes[stages.LFC]
-            rest = np.where(self.evidence.mean_only, "mean_only", "reduced_fit")
+            rest = "mean_only" if self.evidence.mean_only else "reduced_fit"
             own = np.where((own == "") | (own == "unknown"), rest, own)
             return np.where(self._local(stages.STATISTIC), own, self._moved())
         return self._tested()
@@ -222,14 +230,14 @@ class Attribution:
 
     def _p(self) -> Codes:
         sides = self.sides
-        flagged = sides.our_outlier != sides.their_outlier
+        one, other = np.isnan(sides.ours[stages.P]), np.isnan(sides.theirs[stages.P])
+        flagged = np.where(other, sides.their_outlier, sides.our_outlier)
         # A statistic within a threshold is 0 whatever the p-value.
         statistic = self.codes[stages.STATISTIC]
         statistic = np.where(statistic != "", statistic, self._tested())
-        one_sided = np.isnan(sides.ours[stages.P]) != np.isnan(sides.theirs[stages.P])
         if sides.other_threshold:
             statistic = np.where(self._local(stages.P), "threshold_rule", statistic)
-        code = np.where(flagged & one_sided, "cooks", statistic)
+        code = np.where(flagged & (one != other), "cooks", statistic)
         return np.where(code != "", code, "unknown").astype(object)
 
     def _padj(self) -> Codes:

@@ -80,7 +80,7 @@ class ParityCertificate:
     @property
     def passed(self) -> bool:
         """Is every difference beyond the tolerance accounted for?"""
-        return self.unexplained == 0
+        return self.unexplained == 0 and not (self.stages["verdict"] == "unexplained").any()
 
     @cached_property
     def _first(self) -> Any:
@@ -129,6 +129,8 @@ class ParityCertificate:
     def explain(self, gene: str) -> str:
         """Say of one gene, stage by stage, where and why it differs.
 
+        Genes of one name are told one after the other.
+
         Raises
         ------
         InputError
@@ -137,16 +139,20 @@ class ParityCertificate:
         found = np.flatnonzero(self.reasons.index == gene)
         if not found.size:
             raise InputError(f"The analysis has no gene {gene!r}; see .reasons.index.")
-        row = int(found[0])
+        equal = f"{gene}: equal at every stage, to {self.tolerance:.0e}."
+        return "\n\n".join("\n".join(self._told(int(row))) or equal for row in found)
+
+    def _told(self, row: int) -> list[str]:
+        """The sentences of one row, stage by stage."""
         values, evidence = (
             _records(table.iloc[[row]])[0] for table in (self.values, self.evidence)
         )
-        told = [
-            sentence(self.reasons[name].iloc[row], name, values, evidence, self.engine)
-            for name in BY_NAME
+        codes = {name: self.reasons[name].iloc[row] for name in BY_NAME}
+        return [
+            sentence(code, name, values, evidence, self.engine)
+            for name, code in codes.items()
+            if code
         ]
-        lines = [line for line in told if line]
-        return "\n".join(lines) or f"{gene}: equal at every stage, to {self.tolerance:.0e}."
 
     def reason_counts(self) -> pd.DataFrame:
         """Number of genes by reason and stage, with the reason in words."""

@@ -17,16 +17,14 @@ from . import stages
 from .attribution import Attribution, Sides
 from .certificate import ParityCertificate
 from .evidence import collect, evidence_frame
+from .question import check_result, other_threshold
 from .request import contrast_form, run_engine
-from .sides import TheirInputs, flags, our_values, their_inputs, their_values
-from .summary import calls_in_common, stage_table, values_frame
+from .sides import TheirInputs, column, our_values, their_inputs, their_values
+from .summary import calls_in_common, factor_row, prior_row, stage_table, values_frame
 
 if TYPE_CHECKING:
     from countglm.adapters.r import RResult
     from countglm.deresult import DEResult
-
-# The version from which the test of |change| > threshold is another.
-_NEW_GREATER_ABS = (1, 43)
 
 
 def compare(
@@ -86,10 +84,11 @@ def compare(
     inputs = their_inputs(result, theirs, matrix)
     ours, other = our_values(result), their_values(theirs)
     compared = compared_samples(result.fit.design, contrast_form(result))
-    evidence = collect(result, inputs, other, theirs.info, compared)
+    evidence = collect(result, inputs, (ours, other), theirs.info, compared, tolerance)
     sides = _sides(result, theirs, inputs, ours, other)
     codes = Attribution(sides, evidence, tolerance).run()
     factors = result.fit.size_factors, theirs.size_factors
+    priors = result.dispersion.prior_variance, theirs.info.get("prior_variance")
     index = result.table.index
     import pandas as pd
 
@@ -99,8 +98,9 @@ def compare(
         engine=against, versions=dict(theirs.versions) | _our_version(),
         mode=result.settings["mode"], label=result.label, tolerance=tolerance,
         stages=stage_table(
-            ours, other, reasons, factors, result.fit.sample_names, sides.same_factors, tolerance,
-            (result.dispersion.prior_variance, theirs.info.get("prior_variance")),
+            (ours, other), reasons, tolerance,
+            factor_row(factors, result.fit.sample_names, result.settings["size_factors"]),
+            prior_row(priors, evidence.repetition.prior_gap, tolerance),
         ),
         calls=calls_in_common(ours, other, result.settings["alpha"]),
         values=frame, reasons=reasons, evidence=evidence_frame(evidence, index),
@@ -118,18 +118,7 @@ def _check(result: DEResult, against: str, tolerance: float) -> None:
         )
     if not 0.0 < tolerance < 1.0:
         raise InputError(f"tolerance={tolerance!r} must lie between 0 and 1; 1e-6 is the default.")
-    settings = result.settings
-    reason = None
-    if settings["dispersion"] == "given":
-        reason = "its dispersions were given, so there are no stages to compare"
-    elif settings["fit_type"] == "given":
-        reason = "its trend was given as values or a function, which R does not have"
-    elif result.fit.weights is not None:
-        reason = "it has observation weights, which DESeq2 uses by other rules"
-    elif settings.get("shrinkage"):
-        reason = "its fold changes are shrunken; compare the result before shrink()"
-    if reason is not None:
-        raise InputError(f"This result cannot be compared with DESeq2: {reason}.")
+    check_result(result)
 
 
 def _our_version() -> dict[str, str]:
@@ -152,31 +141,32 @@ def _sides(
     n = result.fit.n_genes
     none = np.zeros(n, dtype=np.bool_)
     outliers = result.outliers
-    with_counts = other[stages.BASE_MEAN] > 0.0
-    converged = flags(theirs.genes, "betaConv") | ("betaConv" not in theirs.genes)
-    factors = inputs.model.size_factors
-    same = bool(np.abs(np.log(result.fit.size_factors / factors)).max() <= stages.EXACT)
+    cutoff = theirs.info.get("cooks_cutoff", result.settings["cooks_cutoff"]) or np.inf
+    with np.errstate(invalid="ignore"):
+        distant = column(theirs.genes, "maxCooks") > cutoff
     return Sides(
         ours=ours, theirs=other,
         our_replaced=none if outliers is None else outliers.refitted,
         their_replaced=inputs.replaced,
         our_outlier=none if outliers is None else outliers.outlier,
-        their_outlier=with_counts & np.isnan(other[stages.P]),
+        their_outlier=distant & np.isnan(other[stages.P]),
         our_reason=result.table["na_reason"].fillna("").to_numpy(dtype=object),
-        same_factors=same, replay=result.settings["mode"] == "replay",
-        test=result.settings["test"], their_converged=converged,
+        same_scale=_same_scale(result, inputs), replay=result.settings["mode"] == "replay",
+        test=result.settings["test"], their_converged=inputs.converged,
         padj_repeated=_padj_repeated(result, other),
-        other_threshold=_other_threshold(result, theirs),
+        other_threshold=other_threshold(result, theirs),
     )  # fmt: skip
 
 
-def _other_threshold(result: DEResult, theirs: RResult) -> bool:
-    """Do both test |change| > threshold by other rules?"""
-    version = tuple(int(part) for part in theirs.versions["DESeq2"].split(".")[:2])
-    alternative = result.settings["alternative"]
-    newer = version >= _NEW_GREATER_ABS
-    other = alternative == ("greaterAbs2014" if newer else "greaterAbs")
-    return bool(other and result.settings["lfc_threshold"] > 0.0)
+def _same_scale(result: DEResult, inputs: TheirInputs) -> bool:
+    """Do both divide counts by the same numbers?"""
+    ours = np.log(result.fit.size_factors)
+    if (given := result.fit.offset) is not None:
+        ours = given + (ours if given.ndim == 1 else ours[:, None])
+    theirs = inputs.model.offset.values
+    if ours.ndim != theirs.ndim:
+        ours, theirs = (each if each.ndim == 2 else each[:, None] for each in (ours, theirs))
+    return bool(np.abs(ours - theirs).max() <= stages.EXACT)
 
 
 def _padj_repeated(result: DEResult, other: dict[str, stages.Floats]) -> bool:

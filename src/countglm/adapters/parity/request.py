@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from countglm.cooks import cooks_cutoff
-from countglm.errors import InputError
 
 if TYPE_CHECKING:
     from countglm.adapters.r import RResult
     from countglm.counts import CountMatrix
     from countglm.deresult import DEResult
 
-# What means the same to R and to formulaic.
-_PLAIN = re.compile(r"~[\w\s.+:*0-9`-]+")
+# What means the same to R and to formulaic: names that R takes without quotes, and operators.
+_PLAIN = re.compile(r"~(?:[\s+:*0-9-]|[A-Za-z][\w.]*)+", re.ASCII)
 # Rules of size factors that DESeq2 has; others are handed over as numbers.
 _RULES = ("ratio", "poscounts", "iterate")
 
@@ -75,11 +74,6 @@ def _options(result: DEResult) -> dict[str, Any]:
     else:
         options["size_factors"] = fit.size_factors
     if settings["test"] == "lrt":
-        if not isinstance(settings["reduced"], str) or settings["reduced"] == "given":
-            raise InputError(
-                "This result's reduced design was given as values, which it does not keep; "
-                "pass theirs=, or give the reduced design as a formula."
-            )
         options |= {"test": "LRT", "reduced": settings["reduced"]}
     elif settings["lfc_threshold"] > 0.0 or settings["alternative"] not in (
         "greaterAbs", "greaterAbs2014",

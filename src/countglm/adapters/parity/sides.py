@@ -13,6 +13,7 @@ from countglm._names import first_few
 from countglm.errors import InputError
 
 from . import stages
+from .question import check_question, their_alternative
 from .stages import Floats, Mask
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ def tested_values(table: Any) -> dict[str, Floats]:
 
 def their_values(theirs: RResult) -> dict[str, Floats]:
     """Values (n_genes,) of every stage of R's analysis; NaN for stages that it does not have."""
-    values = {name: _column(theirs.genes, key) for name, key in _THEIR_STAGES.items()}
+    values = {name: column(theirs.genes, key) for name, key in _THEIR_STAGES.items()}
     return (
-        values | tested_values(theirs.table) | {stages.BASE_MEAN: _column(theirs.genes, "baseMean")}
+        values | tested_values(theirs.table) | {stages.BASE_MEAN: column(theirs.genes, "baseMean")}
     )
 
 
-def _column(table: Any, name: str) -> Floats:
+def column(table: Any, name: str) -> Floats:
+    """A column of one of R's tables; NaN for NA, and where there is no such column."""
     if name not in table:
         return np.full(len(table), np.nan)
     values: Floats = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -70,7 +72,7 @@ def _column(table: Any, name: str) -> Floats:
 
 def flags(table: Any, name: str) -> Mask:
     """A column of R's flags (n_genes,); NA and a missing column count as false."""
-    return np.asarray(np.nan_to_num(_column(table, name)) > 0.5)
+    return np.asarray(np.nan_to_num(column(table, name)) > 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +89,18 @@ class TheirInputs:
         R's coefficients, natural logarithm, in the order of our columns.
     replaced : (n_genes,) bool
         Genes whose outlying counts R replaced.
+    converged : (n_genes,) bool
+        R's iterations settled; its fallback took over where not.
+    alternative : str
+        The alternative that R tested, in our words.
     """
 
     model: Model
     original: Model
     beta: Floats
     replaced: Mask
+    converged: Mask
+    alternative: str
 
 
 def their_inputs(result: DEResult, theirs: RResult, counts: CountMatrix) -> TheirInputs:
@@ -103,8 +111,11 @@ def their_inputs(result: DEResult, theirs: RResult, counts: CountMatrix) -> Thei
     InputError
         Genes, samples or a design other than those of the result.
     """
+    if theirs.engine != "DESeq2":
+        raise InputError(f"theirs= is an answer of {theirs.engine}; it must be one of DESeq2.")
     _check_names(theirs.table.index, counts.gene_names, "genes")
     order = _column_order(result, theirs)
+    check_question(result, theirs, order)
     replaced = np.zeros(counts.n_genes, dtype=np.bool_)
     matrix = counts
     if theirs.replaced is not None and len(theirs.replaced):
@@ -124,7 +135,11 @@ def their_inputs(result: DEResult, theirs: RResult, counts: CountMatrix) -> Thei
         allow_saturated=True,
     )  # fmt: skip
     beta = theirs.coefficients.to_numpy(dtype=np.float64)[:, order]
-    return TheirInputs(replace(original, counts=matrix), original, beta, replaced)
+    converged = flags(theirs.genes, "betaConv") | ("betaConv" not in theirs.genes)
+    return TheirInputs(
+        replace(original, counts=matrix), original, beta, replaced, converged,
+        their_alternative(result, theirs),
+    )  # fmt: skip
 
 
 def _check_names(theirs: Any, ours: NDArray[Any], what: str) -> None:

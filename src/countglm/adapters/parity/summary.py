@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import stages
+from .attribution import SHARED
 from .stages import EXACT, STAGES, Floats
 
 if TYPE_CHECKING:
@@ -19,24 +20,22 @@ COLUMNS = (
 
 
 def stage_table(
-    ours: dict[str, Floats],
-    theirs: dict[str, Floats],
+    both: tuple[dict[str, Floats], dict[str, Floats]],
     reasons: pd.DataFrame,
-    factors: tuple[Floats, Floats | None],
-    samples: Any,
-    same_factors: bool,
     tolerance: float,
-    prior: tuple[float, float | None],
+    factors: dict[str, Any],
+    prior: dict[str, Any],
 ) -> pd.DataFrame:
     """One row a stage: how many values, how many beyond, typical and largest difference.
 
-    ``prior`` holds both prior variances.
+    ``both`` holds the values of our side and of R's; ``factors`` and ``prior`` are the rows of
+    stages without a value a gene.
     """
     import pandas as pd
 
-    rows = {stages.SIZE_FACTORS: _factor_row(factors, samples, same_factors)}
+    rows = {stages.SIZE_FACTORS: factors}
     for stage in STAGES:
-        one, other = ours[stage.name], theirs[stage.name]
+        one, other = both[0][stage.name], both[1][stage.name]
         change = np.abs(stages.changes(stage, one, other))
         told = ~(np.isnan(one) & np.isnan(other))
         codes = reasons[stage.name].to_numpy()
@@ -47,12 +46,13 @@ def stage_table(
         elif (codes == "unknown").any():
             rows[stage.name]["verdict"] = "unexplained"
         if stage.name == stages.TREND:
-            rows[stages.PRIOR] = _prior_row(prior, rows[stages.TREND]["verdict"], tolerance)
+            rows[stages.PRIOR] = prior
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
     return table.rename_axis("stage")
 
 
-def _factor_row(factors: tuple[Floats, Floats | None], samples: Any, same: bool) -> dict[str, Any]:
+def factor_row(factors: tuple[Floats, Floats | None], samples: Any, rule: str) -> dict[str, Any]:
+    """The size factors of both; only the rule ``iterate`` has another stopping point in R."""
     ours, theirs = factors
     names = np.arange(ours.size) if samples is None else np.asarray(samples)
     limit = f"{EXACT:.0e} of the factor"
@@ -62,12 +62,13 @@ def _factor_row(factors: tuple[Floats, Floats | None], samples: Any, same: bool)
         return row | {"verdict": "not compared"}
     change = np.abs(stages.relative(ours, theirs))
     row = _row(change, change >= 0.0, change > EXACT, names, "relative", limit)
-    # Another rule was chosen, or the numbers given: the caller knows the reason.
-    return row if same else row | {"verdict": "explained"}
+    if row["beyond"] and rule != "iterate":
+        row["verdict"] = "unexplained"
+    return row
 
 
-def _prior_row(prior: tuple[float, float | None], trend: str, tolerance: float) -> dict[str, Any]:
-    """The prior variance follows from the same gene-wise dispersions as the trend."""
+def prior_row(prior: tuple[float, float | None], gap: float, tolerance: float) -> dict[str, Any]:
+    """The prior variances of both; R's is that of its dispersions where ``gap`` is small."""
     ours, theirs = prior
     told = np.array([theirs is not None and not np.isnan(theirs)])
     change = np.abs(np.log(np.array([ours]) / (theirs if told[0] else ours)))
@@ -75,7 +76,9 @@ def _prior_row(prior: tuple[float, float | None], trend: str, tolerance: float) 
     row = _row(change, told, told & (change > tolerance), [""], "log ratio", limit)
     if not told[0]:
         return row | {"verdict": "not compared"}
-    return row | ({"verdict": trend} if row["beyond"] else {})
+    if row["beyond"] and not gap <= SHARED:
+        row["verdict"] = "unexplained"
+    return row
 
 
 def _row(

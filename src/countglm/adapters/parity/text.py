@@ -97,11 +97,13 @@ def _genes(certificate: ParityCertificate) -> str:
 
 def _verdict(certificate: ParityCertificate) -> str:
     differ = int((certificate.reasons != "").any(axis=1).sum())
+    verdicts = certificate.stages["verdict"]
+    stages = ", ".join(str(name) for name in verdicts.index[verdicts == "unexplained"])
+    if not certificate.passed:
+        return (
+            f"{plural(differ, 'gene')} beyond the tolerance, {certificate.unexplained} without a "
+            f"reason, at the stages {stages}: report these."
+        )
     if not differ:
         return "Every value agrees."
-    if certificate.passed:
-        return f"{plural(differ, 'gene')} beyond the tolerance, each with a computed reason."
-    return (
-        f"{plural(differ, 'gene')} beyond the tolerance, {certificate.unexplained} without a "
-        "reason: report these."
-    )
+    return f"{plural(differ, 'gene')} beyond the tolerance, each with a computed reason."

@@ -18,7 +18,7 @@ REASONS: dict[str, str] = {
     "off_maximum": "R's dispersion is not the maximum of its objective",
     "flat": "the objective is flat: both are maxima to nine digits",
     "rounding": "rounding ends the search of R's dispersion",
-    "trend": "trend and prior come from other gene-wise dispersions",
+    "trend": "another trend and prior: R's are those of its own gene-wise dispersions",
     "outlier_rule": "only one analysis lets the gene keep its own dispersion",
     "separated": "no finite estimate: R's is an artefact of its clamp",
     "clamp": "a fitted mean below 0.5, which R raises to 0.5",
