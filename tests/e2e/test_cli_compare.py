@@ -12,6 +12,7 @@ import pytest
 
 import countglm
 import countglm.adapters.parity
+import countglm.adapters.r
 from countglm.adapters.parity import REASONS
 from countglm.adapters.r import RError
 from countglm.cli import app
@@ -42,6 +43,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the command asks to compare; the answer has a gene without a reason, or agrees."""
     calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(countglm.adapters.r, "require", {"DESeq2": {}}.__getitem__)
 
     def answer(result: Any, against: str, **options: Any) -> Any:
         calls.append({"result": result, "against": against, **options})
@@ -187,6 +189,7 @@ def test_a_failure_of_r_is_one_line_without_talk_of_bugs(
     def stop(*_: Any, **__: Any) -> None:
         raise RError("DESeq2 stopped with an error in R: why (in f)", "log")
 
+    monkeypatch.setattr(countglm.adapters.r, "require", {"DESeq2": {}}.__getitem__)
     monkeypatch.setattr(countglm.adapters.parity, "compare", stop)
     assert compare(counts, *MODEL, "-o", str(tmp_path / "out")) == 1
     error = capsys.readouterr().err
@@ -194,6 +197,13 @@ def test_a_failure_of_r_is_one_line_without_talk_of_bugs(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit before R was looked for fails the test."""
+    monkeypatch.setattr(countglm.workflows, "differential_expression", None)
+
+
+@pytest.mark.usefixtures("no_fit")
 def test_r_that_is_not_there(
     counts: Path,
     tmp_path: Path,
@@ -210,6 +220,7 @@ def test_r_that_is_not_there(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_fit")
 def test_rpy2_that_is_not_there(
     counts: Path,
     tmp_path: Path,

@@ -17,7 +17,7 @@ import pytest
 
 import countglm
 from countglm import InputError
-from countglm.adapters.r import RError, _process, run_r
+from countglm.adapters.r import RError, _process, require, run_r
 
 FORMULA = "~ type + condition"
 CONTRAST = ["condition", "treated", "untreated"]
@@ -166,7 +166,8 @@ def test_the_childs_end_follows_the_callers(tmp_path) -> None:
         "run_r('DESeq2', countglm.datasets.pasilla()[:, :50], "
         "design='~ {Sys.sleep(60); condition}')\n"
     )
-    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    (tmp_path / "folders").mkdir()
+    environment = {**os.environ, "PYTHONPATH": SOURCE, "TMPDIR": str(tmp_path / "folders")}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as caller:
         pid = None
         for _ in range(400):
@@ -178,13 +179,16 @@ def test_the_childs_end_follows_the_callers(tmp_path) -> None:
         assert pid is not None
         time.sleep(1.5)
         lived = alive(pid)
+        folders = list((tmp_path / "folders").glob("countglm-r-*/request.npz"))
         caller.kill()
     assert lived
+    assert len(folders) == 1
     for _ in range(100):
         if not alive(pid):
             break
         time.sleep(0.05)
     assert not alive(pid)
+    assert not any((tmp_path / "folders").iterdir())
 
 
 @needs_r
@@ -229,7 +233,9 @@ def test_unused_levels_are_left_out(adata) -> None:
     [
         ("~ condition + twin", None, "The design has rank 2 with 3 columns: 'twinuntreated'"),
         ("~ condition + nothing", None, "The sample table has no column 'nothing'"),
-        ("~ condition +", None, "R cannot read the formula"),
+        ("~ condition +", None, "R cannot read the formula '~ condition +' (unexpected end of"),
+        ("~ condition + _x", None, "R takes a name such as '_x' only between backticks: `_x`."),
+        ("~ condition + _x", None, "R cannot read the formula '~ condition + _x' (unexpected "),
         ("y ~ condition", None, "has a left-hand side"),
         ("~ condition + offset(size)", None, "has an offset(), which a design cannot hold"),
         ("~ .", None, "does not stand for all columns here"),
@@ -249,10 +255,27 @@ def test_mistakes_in_design_and_contrast(adata, design, contrast, message) -> No
         lonely="same",
         holes=[1.0, np.nan, 2.0, 5.0, np.nan, 1.0, 4.0],
         id=[f"s{i}" for i in range(7)],
+        _x=range(7),
     )
     with pytest.raises(InputError) as caught:
         run_r("DESeq2", adata.X, obs, design, contrast)
     assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@needs_r
+def test_a_look_whether_an_engine_is_there(children) -> None:
+    assert list(require("edger", timeout=60)) == ["R", "edgeR"]
+    assert list(require("limma-voom", robust=False)) == ["R", "limma", "edgeR"]
+    with pytest.raises(InputError, match="engine='limma' is not known"):
+        require("limma")
+
+
+def test_a_look_finds_what_is_missing(children, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("R_HOME", raising=False)
+    with pytest.raises(RError, match="edgeR needs R, and no R is on PATH"):
+        require("edgeR")
 
 
 @needs_r

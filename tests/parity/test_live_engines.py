@@ -169,6 +169,27 @@ def test_a_matrix_and_a_formula_give_the_same_numbers(adata) -> None:
     assert list(by_matrix.design.columns) == list(by_formula.design.columns)
     for column in ("baseMean", "log2FoldChange", "lfcSE", "pvalue"):
         assert_close(column, by_matrix.table[column], by_formula.table[column], 1e-12, 1e-12)
+    # Without one coefficient, named; the contrast stays a comparison of levels.
+    by_name = run_r("DESeq2", adata, **DESIGN, test="LRT", reduced=["-condition[T.untreated]"])
+    assert by_name.label == by_formula.label
+    assert by_name.info["options"]["reduced"] == "given"
+    assert_close("p", by_name.table["pvalue"], by_formula.table["pvalue"], 1e-12, 1e-12)
+
+
+def test_names_that_need_backticks_and_flags(adata) -> None:
+    obs = adata.obs.assign(flag=adata.obs["condition"] == "treated")
+    design = "~ flag + `number of lanes`"
+    asked = {"obs": obs, "design": design, "contrast": ["flag", True, False]}
+    result = countglm.differential_expression(adata.X, mode="replay", **asked)
+    theirs = run_r("DESeq2", adata.X, **asked)
+    assert theirs.label == "flag True vs False"
+    assert list(theirs.design.columns)[1:] == ["flagTRUE", "`number of lanes`"]
+    for column in ("log2FoldChange", "lfcSE"):
+        assert_close(column, result.table[column], theirs.table[column], 1e-7, 1e-5)
+    alone = run_r("DESeq2", adata.X, obs, "~ flag", ["flag", "True", "False"], fit_type="mean")
+    assert alone.label == theirs.label
+    asked_for = {"test": "Wald", "fit_type": "mean", "reduced": None, "size_factors": None}
+    assert alone.info["options"] | asked_for == alone.info["options"]
 
 
 def judge(theirs, adata, dispersion: pd.Series):

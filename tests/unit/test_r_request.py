@@ -68,6 +68,16 @@ def test_numbers_umlauts_and_flags_in_the_sample_table() -> None:
     assert sent["flag"]["levels"] == ["FALSE", "TRUE"]
 
 
+@pytest.mark.parametrize("given", [[True, False], ["True", "False"], ["TRUE", np.False_]])
+def test_levels_of_a_flag_are_named_in_the_contrast_as_in_the_table(given) -> None:
+    obs = OBS.assign(flag=OBS["lab"] == "x")
+    made = request(obs=obs, design="~ flag", contrast=["flag", *given])["contrast"]
+    assert (made["tested"], made["reference"]) == ("TRUE", "FALSE")
+    text = OBS.assign(flag=["True", "False", "maybe"] * 2)
+    made = request(obs=text, design="~ flag", contrast=["flag", "True", "maybe"])["contrast"]
+    assert (made["tested"], made["reference"]) == ("True", "maybe")
+
+
 def test_samples_without_names_go_by_position() -> None:
     sent = request(COUNTS.to_numpy(), obs=OBS.reset_index(drop=True))
     assert sent["sample_names"] == [f"sample{i}" for i in range(1, 7)]
@@ -159,6 +169,15 @@ def test_reduced_designs_by_formula_names_and_matrix() -> None:
     assert (named["keep"], named["drop"]) == ([], ["condition[T.ko]"])
     assert "condition[T.ko]" in named["aliases"]
     assert request(options=options, reduced=np.ones((6, 1)))["reduced"]["names"] == ["x0"]
+
+
+def test_what_was_asked_in_words() -> None:
+    nothing = Question(OBS, "~ lab", None, None, None, None, None).words()
+    assert nothing == {"reduced": None, "size_factors": None, "offset": False, "weights": False}
+    values = Question(OBS, "~ lab", None, np.ones((6, 1)), np.ones(6), np.ones(6), 1.0).words()
+    assert values == {"reduced": "given", "size_factors": "given", "offset": True, "weights": True}
+    texts = Question(OBS, "~ lab", None, "~ 1", "none", None, None).words()
+    assert (texts["reduced"], texts["size_factors"]) == ("~ 1", "none")
 
 
 def test_run_r_refuses_before_it_starts_anything() -> None:

@@ -80,6 +80,7 @@ def run(
     kept = kept_genes(matrix, [model], options["obs"], min_count, by_expression)
     if not kept.all():
         matrix = matrix.take_genes(kept.nonzero()[0])
+    _look_for(engine)
     result, certificate = _compared(matrix, model, engine, options, tolerance, timeout)
     facts = summary(result.fit, "compare") | {
         "n_dropped": int((~kept).sum()), "parity": certificate.to_dict(),
@@ -104,6 +105,16 @@ def _engine(given: str) -> str:
     if found is None:
         raise InputError(f"--with {given!r} is not known; choose {' or '.join(_ENGINES)}.")
     return found
+
+
+def _look_for(engine: str) -> None:
+    """Fail now if R or the engine is missing: the fit may take minutes."""
+    from countglm.adapters.r import RError, require
+
+    try:
+        require(engine)
+    except RError as error:
+        raise FailedError(str(error)) from error
 
 
 def _check(

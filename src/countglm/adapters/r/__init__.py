@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._failures import RError
 from ._result import RResult
-from ._run import run_r
+from ._run import require, run_r
 
 if TYPE_CHECKING:
     from countglm.adapters.parity import ParityCertificate, compare
 
-__all__ = ["ParityCertificate", "RError", "RResult", "compare", "run_r"]
+__all__ = ["ParityCertificate", "RError", "RResult", "compare", "require", "run_r"]
 
 
 def __getattr__(name: str) -> Any:

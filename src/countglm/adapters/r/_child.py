@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from countglm.adapters.r._exchange import read_tree, write_tree
+from countglm.adapters.r._exchange import FOLDER_PREFIX, read_tree, write_tree
 
 SCRIPTS = Path(__file__).parent / "scripts"
 # No profile of a user or site: they may attach packages or change options that enter results.
@@ -24,7 +24,7 @@ R_OPTIONS = ("rpy2", "--quiet", "--no-save", "--no-restore", "--no-init-file", "
 
 def main(folder: Path) -> None:
     """Answer the request in ``folder``; never returns."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     write_tree(folder, "answer", _answer(folder))
     sys.stdout.flush()
     sys.stderr.flush()
@@ -32,10 +32,18 @@ def main(folder: Path) -> None:
     os._exit(0)
 
 
-def _end_with_parent() -> None:
-    """Wait for the pipe from the parent to close, which its death does too, and end all of us."""
+def _end_with_parent(folder: Path) -> None:
+    """Wait for the pipe from the parent to close, which its death does too, and end all of us.
+
+    A parent that lives ends the child before it closes the pipe and removes the folder itself;
+    one that was killed leaves the folder, with the counts in it, to the child.
+    """
     while os.read(0, 1024):
         continue
+    # R goes on meanwhile and may write another file into a folder that is about to go.
+    for _ in range(10):
+        if folder.name.startswith(FOLDER_PREFIX) and folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
@@ -76,7 +84,8 @@ def _run(rinterface: Any, embedded: Any, request: dict[str, Any]) -> dict[str, A
         source = rinterface.baseenv["sys.source"]
         for script in ("common.R", *request.pop("scripts")):
             source(to_r(rinterface, str(SCRIPTS / script)), rinterface.globalenv)
-        engine = rinterface.globalenv[request.pop("function")]
+        name = request.pop("function")
+        engine = rinterface.NULL if name is None else rinterface.globalenv[name]
         answered = rinterface.globalenv["answer"](engine, to_r(rinterface, request))
     except embedded.RRuntimeError as error:
         return {"kind": "error", "message": str(error)}

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 _ARRAY = "@array"
+# How the name of a folder starts that the two processes share.
+FOLDER_PREFIX = "countglm-r-"
 
 
 def write_tree(folder: Path, name: str, tree: Any) -> None:

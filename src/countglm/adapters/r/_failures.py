@@ -40,12 +40,12 @@ def failure(engine: str, answer: Mapping[str, Any], log: str) -> Exception:
     """Return the error that an answer other than a result stands for."""
     kind, message = answer["kind"], answer["message"]
     if kind == "input":
-        return InputError(message)
+        return InputError(_one_line(message))
     if kind == "package":
         return RError(_missing_packages(engine, answer["packages"]), log)
     if kind == "no rpy2":
         return RError(
-            f"{engine} runs in R through rpy2, which is not installed here ({message}): "
+            f"{engine} runs in R through rpy2, which is not installed here ({_one_line(message)}): "
             'RPY2_CFFI_MODE=ABI pip install "countglm[r]" (in this mode no compiler is needed).',
             log,
         )
@@ -57,8 +57,8 @@ def failure(engine: str, answer: Mapping[str, Any], log: str) -> Exception:
         )
     if kind == "no start":
         return RError(
-            f"rpy2 could not start R ({message}). R before 4.5 needs rpy2-rinterface before 3.6.6: "
-            'pip install "rpy2-rinterface<3.6.6"; a newer R may need a newer one.',
+            f"rpy2 could not start R ({_one_line(message)}). R before 4.5 needs rpy2-rinterface "
+            'before 3.6.6: pip install "rpy2-rinterface<3.6.6"; a newer R may need a newer one.',
             log,
         )
     where = f" (in {answer['call']})" if answer.get("call") else ""

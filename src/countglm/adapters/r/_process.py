@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from countglm.adapters.r._exchange import read_tree, write_tree
+from countglm.adapters.r._exchange import FOLDER_PREFIX, read_tree, write_tree
 from countglm.adapters.r._failures import died, failure, late
 
 _THREAD_VARIABLES = (
@@ -31,7 +31,7 @@ def ask_child(
     InputError, RError
         What R or the way to it reports; a child that died or took too long.
     """
-    with tempfile.TemporaryDirectory(prefix="countglm-r-") as name:
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as name:
         folder = Path(name)
         write_tree(folder, "request", request)
         log_file = folder / "log.txt"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LARGEST_INTEGER = 2**31 - 1
+# The two levels of a boolean column, in Python's words and in R's.
+_FLAGS = {"False": "FALSE", "True": "TRUE"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,19 @@ class Question:
     size_factors: Any
     offset: Any
     weights: Any
+
+    def words(self) -> dict[str, Any]:
+        """Return what was asked beside the options of the engine, without the values."""
+        return {
+            "reduced": _word(self.reduced),
+            "size_factors": _word(self.size_factors),
+            "offset": self.offset is not None,
+            "weights": self.weights is not None,
+        }
+
+
+def _word(given: Any) -> str | None:
+    return given if isinstance(given, str | None) else "given"
 
 
 def build_request(
@@ -61,7 +76,8 @@ def build_request(
     }
     request.update(_design(counts, asked.obs, asked.design))
     formulaic = _formulaic(counts, asked)
-    request["contrast"] = _contrast(asked.contrast, asked.design, counts, formulaic)
+    contrast = _contrast(asked.contrast, asked.design, counts, formulaic)
+    request["contrast"] = _in_levels_of_r(contrast, request["frame"])
     if options.get("test") == "LRT" and engine.function == "deseq2":
         request["reduced"] = _reduced(asked.reduced, counts, asked.obs, formulaic)
     elif asked.reduced is not None:
@@ -158,8 +174,8 @@ def _column(column: pd.Series[Any], name: str) -> dict[str, Any]:
     if getattr(plain.dtype, "kind", "O") in "iuf":
         return {"kind": "number", "values": plain.to_numpy(dtype=np.float64)}
     levels = [str(level) for level in plain.cat.categories]
-    if levels in (["False", "True"], ["False"], ["True"]):
-        levels = [level.upper() for level in levels]
+    if set(levels) <= set(_FLAGS):
+        levels = [_FLAGS[level] for level in levels]
     codes = np.asarray(plain.cat.codes, dtype=np.int32) + np.int32(1)
     return {"kind": "factor", "levels": levels, "codes": codes}
 
@@ -198,6 +214,17 @@ def _contrast(
     if parts and all(isinstance(part, str) for part in parts):
         return {"kind": "names", "plus": parts, "minus": [], "aliases": dict(formulaic)}
     return {"kind": "numbers", "values": as_real_array(parts, "contrast")}
+
+
+def _in_levels_of_r(contrast: dict[str, Any], frame: Mapping[str, Any]) -> dict[str, Any]:
+    """The contrast with the levels of a boolean factor under the names that R has for them."""
+    known = frame.get(contrast.get("factor", ""), {}).get("levels", [])
+    if not set(known) & set(_FLAGS.values()):
+        return contrast
+    named = {side: contrast[side] for side in ("tested", "reference")}
+    return contrast | {
+        side: level if level in known else _FLAGS.get(level, level) for side, level in named.items()
+    }
 
 
 def _reduced(

@@ -50,7 +50,10 @@ class RResult:
     replaced : DataFrame or None
         Genes by samples: the counts of the genes whose outliers DESeq2 replaced.
     info : dict
-        Options, trend, prior and thresholds; ``"warnings"`` are R's, as text.
+        Options, trend, prior and thresholds; ``"warnings"`` are R's, as text. ``"options"`` has
+        every option of the engine, and besides ``reduced`` and ``size_factors`` (None, the text
+        given, or ``"given"`` for values), ``offset`` and ``weights`` (whether given). A number
+        without bound is None.
     versions : dict
         Of R and the packages.
     log : str

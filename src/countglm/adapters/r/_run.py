@@ -7,7 +7,7 @@ from typing import Any
 
 from countglm._arguments import is_number
 from countglm._parallel import is_whole
-from countglm.adapters.r._options import find_engine, resolve_options
+from countglm.adapters.r._options import find_engine, needed_packages, resolve_options
 from countglm.adapters.r._process import ask_child
 from countglm.adapters.r._request import Question, build_request
 from countglm.adapters.r._result import RResult, assemble
@@ -98,4 +98,32 @@ def run_r(
     sample_names = request["sample_names"]
     answer, log = ask_child(name, request, timeout, int(threads))
     seconds = time.perf_counter() - begun
-    return assemble(name, matrix, sample_names, contrast, answer, log, seconds, settings)
+    chose = {**settings, **asked.words()}
+    return assemble(name, matrix, sample_names, contrast, answer, log, seconds, chose)
+
+
+def require(engine: str, *, timeout: float | None = 60.0, **options: Any) -> dict[str, str]:
+    """Return the versions of R and an engine's packages, in a second and without a table.
+
+    For a look before long work: R is started, but the packages are not loaded.
+
+    Parameters
+    ----------
+    engine : {"DESeq2", "apeglm", "edgeR", "limma-voom", "glmGamPoi"}
+    timeout : float, optional
+        Seconds after which R is ended.
+    **options
+        Those of `run_r`; some need a package more.
+
+    Raises
+    ------
+    InputError
+        An engine or option that is not known.
+    RError
+        R, rpy2 or a package is missing (with the line that installs it) or does not start.
+    """
+    name, chosen = find_engine(engine)
+    packages = needed_packages(chosen, resolve_options(name, chosen, options))
+    request = {"scripts": [], "function": None, "packages": packages}
+    answer, _ = ask_child(name, request, timeout, 1)
+    return dict(answer["versions"])

@@ -11,12 +11,22 @@ quoted <- function(names, most = 20) {
   if (length(names) > most) paste0(shown, ", ...") else shown
 }
 
-# Run one request and say how it went: "done", "package", "input" or "error".
+versions_of <- function(packages) {
+  c(list(R = paste(R.version$major, R.version$minor, sep = ".")),
+    sapply(packages, function(p) as.character(packageVersion(p)), simplify = FALSE,
+      USE.NAMES = TRUE))
+}
+
+# Run one request and say how it went: "done", "package", "input" or "error". Without an engine,
+# only whether the packages are there.
 answer <- function(engine, request) {
   request$packages <- as.character(request$packages)
   missing <- Filter(function(p) !nzchar(system.file(package = p)), request$packages)
   if (length(missing)) {
     return(list(kind = "package", message = "", packages = as.list(missing)))
+  }
+  if (is.null(engine)) {
+    return(list(kind = "done", versions = versions_of(request$packages)))
   }
   warned <- character()
   note <- function(w) {
@@ -43,9 +53,7 @@ answer <- function(engine, request) {
     }
   )
   out$warnings <- unique(warned)
-  out$versions <- c(list(R = paste(R.version$major, R.version$minor, sep = ".")),
-    sapply(request$packages, function(p) as.character(packageVersion(p)), simplify = FALSE,
-      USE.NAMES = TRUE))
+  out$versions <- versions_of(request$packages)
   out
 }
 
@@ -73,8 +81,16 @@ read_formula <- function(text, frame) {
   scope$bs <- splines::bs
   scope$ns <- splines::ns
   formula <- tryCatch(as.formula(text, env = scope), error = function(e) {
-    input_error("R cannot read the formula '", text, "' (", conditionMessage(e),
-      "). Write it as '~ batch + condition'.")
+    # R's message goes on with the place, drawn on lines of its own.
+    why <- sub("^<text>:[0-9:]+ *", "", sub("\n.*", "", conditionMessage(e)))
+    odd <- Filter(function(name) {
+      make.names(name) != name && !grepl(paste0("`", name, "`"), text, fixed = TRUE)
+    }, names(frame))
+    input_error("R cannot read the formula '", text, "' (", why, "). ", if (length(odd)) {
+      paste0("R takes a name such as '", odd[1], "' only between backticks: `", odd[1], "`.")
+    } else {
+      "Write it as '~ batch + condition'."
+    })
   })
   if (length(formula) != 2) {
     input_error("The formula '", text, "' has a left-hand side; the counts are the response, so ",

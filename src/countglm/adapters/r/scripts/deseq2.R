@@ -4,10 +4,12 @@ STAGES <- c("baseMean", "baseVar", "allZero", "dispGeneEst", "dispGeneIter", "di
   "dispersion", "dispIter", "dispOutlier", "dispMAP", "betaConv", "betaIter", "fullBetaConv",
   "reducedBetaConv", "deviance", "maxCooks", "replace")
 
-# A formula of plain columns is handed over as it is, so that DESeq2 knows its factors.
+# A formula of plain columns is handed over as it is, so that DESeq2 knows its factors. It renames
+# columns whose names R takes between backticks only, and then does not find them.
 deseq2_takes_formula <- function(formula) {
   !is.null(formula) &&
-    all(vapply(as.list(attr(terms(formula), "variables"))[-1], is.symbol, logical(1)))
+    all(vapply(as.list(attr(terms(formula), "variables"))[-1], is.symbol, logical(1))) &&
+    all(make.names(all.vars(formula)) == all.vars(formula))
 }
 
 reduced_matrix <- function(reduced, design) {
@@ -49,7 +51,7 @@ deseq2_fitted <- function(dds, design, request, by_formula) {
     sfType = options$sf_type, minReplicatesForReplace = options$min_replicates_for_replace,
     useT = options$use_t, minmu = options$min_mu, quiet = FALSE)
   if (options$test == "LRT") {
-    if (by_formula && request$reduced$kind == "formula") {
+    if (by_formula) {
       arguments$reduced <- read_formula(request$reduced$text, design$frame)
     } else {
       arguments$full <- design$matrix
@@ -119,8 +121,21 @@ deseq2_replaced <- function(dds) {
   list(rows = rows, counts = unname(counts) + 0)
 }
 
+# Both designs of a likelihood ratio test go in the same form: DESeq2 compares no levels after a
+# test of matrices.
+deseq2_by_formula <- function(request, design) {
+  if (!deseq2_takes_formula(design$formula)) {
+    return(FALSE)
+  }
+  if (request$options$test != "LRT") {
+    return(TRUE)
+  }
+  request$reduced$kind == "formula" &&
+    deseq2_takes_formula(read_formula(request$reduced$text, design$frame))
+}
+
 deseq2 <- function(request, design, contrast) {
-  by_formula <- deseq2_takes_formula(design$formula)
+  by_formula <- deseq2_by_formula(request, design)
   counts <- request$counts
   dimnames(counts) <- names_of_counts(request)
   dds <- DESeqDataSetFromMatrix(counts, S4Vectors::DataFrame(design$frame, check.names = FALSE),
