@@ -15,7 +15,11 @@
 #'   Independent filtering and outlier flags are DESeq2's own in its `results()`.  Cook's distances
 #'   of genes whose outliers were replaced compare the counts as given with the final fit.
 #'
-#' @param dds The DESeqDataSet that `res` was made from.
+#' A filled object may be subset by genes; with other samples, counts, design or a later fit of
+#' DESeq2 in it, [test_contrast()] and [lfc_shrink()] refuse it, and it is to be filled again.
+#'
+#' @param dds The DESeqDataSet that `res` was made from, with the same samples, genes, counts and
+#'   design.
 #' @param res A result of [differential_expression()]; by default one is made, with the arguments
 #'   in `...`.
 #' @param assays Which matrices to add, out of `"mu"`, `"H"` and `"cooks"`; each takes 8 bytes a
@@ -35,10 +39,15 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
   if (!methods::is(dds, "DESeqDataSet")) {
     .stop_input("fill_dds() fills a DESeqDataSet; this is of class ", class(dds)[1], ".")
   }
-  if (is.null(res)) res <- differential_expression(dds, ...)
+  made_here <- is.null(res)
+  if (made_here) {
+    # The factors of the object are to have the levels of the fit.
+    dds <- .releveled(dds, NULL, list(...)[["reference"]])$counts
+    res <- differential_expression(dds, ...)
+  }
   if (is.list(res) && !is.data.frame(res)) res <- res[[1]]
   handle <- .handle(res)
-  .check_same(dds, handle)
+  .check_same(dds, handle, design = !made_here)
   found <- .from_py(.call(
     "deseqdataset.dataset_arrays", handle$result, assays = length(assays) > 0
   ))
@@ -56,20 +65,14 @@ fill_dds <- function(dds, res = NULL, assays = c("mu", "H", "cooks"), ...) {
   S4Vectors::`metadata<-`(dds, value = about)
 }
 
-.check_same <- function(dds, handle) {
-  n <- handle$inputs$n_genes
-  if (nrow(dds) != n || !identical(rownames(dds), handle$inputs$gene_names)) {
-    .stop_input("The result is of ", n, " genes and the DESeqDataSet has ", nrow(dds),
-                 " or other ones: give the object that the result was made from.")
-  }
-}
-
 # Size factors, or normalisation factors where there were offsets, and the design of the fit.
 .with_factors <- function(dds, handle) {
   factors <- .from_py(.call("deseqdataset.factor_arrays", handle$result))
   if (is.null(factors$normalization_factors)) {
+    # These would go before size factors.
+    SummarizedExperiment::assays(dds, withDimnames = FALSE)$normalizationFactors <- NULL
     dds <- BiocGenerics::`sizeFactors<-`(dds, value = factors$size_factors)
-  } else if (is.null(DESeq2::normalizationFactors(dds))) {
+  } else if (!.has_factors(dds, factors, seq_len(nrow(dds)))) {
     dds <- DESeq2::`normalizationFactors<-`(dds, value = factors$normalization_factors)
   }
   formula <- handle$inputs$formula

@@ -29,7 +29,10 @@
     result = found, inputs = .kept_inputs(inputs), label = arrays$label, mode = arrays$mode,
     offset = inputs$given_offset, weights = inputs$given_weights
   )
-  .in_class(table, genes, about, .descriptions(names(table), arrays, inputs), arrays$shrinkage)
+  words <- .descriptions(names(table), arrays, inputs)
+  out <- .in_class(table, genes, about, words, arrays$shrinkage)
+  # A filled DESeqDataSet that was subset since.
+  if (is.null(inputs$rows)) out else out[inputs$rows, ]
 }
 
 # One result, or a list of them by the names of several contrasts.
@@ -158,9 +161,12 @@
 
 # Returns what a result keeps of its fit: Python's result, inputs, genes; or says what is wrong.
 .handle <- function(res) {
+  filled <- methods::is(res, "DESeqDataSet")
   about <- if (is.data.frame(res)) attr(res, "metadata") else
     if (methods::is(res, "Annotated")) S4Vectors::metadata(res)
-  handle <- if (is.list(about)) about$countglm
+  # What DESeq2 makes of a filled object may carry its metadata along.
+  foreign <- methods::is(res, "SummarizedExperiment") && !filled
+  handle <- if (is.list(about) && !foreign) about$countglm
   if (is.null(handle)) {
     .stop_input("This is no result of differential_expression() nor a DESeqDataSet of fill_dds(): ",
                  "it is of class ", class(res)[1], ".")
@@ -173,31 +179,56 @@
       class = "countglm_fit_gone"
     )
   }
-  handle
+  if (filled) .filled_handle(res, handle) else handle
 }
 
-# Returns the rows of a new table that an old one has, in its order.
-.rows_of <- function(table, old) {
+# Returns the rows of a new table that an old one has, in its order; `handle` is the old one's.
+.rows_of <- function(table, old, handle) {
+  if (methods::is(old, "DESeqDataSet")) return(table)
   genes <- rownames(old)
   all_genes <- rownames(table)
-  if (identical(genes, all_genes) || !methods::is(old, class(table)[1])) return(table)
+  same <- identical(genes, all_genes)
+  if (is.null(handle$inputs$gene_names) || (same && anyDuplicated(genes))) {
+    return(.nameless_rows_of(table, old, handle))
+  }
+  if (same) return(table)
   place <- match(genes, all_genes)
   unclear <- is.na(place) | genes %in% all_genes[duplicated(all_genes)]
   if (is.null(genes) || any(unclear)) {
-    .stop_input(
-      "The rows of this result are not those of its fit, and cannot be found there by name",
-      if (any(unclear)) paste0(" (", .plural(sum(unclear), "name"), " unknown or repeated, first '",
-                               genes[unclear][1], "')"),
-      "; give the complete result, and sort or subset afterwards."
-    )
+    .stop_rows(if (any(unclear)) {
+      paste0(" (", .plural(sum(unclear), "name"), " unknown or repeated, first '",
+             genes[unclear][1], "')")
+    })
   }
   table[place, ]
+}
+
+.stop_rows <- function(...) {
+  .stop_input(
+    "The rows of this result are not those of its fit, and cannot be found there by name", ...,
+    "; give the complete result, and sort or subset afterwards."
+  )
+}
+
+# Genes without names, or with repeated ones: a data.frame numbers its rows for good; any other table must have all of
+# them in their order, as its own numbers tell.
+.nameless_rows_of <- function(table, old, handle) {
+  place <- seq_len(nrow(table))
+  if (is.data.frame(old)) place <- match(rownames(old), rownames(table))
+  numbers <- .from_py(.call("de_for_r.result_arrays", handle$result))$numbers
+  proof <- intersect(c("baseMean", "stat", "pvalue"), intersect(names(old), names(numbers)))
+  same <- length(place) == nrow(old) && !anyNA(place) && "baseMean" %in% proof &&
+    all(vapply(proof, function(name) {
+      identical(as.vector(old[[name]]), .missing_as_na(numbers[[name]])[place])
+    }, logical(1)))
+  if (!same) .stop_rows(": names of genes are missing or repeated")
+  if (identical(place, seq_len(nrow(table)))) table else table[place, ]
 }
 
 #' The fit behind a result
 #'
 #' @param res A result of [differential_expression()], or a DESeqDataSet from [fill_dds()].
-#' @return A `countglm_fit`, as of [fit_glm()], at the dispersions of the result.
+#' @return A `countglm_fit`, as of [fit_glm()], of all genes, at the dispersions of the result.
 #' @examples
 #' if (countglm_available()) {
 #'   counts <- matrix(rnbinom(2000, mu = 50, size = 5), ncol = 8)
@@ -213,7 +244,7 @@ fit_of <- function(res) {
 
 #' Per-gene stages of the dispersion
 #'
-#' @param res A result of [differential_expression()].
+#' @param res A result of [differential_expression()], or a DESeqDataSet from [fill_dds()].
 #' @return A data.frame with a row per gene: `baseMean`, `baseVar`, `dispGeneEst` (of each gene
 #'   alone), `dispFit` (the trend), `dispMAP` (shrunken), `dispersion` (as used), `dispOutlier`.
 #' @export
@@ -222,5 +253,6 @@ dispersion_table <- function(res) {
   rows <- .from_py(.call("deseqdataset.dispersion_arrays", handle$result))
   rows <- lapply(rows, function(x) if (is.numeric(x)) .missing_as_na(x) else x)
   genes <- handle$inputs$gene_names
-  data.frame(rows, row.names = if (!is.null(genes)) make.unique(genes))
+  table <- data.frame(rows, row.names = if (!is.null(genes)) make.unique(genes))
+  if (is.null(handle$inputs$rows)) table else table[handle$inputs$rows, ]
 }

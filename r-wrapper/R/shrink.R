@@ -43,7 +43,7 @@ lfc_shrink <- function(res, coef = NULL, contrast = NULL, type = "apeglm", lfc_t
   )
   options <- options[!vapply(options, is.null, logical(1))]
   found <- do.call(.call, c(list("shrink", handle$result), options))
-  .rows_of(.new_result(found, handle$inputs), res)
+  .rows_of(.new_result(found, handle$inputs), res, handle)
 }
 
 # Returns the name of the coefficient with a number, as DESeq2's lfcShrink() takes it.

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 import countglm
-from countglm.adapters.deseqdataset import dataset_arrays, dispersion_arrays, factor_arrays
+from countglm.adapters.deseqdataset import (
+    dataset_arrays,
+    dispersion_arrays,
+    factor_arrays,
+    same_counts,
+)
+from countglm.counts import as_count_matrix
 from tests.support.analyses import N_GENES, SPIKED, ZERO, analysis, study
 
 pytestmark = pytest.mark.compiled
@@ -75,3 +81,16 @@ def test_factors_hold_the_offset() -> None:
     factors = factor_arrays(shifted)["normalization_factors"]
     expected = shifted.fit.size_factors * np.exp(shift)
     np.testing.assert_array_equal(factors, np.tile(expected, (N_GENES, 1)))
+
+
+def test_counts_are_those_that_were_given_also_where_outliers_were_replaced() -> None:
+    result, given = analysis(), np.asarray(study().X)
+    assert result.outliers.replaced_gene.size
+    assert same_counts(result, as_count_matrix(given))
+    genes = np.array([SPIKED, 3, ZERO])
+    assert same_counts(result, as_count_matrix(given[:, genes]), genes)
+    assert not same_counts(result, as_count_matrix(given[:, genes]), genes[::-1])
+    assert not same_counts(result, as_count_matrix(given[::-1]))
+    other = given.copy()
+    other[0, 0] += 1
+    assert not same_counts(result, as_count_matrix(other))

@@ -215,3 +215,15 @@ test_that("counts up to 2^53 are exact", {
   expect_identical(unname(fit$base_mean[1]), 2^31 + 3.5)
   expect_identical(unname(residuals(fit, "response", 1) + fitted(fit, 1))[1, ], 2^31 + 0:7)
 })
+
+test_that("columns that no formula names do not matter", {
+  samples <- s$samples
+  samples$complete <- addNA(factor(rep(c("yes", NA), 4)))
+  samples$wave <- complex(real = 1:8, imaginary = 0)
+  samples$bytes <- as.raw(1:8)
+  fit <- fit_glm(s$counts, ~ batch + condition, samples)
+  expect_identical(coef(fit), coef(reference))
+  skip_without("SummarizedExperiment")
+  object <- SummarizedExperiment::SummarizedExperiment(list(counts = s$counts), colData = samples)
+  expect_identical(coef(fit_glm(object, ~ batch + condition)), coef(reference))
+})

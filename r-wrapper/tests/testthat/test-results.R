@@ -37,6 +37,49 @@ test_that("rows that no name leads back to are refused", {
   expect_identical(rownames(lfc_shrink(twice[20:30, ])), rownames(counts)[20:30])
 })
 
+test_that("genes without names lead back only where all are there in order", {
+  skip_without("S4Vectors")
+  nameless <- differential_expression(unname(s$counts), ~ batch + condition, col_data = s$samples)
+  shrunken <- lfc_shrink(nameless)
+  expect_null(rownames(shrunken))
+  expect_identical(shrunken$log2FoldChange, lfc_shrink(res)$log2FoldChange)
+  expect_identical(lfc_shrink(shrunken, coef = 2)$baseMean, res$baseMean)
+  by_p <- order(nameless$pvalue)
+  without_mean <- nameless[, setdiff(names(nameless), "baseMean")]
+  for (wrong in list(nameless[by_p, ], nameless[1:20, ], nameless[120:1, ], without_mean)) {
+    expect_error(lfc_shrink(wrong), "names of genes are missing", class = "countglm_input_error")
+  }
+})
+
+test_that("a data.frame without names of genes is found by its row numbers", {
+  nameless <- differential_expression(unname(s$counts), ~ batch + condition, col_data = s$samples)
+  handle <- .handle(nameless)
+  arrays <- .from_py(.call("de_for_r.result_arrays", handle$result))
+  columns <- lapply(stats::setNames(nm = c("baseMean", "pvalue")), function(name) nameless[[name]])
+  in_frame <- function(columns) {
+    words <- .descriptions(names(columns), arrays, handle$inputs)
+    .in_class(columns, NULL, list(countglm = handle), words, NULL, "data.frame")
+  }
+  old <- in_frame(columns)
+  table <- in_frame(c(columns, list(place = 1:120)))
+  by_p <- order(old$pvalue)
+  expect_identical(.rows_of(table, old, handle)$place, 1:120)
+  expect_identical(.rows_of(table, old[by_p, ][1:30, ], handle)$place, by_p[1:30])
+  renumbered <- old[by_p, ]
+  rownames(renumbered) <- NULL
+  expect_error(.rows_of(table, renumbered, handle), "missing or repeated",
+               class = "countglm_input_error")
+})
+
+test_that("repeated names that changed places are refused", {
+  skip_without("S4Vectors")
+  counts <- s$counts
+  rownames(counts)[9] <- rownames(counts)[8]
+  twice <- suppressWarnings(differential_expression(counts, ~ condition, col_data = s$samples))
+  expect_error(lfc_shrink(twice[c(1:7, 9, 8, 10:120), ]), "missing or repeated",
+               class = "countglm_input_error")
+})
+
 test_that("without DESeq2 the result is a DataFrame, without Bioconductor a data.frame", {
   handle <- .handle(res)
   arrays <- .from_py(.call("de_for_r.result_arrays", handle$result))

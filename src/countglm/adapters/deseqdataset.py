@@ -89,6 +89,24 @@ def dataset_arrays(result: DEResult, *, assays: bool = True) -> dict[str, Any]:
     }
 
 
+def same_counts(result: DEResult, counts: CountMatrix, genes: Any = None) -> bool:
+    """Whether counts are those that a result was given, of all genes or of some.
+
+    Parameters
+    ----------
+    result : DEResult
+        With its counts at hand.
+    counts : (n_samples, n_genes)
+        In the order of the result's samples and of ``genes``.
+    genes : (n_genes,), optional
+        Places in the result, counted from 0.
+    """
+    own = given_counts(result)
+    if genes is not None:
+        own = own.take_genes(np.asarray(genes, dtype=np.intp))
+    return counts.fingerprint() == own.fingerprint()
+
+
 def dispersion_arrays(result: DEResult) -> dict[str, NDArray[Any]]:
     """Return the stages of the dispersion (n_genes,) under DESeq2's names."""
     stages = result.dispersion
