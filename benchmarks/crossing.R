@@ -42,21 +42,31 @@ run <- function(counts, dispersion, size_factors = "library") {
 # Imports and compiled kernels are a session's cost, not a call's.
 few <- seq_len(50)
 invisible(run(counts[few, ], if (!is.null(dispersion)) dispersion[few], "none"))
-seconds <- memory <- c()
+cpu <- wall <- memory <- c()
 for (i in seq_len(repeats)) {
   fit <- NULL
   invisible(gc())
   # Linux forgets the peak so far.
   writeLines("5", "/proc/self/clear_refs")
   before <- status("VmRSS")
-  start <- Sys.time()
+  start <- proc.time()
   fit <- run(counts, dispersion)
-  seconds <- c(seconds, as.numeric(difftime(Sys.time(), start, units = "secs")))
+  spent <- proc.time() - start
+  cpu <- c(cpu, spent[["user.self"]] + spent[["sys.self"]])
+  wall <- c(wall, spent[["elapsed"]])
   memory <- c(memory, status("VmHWM") - before)
+  if (i == 1) {
+    # R collects what it no longer needs when its heap has grown to the trigger, not before.
+    vectors <- gc()["Vcells", ]
+    heap <- (vectors[["gc trigger"]] - vectors[["used"]]) * 8 / 1e6
+  }
 }
 writeBin(as.vector(unname(fit$coefficients)), file.path(folder, "coefficients_r"))
 # The first call finds no memory that an earlier one left to the process.
 writeLines(
-  sprintf('{"seconds": %.6f, "added_mb": %.3f}', min(seconds), memory[1]),
+  sprintf(
+    '{"cpu": %.6f, "wall": %.6f, "added_mb": %.3f, "heap_mb": %.3f}',
+    min(cpu), min(wall), memory[1], heap
+  ),
   file.path(folder, "r.json")
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import mmap
 import sys
 import time
 from pathlib import Path
@@ -22,12 +23,15 @@ def status(field: str) -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def seconds_of_a_copy(counts: Any) -> float:
+def seconds_of_a_copy(arrays: list[Any]) -> float:
+    """Return the CPU seconds of a copy into memory that the process did not have before."""
     times = []
     for _ in range(5):
-        begun = time.perf_counter()
-        counts.copy()
-        times.append(time.perf_counter() - begun)
+        fresh = [np.frombuffer(mmap.mmap(-1, each.nbytes), dtype=each.dtype) for each in arrays]
+        begun = time.process_time()
+        for target, array in zip(fresh, arrays, strict=True):
+            target[:] = array.ravel()
+        times.append(time.process_time() - begun)
     return min(times)
 
 
@@ -42,11 +46,13 @@ def main() -> None:
     design = np.ascontiguousarray(values("design", "f8").reshape(columns, samples).T)
     dispersion = values("dispersion", "f8") if given else None
     counts: Any
+    arrays: tuple[Any, ...]
     if entries:
         arrays = values("x", "f8"), values("i", "i4"), values("p", "i4")
         counts = csr_array(arrays, shape=(samples, genes))
     else:
-        counts = values("counts", "i4").reshape(samples, genes)
+        arrays = (values("counts", "i4"),)
+        counts = arrays[0].reshape(samples, genes)
 
     def run(counts: Any, dispersion: Any, size_factors: str = "library") -> Any:
         return fit_glm(
@@ -54,22 +60,24 @@ def main() -> None:
         )
 
     run(counts[:, :50], None if dispersion is None else dispersion[:50], "none")
-    seconds, memory = [], []
+    cpu, wall, memory = [], [], []
     for _ in range(repeats):
         fit = None
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")
         before = status("VmRSS")
-        begun = time.perf_counter()
+        begun = time.process_time(), time.perf_counter()
         fit = run(counts, dispersion)
-        seconds.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - begun[0])
+        wall.append(time.perf_counter() - begun[1])
         memory.append(status("VmHWM") - before)
     assert fit is not None
     np.asfortranarray(fit.coefficients).T.tofile(folder / "coefficients_python")
     report = {
-        "seconds": min(seconds),
+        "cpu": min(cpu),
+        "wall": min(wall),
         "added_mb": memory[0],
-        "copy": seconds_of_a_copy(counts),
+        "copy": seconds_of_a_copy(list(arrays)),
     }
     (folder / "python.json").write_text(json.dumps(report))
 
