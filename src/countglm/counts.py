@@ -251,6 +251,6 @@ def _warn_of_repeated_genes(names: Names) -> None:
         return
     repeated = [name for name, times in Counter(names).items() if times > 1]
     warn(
-        f"{plural(len(repeated), 'gene name')} occur more than once ({first_few(repeated)}); all "
-        "rows are kept."
+        f"{plural(len(repeated), 'gene name')} {'occurs' if len(repeated) == 1 else 'occur'} more "
+        f"than once ({first_few(repeated)}); all rows are kept."
     )

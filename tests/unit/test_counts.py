@@ -180,6 +180,8 @@ def test_repeated_gene_names_warn_once_and_stay(values):
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert counts.n_genes == G
+    with pytest.warns(CountglmWarning, match="1 gene name occurs more than once"):
+        as_count_matrix(frame(values).rename(columns={"g1": "g0"}))
 
 
 def test_panels_agree_with_the_array_whatever_the_chunks(monkeypatch):

@@ -13,6 +13,7 @@ from countglm import CountglmWarning
 from countglm._warn import warn
 from countglm.adapters import _wire, reticulate
 from countglm.errors import InputError
+from tests.support.analyses import analysis
 
 GENES = ["g1", "g2", "g3", "g4", "g5"]
 SAMPLES = ["s1", "s2", "s3", "s4", "s5", "s6"]
@@ -279,14 +280,9 @@ def test_names_of_samples_are_checked(r_counts: Any) -> None:
         reticulate.count_matrix(r_counts.T, names(GENES), names(["s1"] * 6))
 
 
-@pytest.mark.parametrize(
-    ("said", "written"),
-    [
-        ("pass progress=True", "pass progress = TRUE"),
-        ("None turns it off, False keeps it", "NULL turns it off, FALSE keeps it"),
-        ("pass obs=", "pass col_data="),
-        ("True_North is a name", "True_North is a name"),
-    ],
-)
-def test_words_of_r(said: str, written: str) -> None:
-    assert reticulate.in_words_of_r(said) == written
+def test_words_depend_on_what_was_called() -> None:
+    outcome = reticulate.call("shrink", [None], {"method": "ash"})
+    assert outcome["error_class"] != "input"
+    mistake = {"method": "other", "mode": "exact"}
+    outcome = reticulate.call("shrink", [analysis()], mistake)
+    assert outcome["message"] == "type='other' is not known; choose from apeglm, ashr, normal."

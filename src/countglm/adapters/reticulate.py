@@ -6,7 +6,6 @@ samples becomes samples x genes by a transposed view.
 
 from __future__ import annotations
 
-import re
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from countglm._covariance import covariance_of
 from countglm._residuals import residuals
 from countglm._scaling import resolve_scale
+from countglm.adapters._r_words import in_words_of_r
 from countglm.adapters._wire import empty, encode, fill, text
 from countglm.counts import as_count_matrix
 from countglm.design import Design, as_design
@@ -56,16 +56,6 @@ __all__ = [
     "text",
 ]
 
-# How R writes what messages say in Python's words.
-_R_WORDS = (
-    (re.compile(r"=True\b"), " = TRUE"),
-    (re.compile(r"=False\b"), " = FALSE"),
-    (re.compile(r"\bTrue\b"), "TRUE"),
-    (re.compile(r"\bFalse\b"), "FALSE"),
-    (re.compile(r"\bNone\b"), "NULL"),
-    (re.compile(r"\bobs="), "col_data="),
-)
-
 
 def call(verb: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Call a function of countglm or of this module; nothing is raised to R.
@@ -92,12 +82,13 @@ def call(verb: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> dic
         try:
             outcome["value"] = _function(verb)(*arguments, **dict(options))
         except InputError as error:
-            outcome |= {"ok": False, "error_class": "input", "message": in_words_of_r(str(error))}
+            message = in_words_of_r(str(error), verb)
+            outcome |= {"ok": False, "error_class": "input", "message": message}
         except Exception as error:
             kind = type(error).__name__
             outcome |= {"ok": False, "error_class": kind, "message": f"{kind}: {error}"}
             outcome["trace"] = "".join(traceback.format_exception(error))
-    outcome["warnings"] = [in_words_of_r(str(warning.message)) for warning in caught]
+    outcome["warnings"] = [in_words_of_r(str(warning.message), verb) for warning in caught]
     return outcome
 
 
@@ -120,13 +111,6 @@ def method(target: Any, name: str, *arguments: Any, **options: Any) -> Any:
 def named(names: Any, values: Sequence[Any]) -> dict[str, Any]:
     """Return a dict under names that reticulate would not keep: those outside ASCII."""
     return dict(zip(map(str, names), values, strict=True))
-
-
-def in_words_of_r(message: str) -> str:
-    """Return a message with Python's constants and argument names as R writes them."""
-    for pattern, words in _R_WORDS:
-        message = pattern.sub(words, message)
-    return message
 
 
 def dense(array: NDArray[Any]) -> NDArray[Any]:
