@@ -38,13 +38,19 @@
   if (length(names) > most) paste0(shown, ", ...") else shown
 }
 
+# A value as R writes it, not more than a line of it.
+.shown <- function(value) {
+  text <- paste(trimws(deparse(value)), collapse = " ")
+  if (nchar(text) > 60L) paste0(substr(text, 1L, 57L), "...") else text
+}
+
 # The value of an argument that is one of some words: the first where the caller chose none.
 .choice <- function(value, choices, what) {
   if (identical(value, choices)) {
     return(choices[1])
   }
   if (!is.character(value) || length(value) != 1L || !value %in% choices) {
-    .stop_input(what, " = ", paste(deparse(value), collapse = ""), " is not known; choose from ",
+    .stop_input(what, " = ", .shown(value), " is not known; choose from ",
                 .quoted(choices, length(choices)), ".")
   }
   value

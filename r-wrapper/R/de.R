@@ -53,9 +53,12 @@
 #' @param allow_noninteger Accept counts that are not whole numbers.
 #' @param threads Number of threads; `NULL` is all that the process may use.
 #' @param progress Show a progress bar.
+#' @param list_values For a `contrast` that is a list of names without names of its own: what the
+#'   columns of its first and of its second vector are multiplied by.
 #' @param ... The same options under DESeq2's names: `lfcThreshold`, `altHypothesis`,
 #'   `independentFiltering`, `cooksCutoff`, `pAdjustMethod`, `filter`, `fitType`, `sfType`,
-#'   `minReplicatesForReplace`, `useT`, `controlGenes`, `geoMeans`, `colData`.
+#'   `minReplicatesForReplace`, `useT`, `controlGenes`, `geoMeans`, `colData`,
+#'   `listValues`.
 #'
 #' @return A table with a row per gene and the columns `baseMean, log2FoldChange, lfcSE, stat,
 #'   pvalue, padj, test, status, na_reason`: a `DESeqResults` where DESeq2 is installed, else a
@@ -84,7 +87,7 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
                                     p_adjust = "BH", interval = NULL, level = 0.95,
                                     reference = NULL, solver = "irls", tol = 1e-8, max_iter = 100,
                                     max_dispersion = NULL, allow_noninteger = FALSE,
-                                    threads = NULL, progress = FALSE, ...) {
+                                    threads = NULL, progress = FALSE, list_values = c(1, -1), ...) {
   given <- mget(setdiff(names(formals()), c("counts", "design", "contrast", "...")))
   given <- .with_deseq2_names(given, list(...), explicit = names(match.call()))
   counts <- .releveled(counts, given$col_data, given$reference)
@@ -93,11 +96,12 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
   inputs$compared <- .designs_compared(given$reduced, inputs)
   inputs$given_offset <- given$offset
   inputs$given_weights <- .or(given$weights, inputs$weights)
-  asked <- .contrasts(contrast, inputs)
+  several <- .several_contrasts(contrast, inputs)
+  asked <- .contrasts(contrast, several, inputs, given$list_values)
   found <- do.call(.call, c(
     list("differential_expression", inputs$counts, inputs$design, asked), options
   ))
-  .new_results(found, inputs, if (.are_several(contrast)) names(contrast))
+  .new_results(.with_adjustment(found, given$p_adjust), inputs, names(several))
 }
 
 #' Test another contrast of the same fit
@@ -109,7 +113,8 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
 #'   choices.
 #' @param ... Choices of [differential_expression()] that are to differ from those of `res`: `test`,
 #'   `reduced`, `lfc_threshold`, `alternative`, `use_t`, `alpha`, `independent_filtering`,
-#'   `filter_statistic`, `p_adjust`, `interval`, `level`, or DESeq2's names of these, and
+#'   `filter_statistic`, `p_adjust`, `interval`, `level`, `list_values`, or DESeq2's names of these,
+#'   and
 #'   `cooks_cutoff = FALSE` (flagged outliers keep their p-value).
 #' @param threads Number of threads.
 #'
@@ -126,22 +131,14 @@ test_contrast <- function(res, contrast = NULL, ..., threads = NULL) {
   handle <- .handle(res)
   inputs <- handle$inputs
   given <- .with_deseq2_names(list(), list(...), known = .RETEST)
+  given$p_adjust <- .or(given$p_adjust, .kept_adjustment(handle$result))
   options <- .de_options(given, inputs)
   options$threads <- .whole(threads)
   if (!is.null(given$reduced)) inputs$compared <- .designs_compared(given$reduced, inputs)
-  asked <- if (is.null(contrast)) handle$result$contrast else .contrasts(contrast, inputs)
+  several <- .several_contrasts(contrast, inputs)
+  list_values <- .or(given$list_values, c(1, -1))
+  asked <- if (is.null(contrast)) handle$result$contrast else
+    .contrasts(contrast, several, inputs, list_values)
   found <- do.call(.call, c(list("method", handle$result, "test", asked), options))
-  .new_results(found, inputs, if (.are_several(contrast)) names(contrast))
-}
-
-# Returns what Python takes for one contrast, or for a list of several.
-.contrasts <- function(contrast, inputs) {
-  if (!.are_several(contrast)) return(.contrast(contrast, inputs))
-  lapply(contrast, .contrast, inputs)
-}
-
-# A list whose entries all have names is several contrasts; DESeq2's list of names has none.
-.are_several <- function(contrast) {
-  labels <- names(contrast)
-  is.list(contrast) && length(labels) > 0 && all(nzchar(labels)) && !anyDuplicated(labels)
+  .new_results(.with_adjustment(found, given$p_adjust), inputs, names(several))
 }

@@ -6,13 +6,23 @@
   independentFiltering = "independent_filtering", pAdjustMethod = "p_adjust",
   filter = "filter_statistic", fitType = "fit_type", sfType = "size_factors", useT = "use_t",
   minReplicatesForReplace = "min_replicates_for_replacement", controlGenes = "control_genes",
-  geoMeans = "geo_means", colData = "col_data", normMatrix = "normalization_factors"
+  geoMeans = "geo_means", colData = "col_data", listValues = "list_values"
+)
+
+# What has another meaning in DESeq2, or another place here, and what to do.
+.ELSEWHERE <- c(
+  normMatrix = paste0(
+    "normMatrix has lengths or the like in DESeq2, not yet the depth of sequencing. Give what ",
+    "counts are divided by, depth included, as normalization_factors, or a DESeqDataSet for which ",
+    "estimateSizeFactors() has made them of normMatrix."
+  ),
+  name = "There is no option 'name'; contrast takes the name of a coefficient."
 )
 
 # What another test of a result may choose.
 .RETEST <- c(
   "test", "reduced", "lfc_threshold", "alternative", "use_t", "alpha", "independent_filtering",
-  "filter_statistic", "p_adjust", "interval", "level", "cooks_cutoff"
+  "filter_statistic", "p_adjust", "interval", "level", "cooks_cutoff", "list_values"
 )
 
 # Returns `given` with the options of `extra`, which may have DESeq2's names, in their places;
@@ -28,9 +38,12 @@
   ours <- unname(ifelse(labels %in% names(.DESEQ2_OPTIONS), .DESEQ2_OPTIONS[labels], labels))
   unknown <- which(!ours %in% known)
   if (length(unknown)) {
-    near <- known[which.min(utils::adist(labels[unknown[1]], known, ignore.case = TRUE))]
-    .stop_input("There is no option '", labels[unknown[1]], "'. Did you mean '", near,
-                "'? ?differential_expression lists all.")
+    label <- labels[unknown[1]]
+    if (label %in% names(.ELSEWHERE)) .stop_input(.ELSEWHERE[[label]])
+    near <- .similar(label, c(known, names(.DESEQ2_OPTIONS)[.DESEQ2_OPTIONS %in% known]))
+    .stop_input("There is no option '", label, "'.",
+                if (length(near)) paste0(" Did you mean '", near, "'?"),
+                " ?differential_expression lists all.")
   }
   twice <- ours[duplicated(ours) | ours %in% explicit]
   if (length(twice)) .stop_input("The option '", twice[1], "' is given twice; give it once.")
@@ -38,10 +51,44 @@
   given
 }
 
+# The one of some words that a word with a slip or two stands for, if there is one.
+.similar <- function(word, words) {
+  distance <- utils::adist(word, words, ignore.case = TRUE)
+  near <- which.min(distance)
+  words[near][distance[near] <= min(2, nchar(word) %/% 3)]
+}
+
+# Options that are one value, and those of them that are TRUE or FALSE.
+.ONE_VALUE <- c(
+  "mode", "alpha", "test", "lfc_threshold", "alternative", "use_t", "prior_variance",
+  "cooks_cutoff", "min_replicates_for_replacement", "independent_filtering", "p_adjust", "interval",
+  "level", "solver", "tol", "max_iter", "max_dispersion", "threads", "progress", "nsub"
+)
+.SWITCHES <- c("use_t", "progress", "blind", "svalue", "allow_noninteger")
+
+# Raises for options that are missing values, or several where one is asked for.
+.check_options <- function(given) {
+  for (name in names(given)) {
+    value <- given[[name]]
+    if (is.null(value) || is.function(value) || inherits(value, "python.builtin.object")) next
+    if (name %in% .SWITCHES && !isTRUE(value) && !isFALSE(value)) {
+      .stop_input(name, " = ", .shown(value), " must be TRUE or FALSE.")
+    }
+    if (name %in% .ONE_VALUE && length(value) != 1L) {
+      .stop_input(name, " = ", .shown(value), " has ", .plural(length(value), "value"),
+                  "; give one.")
+    }
+    if (is.atomic(value) && length(value) == 1L && is.na(value)) {
+      .stop_input(name, " = NA says nothing; leave it out for the default, or give a value.")
+    }
+  }
+}
+
 # Returns options as Python takes them; those that are NULL keep Python's default.
 .de_options <- function(given, inputs, weighted = TRUE) {
-  given <- given[setdiff(names(given), c("col_data", "assay", "reference"))]
+  given <- given[setdiff(names(given), c("col_data", "assay", "reference", "list_values"))]
   given <- given[!vapply(given, is.null, logical(1))]
+  .check_options(given)
   for (name in intersect(names(given), c("threads", "max_iter"))) {
     given[[name]] <- .whole(given[[name]])
   }
@@ -83,6 +130,10 @@
 
 # Returns the kind of trend, a function of the mean, or values by gene.
 .trend_or_values <- function(x, inputs) {
+  if (is.character(x) && length(x) != 1L) {
+    .stop_input("fit_type = ", .shown(x), " has ", .plural(length(x), "value"), "; give one kind ",
+                "of trend, a function, or numbers.")
+  }
   if (is.character(x) || inherits(x, "python.builtin.object")) return(x)
   if (is.function(x)) return(.of_array(x))
   .per_gene(x, inputs, "fit_type")
@@ -129,16 +180,34 @@
   .of_array(function(p) stats::p.adjust(p, method))
 }
 
+# The method of stats::p.adjust() by whose name a result was made: Python does not keep functions.
+.kept_adjustment <- function(result) {
+  name <- .from_py(.call("de_for_r.adjustment_of", result))
+  if (name %in% setdiff(stats::p.adjust.methods, c("BH", "BY", "none"))) name
+}
+
+# Returns results under the name of the method that adjusted their p-values by a function of R.
+.with_adjustment <- function(found, method) {
+  if (is.null(method) || identical(method, "fdr") || identical(method, "BH")) return(found)
+  .call("de_for_r.named_adjustment", found, if (is.function(method)) "given" else method)
+}
+
 # Returns counts and sample table with the reference levels first.
 .releveled <- function(counts, col_data, reference) {
   if (is.null(reference)) return(list(counts = counts, col_data = col_data))
   reference <- as.list(reference)
+  if (is.null(names(reference)) || !all(nzchar(names(reference)))) {
+    .stop_input("reference must name the factor of each level, as in ",
+                "c(condition = \"untreated\").")
+  }
   inside <- methods::is(counts, "SummarizedExperiment") && is.null(col_data)
   table <- if (inside) SummarizedExperiment::colData(counts) else col_data
   for (name in names(reference)) {
     if (is.null(table[[name]])) {
-      .stop_input("reference names '", name, "', which is no variable of the samples (",
-                   paste(colnames(table), collapse = ", "), ").")
+      known <- colnames(table)
+      .stop_input("reference names '", name, "', which is no variable of the samples",
+                  if (length(known)) paste0(" (", paste(known, collapse = ", "), ")."),
+                  if (!length(known)) ", which have none; give their table as col_data.")
     }
     variable <- as.factor(table[[name]])
     if (!as.character(reference[[name]]) %in% levels(variable)) {

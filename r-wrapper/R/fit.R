@@ -57,6 +57,8 @@ fit_glm <- function(counts, design = NULL, col_data = NULL, family = c("nb", "po
                     solver = c("irls", "newton"), tol = 1e-8, max_iter = 100,
                     max_dispersion = NULL, allow_noninteger = FALSE, assay = NULL,
                     threads = NULL, progress = FALSE) {
+  .check_options(list(tol = tol, max_iter = max_iter, progress = progress,
+                      allow_noninteger = allow_noninteger))
   inputs <- .inputs(counts, design, col_data, assay, allow_noninteger)
   scale <- .scale(inputs, size_factors, offset)
   weights <- .or(weights, inputs$weights)

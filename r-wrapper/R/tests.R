@@ -14,6 +14,8 @@
 #'   minus it.
 #' @param use_t Student's t with `n - p` degrees of freedom instead of the normal distribution.
 #' @param threads Threads; by default every core that this process may use.
+#' @param listValues What the columns of the first and of the second vector of a list are multiplied
+#'   by.
 #'
 #' @return A data.frame with one row per gene: `baseMean`, `log2FoldChange`, `lfcSE`, `stat`,
 #'   `pvalue`, `padj` (Benjamini-Hochberg), `test`, `status`, and `na_reason`, a word for every
@@ -27,17 +29,21 @@
 #'   wald_test(fit, c("condition", "b", "a"))
 #'   likelihood_ratio_test(fit, ~ 1)
 #' }
-wald_test <- function(fit, contrast, lfc_threshold = 0,
+wald_test <- function(fit, contrast = NULL, lfc_threshold = 0,
                       alternative = c("greaterAbs", "greaterAbs2014", "lessAbs", "greater",
                                       "less"),
-                      use_t = FALSE, threads = NULL) {
+                      use_t = FALSE, threads = NULL, listValues = c(1, -1)) {
   .require_fit(fit)
+  if (is.null(contrast)) {
+    .stop_input("contrast is missing; give the name of a column (", .quoted(colnames(fit$matrix)),
+                "), c(factor, tested, reference), list(plus, minus), or one number per column.")
+  }
+  .check_options(list(lfc_threshold = lfc_threshold, use_t = use_t))
   rules <- c("greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less")
   .from_py(.call(
-    "wald_test", .python_fit(fit, "wald_test()"), .contrast(contrast, fit),
+    "wald_test", .python_fit(fit, "wald_test()"), .contrast(contrast, fit, listValues),
     lfc_threshold = lfc_threshold, alternative = .choice(alternative, rules, "alternative"),
-    use_t = use_t,
-    threads = .whole(threads)
+    use_t = use_t, threads = .whole(threads)
   ))
 }
 
@@ -54,7 +60,7 @@ wald_test <- function(fit, contrast, lfc_threshold = 0,
 #'
 #' @return A data.frame as of [wald_test()]; `stat` is twice the gain in log-likelihood.
 #' @export
-likelihood_ratio_test <- function(fit, reduced, contrast = NULL, threads = NULL) {
+likelihood_ratio_test <- function(fit, reduced = NULL, contrast = NULL, threads = NULL) {
   .require_fit(fit)
   python <- .python_fit(fit, "likelihood_ratio_test()")
   .from_py(.call(

@@ -9,7 +9,10 @@ import pytest
 
 import countglm
 from countglm.adapters.de_for_r import (
+    adjustment_of,
+    constant_trend,
     data_folder,
+    named_adjustment,
     of_array,
     parametric_trend,
     result_arrays,
@@ -54,6 +57,21 @@ def test_functions_of_lists_become_functions_of_arrays() -> None:
     values = np.array([0.1, np.nan, 3.0])
     assert doubled(values).tobytes() == (2.0 * values).tobytes()
     assert of_array(lambda numbers: numbers[0])(values).shape == (1,)
+    table = np.arange(6.0).reshape(2, 3)
+    for array in (table, np.asfortranarray(table), table[:, :1], np.array(7.0)):
+        assert doubled(array).shape == array.shape
+        np.testing.assert_array_equal(doubled(array), 2.0 * array)
+
+
+def test_a_given_adjustment_keeps_its_name() -> None:
+    result = analysis()
+    assert adjustment_of(result) == result.settings["p_adjust"]
+    other = result.test(result.contrast, p_adjust=lambda p: p)
+    assert adjustment_of(other) == "given"
+    both = named_adjustment({"a": other, "b": other}, "holm")
+    assert [adjustment_of(both[label]) for label in "ab"] == ["holm", "holm"]
+    assert result_arrays(both["a"])["p_adjust"] == "holm"
+    assert adjustment_of(both["a"].test(result.contrast, p_adjust="BY")) == "BY"
 
 
 def test_data_folder_holds_the_studies() -> None:
@@ -65,6 +83,9 @@ def test_trend_of_two_numbers_is_the_parametric_one() -> None:
     trend = parametric_trend(0.1, 2.0)
     assert trend.kind == "parametric"
     np.testing.assert_array_equal(trend([4.0]), [0.6])
+    constant = constant_trend(0.2)
+    assert constant.kind == "mean"
+    np.testing.assert_array_equal(constant([4.0, 1e6]), [0.2, 0.2])
 
 
 @pytest.mark.parametrize("verb", ["vst", "rlog"])

@@ -88,3 +88,19 @@ test_that("words of Python become words of R", {
   error <- caught(fit_glm(matrix(c(1.5, 2, 3, 4), 1), matrix(1, 4, 1)))
   expect_match(conditionMessage(error), "allow_noninteger = TRUE", fixed = TRUE)
 })
+
+test_that("what a verb works on is sparse where the counts are", {
+  s <- study()
+  source <- function(object) {
+    reticulate::py_get_attr(reticulate::py_get_attr(object, "_source"), "_matrix")
+  }
+  stored <- source(.inputs(methods::as(s$counts + 0, "dgCMatrix"), ~ condition, s$samples)$counts)
+  expect_match(class(stored)[1], "^scipy.sparse.*cs[cr]_(array|matrix)$")
+  expect_equal(.from_py(stored$nnz), sum(s$counts != 0))
+  skip_without("SummarizedExperiment")
+  inside <- SummarizedExperiment::SummarizedExperiment(
+    list(counts = methods::as(s$counts + 0, "dgCMatrix")), colData = s$samples
+  )
+  stored <- source(.inputs(inside, ~ condition)$counts)
+  expect_equal(.from_py(stored$nnz), sum(s$counts != 0))
+})

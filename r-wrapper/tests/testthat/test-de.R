@@ -94,7 +94,7 @@ test_that("a result that was read from a file is a table still, and says what is
 })
 
 mistakes <- list(
-  "no option 'lfcTreshold'. Did you mean 'lfc_threshold'" = quote(de(lfcTreshold = 1)),
+  "no option 'lfcTreshold'. Did you mean 'lfcThreshold'" = quote(de(lfcTreshold = 1)),
   "given by name" = quote(test_contrast(de(), "batchy", 1)),
   "no column 'foo'" = quote(de(contrast = "foo")),
   "no level of 'condition'" = quote(de(contrast = c("condition", "trt", "nothing"))),

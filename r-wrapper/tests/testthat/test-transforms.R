@@ -16,6 +16,8 @@ test_that("the design has a part where the transformation is not blind", {
   expect_false(identical(seen, vst(s$counts)))
   expect_error(vst(s$counts, blind = FALSE), "design is missing", class = "countglm_input_error")
   expect_error(vst(s$counts, fitType = "cubic"), "cubic", class = "countglm_input_error")
+  expect_error(vst(s$counts, blind = NA), "blind = NA", class = "countglm_input_error")
+  expect_error(vst(s$counts, nsub = 1), "nsub", class = "countglm_input_error")
   expect_error(rlog(s$counts, intercept = 1), "no intercept", class = "countglm_input_error")
 })
 
@@ -36,6 +38,24 @@ test_that("objects give a DESeqTransform that plotPCA() takes", {
       scores <- DESeq2::plotPCA(values, "condition", ntop = 100, returnData = TRUE)
       expect_identical(nrow(scores), 8L)
     }
+  }
+})
+
+test_that("a trend that DESeq2 has fitted is taken, whatever its kind", {
+  skip_without("DESeq2")
+  dds <- suppressMessages(countglm_example("pasilla", "DESeqDataSet"))[1:1000, ]
+  dds <- DESeq2::estimateSizeFactors(dds)
+  for (kind in c("local", "mean")) {
+    fitted <- suppressMessages(DESeq2::estimateDispersions(dds, fitType = kind, quiet = TRUE))
+    theirs <- SummarizedExperiment::assay(
+      DESeq2::varianceStabilizingTransformation(fitted, blind = FALSE)
+    )
+    far <- function(mode) {
+      max(abs(SummarizedExperiment::assay(vst(fitted, blind = FALSE, mode = mode)) - theirs))
+    }
+    expect_lt(far("replay"), 1e-8)
+    # The exact integral is not the rule of 999 points that DESeq2 takes for a local trend.
+    expect_lt(far("exact"), if (kind == "local") 0.1 else 1e-8)
   }
 })
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 # Columns of a result's table that hold text.
 _WORDS = ("test", "status", "na_reason")
+# The setting that names R's method of adjustment.
+_ADJUSTMENT = "r_p_adjust"
 
 
 def result_arrays(result: DEResult) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def result_arrays(result: DEResult) -> dict[str, Any]:
         "mode": settings["mode"],
         "alpha": float(settings["alpha"]),
         "lfc_threshold": float(settings["lfc_threshold"]),
-        "p_adjust": settings["p_adjust"] if isinstance(settings["p_adjust"], str) else "given",
+        "p_adjust": adjustment_of(result),
         "shrinkage": _shrinkage(settings.get("shrinkage")),
         "filtering": _filtering(result),
     }
@@ -73,12 +76,15 @@ def _filtering(result: DEResult) -> dict[str, Any] | None:
 
 
 def of_array(function: Callable[[list[float]], Any]) -> Callable[[Any], Floats]:
-    """Return a function of R's numbers as one of an array, of one number per entry."""
+    """Return a function of R's numbers as one of an array of any shape, of one number per entry.
+
+    Another number of values is returned as it is, so that the caller can say so.
+    """
 
     def converted(values: Any) -> Floats:
         numbers = np.asarray(values, dtype=np.float64)
-        given = function(numbers.tolist())
-        return np.asarray(given, dtype=np.float64).reshape(-1)
+        given = np.asarray(function(numbers.ravel().tolist()), dtype=np.float64)
+        return given.reshape(numbers.shape if given.size == numbers.size else -1)
 
     return converted
 
@@ -86,6 +92,34 @@ def of_array(function: Callable[[list[float]], Any]) -> Callable[[Any], Floats]:
 def parametric_trend(asymptotic: float, extra: float) -> Trend:
     """Return the dispersion trend ``asymptotic + extra / mean`` of another fit."""
     return Trend("parametric", np.array([asymptotic, extra]), None, "parametric")
+
+
+def constant_trend(dispersion: float) -> Trend:
+    """Return the dispersion trend of another fit that is the same at every mean."""
+    return Trend("mean", np.array([dispersion]), None, "mean")
+
+
+def named_adjustment(found: Any, name: str) -> Any:
+    """Return results whose p-values a function of R has adjusted, with the name of its method.
+
+    Parameters
+    ----------
+    found : DEResult, or dict of them
+    name : str
+        As R's ``p.adjust`` calls the method.
+    """
+    if isinstance(found, Mapping):
+        return {label: named_adjustment(each, name) for label, each in found.items()}
+    return replace(found, settings={**found.settings, _ADJUSTMENT: name})
+
+
+def adjustment_of(result: DEResult) -> str:
+    """Return the method that adjusted the p-values, ``"given"`` for a function without a name."""
+    settings = result.settings
+    chosen = settings["p_adjust"]
+    if isinstance(chosen, str) and chosen != "given":
+        return chosen
+    return str(settings.get(_ADJUSTMENT, "given"))
 
 
 def transform(verb: str, counts: Any, **options: Any) -> Floats:
