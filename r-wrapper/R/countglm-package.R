@@ -8,7 +8,7 @@
 #' of class `countglm_warning`, messages of class `countglm_message`.
 #'
 #' @importClassesFrom Matrix dgCMatrix
-#' @importFrom stats coef deviance df.residual family fitted formula logLik model.matrix nobs
-#' @importFrom stats residuals vcov
+#' @importFrom stats coef confint deviance df.residual family fitted formula logLik model.matrix
+#' @importFrom stats nobs residuals vcov
 #' @keywords internal
 "_PACKAGE"

@@ -8,6 +8,11 @@
 #' @param gene,genes Names or places of genes; `NULL` for all.
 #' @param type For `vcov()`: from the `"expected"` (Fisher) or the `"observed"` information. For
 #'   `residuals()`: `"deviance"`, `"pearson"` (both with the root of the weights) or `"response"`.
+#' @param parm Names or places of coefficients; `NULL` for all.
+#' @param level Confidence of the intervals.
+#' @param method `"wald"`: estimate and multiples of its standard error; `"profile"`: from the
+#'   profile likelihood, at the dispersion of the fit.
+#' @param threads Threads; by default every core that this process may use.
 #' @param row.names,optional As in [as.data.frame()]; names of genes by default.
 #' @param ... Nothing.
 #'
@@ -16,6 +21,9 @@
 #'   the limit says so; a coefficient that is not determined is `NaN`.
 #' * `vcov()`: the covariance of the coefficients of one gene, or an array of coefficients x
 #'   coefficients x genes.
+#' * `confint()`: a matrix of genes x lower and upper end for one coefficient, or an array of genes
+#'   x coefficients x ends. Where an estimate is infinite one end is, and the other one is that of the
+#'   profile likelihood.
 #' * `fitted()`, `residuals()`: matrices of genes x samples.
 #' * `deviance()`: one number per gene; `logLik()` too, with attributes `df` and `nobs`, so that
 #'   [stats::AIC()] and [stats::BIC()] take it.
@@ -107,6 +115,49 @@ vcov.countglm_fit <- function(object, gene = NULL, type = c("expected", "observe
   columns <- colnames(object$matrix)
   dimnames(found) <- list(columns, columns, object$gene_names[places])
   if (length(places) == 1L) array(found, dim(found)[1:2], list(columns, columns)) else found
+}
+
+#' @rdname countglm_fit-methods
+#' @export
+confint.countglm_fit <- function(object, parm = NULL, level = 0.95, method = c("wald", "profile"),
+                                 log2 = FALSE, threads = NULL, ...) {
+  method <- .choice(method, c("wald", "profile"), "method")
+  .check_options(list(level = level))
+  python <- .python_fit(object, "confint()")
+  places <- .coefficient_places(object, parm)
+  unit <- if (isTRUE(log2)) 1 else base::log(2)
+  ends <- vapply(places, function(place) {
+    found <- .from_py(.call(
+      "confidence_intervals", python, colnames(object$matrix)[place], level = level,
+      method = method, threads = .whole(threads)
+    ))
+    cbind(found$lower, found$upper) * unit
+  }, matrix(0, object$n_genes, 2))
+  ends <- aperm(ends, c(1, 3, 2))
+  outside <- (1 - level) / 2
+  names <- paste(format(100 * c(outside, 1 - outside), trim = TRUE, digits = 3), "%")
+  dimnames(ends) <- list(object$gene_names, colnames(object$matrix)[places], names)
+  if (length(places) == 1L) array(ends, dim(ends)[-2], dimnames(ends)[-2]) else ends
+}
+
+# Places (from 1) of coefficients that are given by name or place.
+.coefficient_places <- function(fit, coefficients) {
+  columns <- colnames(fit$matrix)
+  if (is.null(coefficients)) {
+    return(seq_along(columns))
+  }
+  places <- if (is.character(coefficients)) {
+    match(vapply(coefficients, .column_name, "", inputs = fit), columns)
+  } else if (is.numeric(coefficients)) {
+    match(coefficients, seq_along(columns))
+  } else {
+    NA
+  }
+  if (anyNA(places) || length(places) == 0L) {
+    .stop_input("parm = ", .shown(coefficients), " must be names or places of coefficients: ",
+                .quoted(columns, 20), ".")
+  }
+  places
 }
 
 #' @rdname countglm_fit-methods

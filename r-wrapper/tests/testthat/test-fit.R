@@ -52,6 +52,37 @@ test_that("one gene agrees with R's own glm", {
   expect_equal(stats::BIC(poisson)[gene], stats::BIC(theirs), tolerance = 1e-9)
 })
 
+test_that("confint has ends for every gene", {
+  good <- which(fit$status == "CONVERGED")
+  ends <- confint(fit)
+  expect_identical(dimnames(ends), list(genes, colnames(coef(fit)), c("2.5 %", "97.5 %")))
+  expect_equal(ends[good, , 2], (coef(fit) + stats::qnorm(0.975) * fit$standard_errors)[good, ])
+  one <- confint(fit, "condition_trt_vs_untrt", level = 0.9, log2 = TRUE)
+  expect_identical(dimnames(one), list(genes, c("5 %", "95 %")))
+  expect_equal(one, confint(fit, 3, level = 0.9) / log(2))
+  # A group without counts has an end still.
+  expect_identical(unname(one[3, 2]), Inf)
+  expect_true(is.finite(one[3, 1]))
+  poisson <- fit_glm(s$counts, ~ condition, s$samples, family = "poisson")
+  profile <- confint(poisson, "conditiontrt", method = "profile")
+  # At either end the deviance is higher by the quantile of chi-squared.
+  gene <- good[1]
+  deviance_at <- function(effect) {
+    stats::deviance(stats::glm(
+      s$counts[gene, ] ~ 1, family = stats::poisson, control = list(epsilon = 1e-14),
+      offset = log(poisson$size_factors) + effect * (s$samples$condition == "trt")
+    ))
+  }
+  rise <- vapply(profile[gene, ], deviance_at, 0) - deviance(poisson)[[gene]]
+  expect_equal(unname(rise), rep(stats::qchisq(0.95, 1), 2), tolerance = 1e-6)
+  expect_identical(dim(confint(fit_glm(s$counts[5, , drop = FALSE], ~ condition, s$samples), 2)),
+                   c(1L, 2L))
+  for (wrong in list(list(fit, "none"), list(fit, 4), list(fit, TRUE), list(fit, level = 2),
+                     list(fit, level = NA), list(fit, method = "exact"))) {
+    expect_s3_class(caught(do.call(confint, wrong)), "countglm_input_error")
+  }
+})
+
 test_that("what has no finite value says so", {
   expect_identical(unname(fit$status[2:3]), c("ALL_ZERO", "SEPARATED"))
   expect_true(all(is.nan(coef(fit)[2, ])))
@@ -131,11 +162,18 @@ test_that("methods tell what is wrong", {
   expect_s3_class(caught(residuals(fit, "raw")), "countglm_input_error")
   expect_s3_class(caught(wald_test(coef(fit), 1)), "countglm_input_error")
   expect_s3_class(caught(wald_test(fit, 1:3, alternative = "more")), "countglm_input_error")
+  expect_s3_class(caught(wald_test(fit)), "countglm_input_error")
+  expect_s3_class(caught(wald_test(fit, character())), "countglm_input_error")
+  expect_s3_class(caught(wald_test(fit, 3, use_t = NA)), "countglm_input_error")
+  expect_s3_class(caught(wald_test(fit, "batchy", listValues = 1)), "countglm_input_error")
+  expect_s3_class(caught(likelihood_ratio_test(fit)), "countglm_input_error")
   expect_s3_class(caught(likelihood_ratio_test(fit, NULL)), "countglm_input_error")
 })
 
 mistakes <- list(
-  "tol" = list(list(tol = -1), "tol=-1.0 must lie"),
+  "tol" = list(list(tol = -1), "tol=-1 must lie"),
+  "missing tol" = list(list(tol = NA), "tol = NA"),
+  "switch" = list(list(progress = NA), "progress = NA must be TRUE or FALSE"),
   "size factors" = list(list(size_factors = rep(0, 8)), "size_factors"),
   "number of size factors" = list(
     list(size_factors = 1:3), "size_factors has 3 values for 8 samples"
