@@ -30,5 +30,5 @@ countglm_available <- function() {
   tryCatch({
     .adapter()
     TRUE
-  }, countglm_error = function(error) structure(FALSE, reason = conditionMessage(error)))
+  }, error = function(error) structure(FALSE, reason = conditionMessage(error)))
 }

@@ -21,28 +21,35 @@
 .adapter <- function() {
   if (is.null(.state$adapter)) {
     .py()
-    .state$adapter <- reticulate::import("countglm.adapters.reticulate", convert = FALSE)
+    .state$adapter <- .import_module("countglm.adapters.reticulate")
   }
   .state$adapter
 }
 
 .import_countglm <- function() {
   .require_python()
-  module <- tryCatch(
-    reticulate::import("countglm", convert = FALSE),
-    error = function(error) .stop_import(conditionMessage(error))
-  )
+  module <- .import_module("countglm")
   found <- tryCatch(
     as.character(reticulate::py_to_r(module[["__version__"]])),
     error = function(error) "unknown"
   )
-  if (found == "unknown" || utils::compareVersion(found, .needed_version) < 0) {
+  # Releases in preparation have letters behind the numbers.
+  numbers <- sub("[.]?[^0-9.].*$", "", found)
+  if (!nzchar(numbers) || utils::compareVersion(numbers, .needed_version) < 0) {
     .stop_python(
       "The Python package countglm of ", .python_name(), " is version ", found, ", but this R ",
       "package needs ", .needed_version, " or newer. ", .how_to_upgrade()
     )
   }
   module
+}
+
+# The parts of countglm import what they need, so any of them may fail where NumPy is missing.
+.import_module <- function(name) {
+  tryCatch(
+    reticulate::import(name, convert = FALSE),
+    error = function(error) .stop_import(conditionMessage(error))
+  )
 }
 
 .require_python <- function() {

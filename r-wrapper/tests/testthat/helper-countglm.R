@@ -42,6 +42,21 @@ caught <- function(expression) {
   tryCatch(expression, condition = identity)
 }
 
+# Runs code while a function of a package is another one.
+with_function <- function(package, name, replacement, code) {
+  place <- asNamespace(package)
+  original <- get(name, place)
+  set <- function(value) {
+    unlock <- get("unlockBinding", baseenv())
+    unlock(name, place)
+    assign(name, value, place)
+    lockBinding(name, place)
+  }
+  set(replacement)
+  on.exit(set(original))
+  force(code)
+}
+
 # What a fresh R says where the environment is `env`; R's own libraries stay.
 child_r <- function(code, env) {
   env <- c(env, paste0("R_LIBS=", paste(.libPaths(), collapse = .Platform$path.sep)))
