@@ -177,9 +177,7 @@ def differential_expression(
         "size_factors": size_factors if isinstance(size_factors, str) else "given",
         "normalization_factors": normalization_factors is not None,
         "fit_type": fit_type if isinstance(fit_type, str) else "given",
-        "prior_variance": "estimated" if prior_variance is None else float(prior_variance),
-        "dispersion": "estimated" if given is None else "given",
-        "max_dispersion": None if max_dispersion is None else float(max_dispersion),
+        **_what_was_given(given is not None, prior_variance, max_dispersion),
         "cooks_cutoff": cutoff if np.isfinite(cutoff) else None,
         "min_replicates_for_replacement": replicates if np.isfinite(replicates) else None,
     }
@@ -193,6 +191,17 @@ def differential_expression(
     )  # fmt: skip
     results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
     return results if isinstance(contrast, Mapping) else next(iter(results.values()))
+
+
+def _what_was_given(
+    dispersion: bool, prior_variance: float | None, max_dispersion: float | None
+) -> dict[str, Any]:
+    """The settings that tell what was not estimated."""
+    return {
+        "dispersion": "given" if dispersion else "estimated",
+        "prior_variance": "estimated" if prior_variance is None else float(prior_variance),
+        "max_dispersion": None if max_dispersion is None else float(max_dispersion),
+    }
 
 
 def _check_method(
