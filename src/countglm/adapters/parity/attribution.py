@@ -199,8 +199,10 @@ class Attribution:
             ~sides.their_converged,
             judged.lowest_mean < CLAMP,
         ]
-        names: list[Any] = ["zero_contrast", sides.our_reason, "unknown", "separated", "mean_only", "optim",
-                 "clamp"]  # fmt: skip
+        names: list[Any] = [
+            "zero_contrast", sides.our_reason, "unknown", "separated", "mean_only", "optim",
+            "clamp",
+        ]  # fmt: skip
         own = np.select(conditions, names, "early_stop").astype(object)
         return self._split(name, own, self._moved())
 
