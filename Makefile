@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := python -m pip --disable-pip-version-check install --quiet --only-binary=:all:
 PYTHON ?=
+# Test files side by side: much of the time one waits for a process of its own, R above all.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint r-check accept bench clean
@@ -50,8 +52,8 @@ lint: $(VENV)/test-installed
 
 # The kernels are plain Python too: the unit tests run without the compiler first.
 test: lint $(VENV)/rpy2-installed
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/unit
-	COUNTGLM_REQUIRE_R=1 $(BIN)/python -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(PARALLEL) tests/unit
+	COUNTGLM_REQUIRE_R=1 $(BIN)/python -m pytest $(PARALLEL)
 	$(MAKE) --no-print-directory r-check
 
 # Built and checked in a temporary folder, by the Python and countglm of this one.
