@@ -172,6 +172,19 @@
   .adapter()$dense(.array_to_py(unname(counts)))
 }
 
+# Raises unless `assay` can say which of the assays of an object it means.
+.check_assay <- function(object, assay) {
+  if (is.null(assay) || !inherits(object, "SummarizedExperiment")) {
+    return(invisible())
+  }
+  known <- length(SummarizedExperiment::assays(object, withDimnames = FALSE))
+  one <- (is.character(assay) || is.numeric(assay)) && length(assay) == 1L && !is.na(assay)
+  if (!one || (is.numeric(assay) && !assay %in% seq_len(known))) {
+    .stop_input("assay = ", .shown(assay), " must be the name of an assay, or its place from 1 to ",
+                known, ".")
+  }
+}
+
 .is_delayed <- function(x) {
   inherits(x, "DelayedMatrix")
 }

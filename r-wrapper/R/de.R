@@ -90,6 +90,7 @@ differential_expression <- function(counts, design = NULL, contrast = NULL, col_
                                     threads = NULL, progress = FALSE, list_values = c(1, -1), ...) {
   given <- mget(setdiff(names(formals()), c("counts", "design", "contrast", "...")))
   given <- .with_deseq2_names(given, list(...), explicit = names(match.call()))
+  .check_assay(counts, given$assay)
   counts <- .releveled(counts, given$col_data, given$reference)
   inputs <- .inputs(counts$counts, design, counts$col_data, given$assay, given$allow_noninteger)
   options <- .de_options(given, inputs)

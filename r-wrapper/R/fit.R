@@ -59,6 +59,7 @@ fit_glm <- function(counts, design = NULL, col_data = NULL, family = c("nb", "po
                     threads = NULL, progress = FALSE) {
   .check_options(list(tol = tol, max_iter = max_iter, progress = progress,
                       allow_noninteger = allow_noninteger))
+  .check_assay(counts, assay)
   inputs <- .inputs(counts, design, col_data, assay, allow_noninteger)
   scale <- .scale(inputs, size_factors, offset)
   weights <- .or(weights, inputs$weights)

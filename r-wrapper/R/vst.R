@@ -65,6 +65,7 @@ rlog <- function(object, blind = TRUE, intercept = NULL, betaPriorVar = NULL,
   known <- !blind && is.null(design) && is.null(own$n_subset)
   trend <- if (known) .trend_of_dataset(object)
   if (!is.null(trend)) given$fit_type <- trend
+  .check_assay(object, assay)
   # Without a design of its own a blind transformation needs none.
   inputs <- .inputs(object, if (blind) ~ 1 else design, col_data, assay)
   # Weights have no part in a transformation.

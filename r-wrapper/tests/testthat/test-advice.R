@@ -134,3 +134,18 @@ test_that("the method that adjusted p-values is kept by its name", {
   both <- de(contrast = list(a = "batchy", b = "conditiontrt"), p_adjust = "hommel")
   expect_identical(words(both$b), "hommel adjusted p-values")
 })
+
+test_that("an assay is one that is there", {
+  skip_without("SummarizedExperiment")
+  inside <- SummarizedExperiment::SummarizedExperiment(list(counts = s$counts),
+                                                       colData = s$samples)
+  verbs <- list(fit_glm, differential_expression, function(x, design, assay) vst(x, assay = assay))
+  for (verb in verbs) {
+    for (wrong in list(3, NA, 0, c(1, 2), "none")) {
+      expect_match(told(verb(inside, ~ condition, assay = wrong)), "assay")
+    }
+  }
+  expect_match(told(fit_glm(inside, ~ condition, assay = 3)), "its place from 1 to 1")
+  expect_identical(coef(fit_glm(inside, ~ condition, assay = 1)),
+                   coef(fit_glm(inside, ~ condition)))
+})
