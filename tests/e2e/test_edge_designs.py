@@ -207,3 +207,18 @@ def test_intervals_contain_the_estimate() -> None:
         assert (table["ciUpper"] > table["log2FoldChange"]).all()
     half = 1.959963984540054 * wald["lfcSE"]
     np.testing.assert_allclose(wald["ciUpper"] - wald["log2FoldChange"], half, rtol=1e-9)
+
+
+def test_an_intercept_by_name_has_the_error_of_its_fit_in_replay() -> None:
+    # results(name = "Intercept") of DESeq2 1.38.3 on genes 100 to 259 of pasilla, "~ 1": no mean is
+    # raised to 1/2 there, as it is for contrast = c(1), whose error of FBgn0000355 is 1.18475.
+    theirs = {"FBgn0000281": 0.745883752106, "FBgn0000287": 1.02486659164,
+              "FBgn0000320": 0.827143902407, "FBgn0000355": 1.27537775872}  # fmt: skip
+    adata = countglm.datasets.pasilla()[:, 100:260].copy()
+    errors = [
+        countglm.differential_expression(adata, "~ 1", contrast, mode="replay").table["lfcSE"]
+        for contrast in ("Intercept", [1.0])
+    ]
+    for gene, error in theirs.items():
+        assert abs(errors[0][gene] / error - 1.0) < 1e-9
+    assert abs(errors[1]["FBgn0000355"] / 1.1847535322794 - 1.0) < 1e-9
