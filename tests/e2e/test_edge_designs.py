@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countglm import CountglmWarning, InputError, differential_expression
+from countglm import CountglmWarning, InputError, datasets, differential_expression
 from tests.support.simulated import simulate
 
 MODES = pytest.mark.parametrize("mode", ["exact", "replay"])
@@ -214,9 +214,9 @@ def test_an_intercept_by_name_has_the_error_of_its_fit_in_replay() -> None:
     # raised to 1/2 there, as it is for contrast = c(1), whose error of FBgn0000355 is 1.18475.
     theirs = {"FBgn0000281": 0.745883752106, "FBgn0000287": 1.02486659164,
               "FBgn0000320": 0.827143902407, "FBgn0000355": 1.27537775872}  # fmt: skip
-    adata = countglm.datasets.pasilla()[:, 100:260].copy()
+    adata = datasets.pasilla()[:, 100:260].copy()
     errors = [
-        countglm.differential_expression(adata, "~ 1", contrast, mode="replay").table["lfcSE"]
+        differential_expression(adata, "~ 1", contrast, mode="replay").table["lfcSE"]
         for contrast in ("Intercept", [1.0])
     ]
     for gene, error in theirs.items():
