@@ -1,7 +1,7 @@
 # Values between R and Python. R holds genes x samples, Python samples x genes: turned here and
 # nowhere else. Arrays cross as bytes, because releases of reticulate older than NumPy 2 cannot
 # read its arrays; every bit stays, and at most this many bytes are copied twice at a time.
-.chunk_bytes <- 2^26
+.chunk_bytes <- 2^22
 
 # An R value as what Python takes: scalars as they are, vectors and arrays as NumPy's, text as
 # arrays of str, lists and named lists as list and dict. I(x) makes a scalar an array of one.
