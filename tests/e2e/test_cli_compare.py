@@ -70,8 +70,8 @@ def test_a_deviation_without_a_reason_is_status_one_after_all_is_written(
     assert compare(counts, *MODEL, "-o", str(out)) == 1
     shown = capsys.readouterr()
     assert shown.err == (
-        f"countglm: for 1 gene of {N_GENES} no reason was found why DESeq2 gives another value; "
-        "they come first in the table of genes.\n"
+        f"countglm: for 1 gene of {N_GENES} no reason was found why DESeq2 gives another value, "
+        "at the stages log2 fold change, p-value; such genes come first in the table.\n"
     )
     assert f"Written to {out}: {', '.join(FILES)}" in shown.out
     assert sorted(path.name for path in out.iterdir()) == FILES

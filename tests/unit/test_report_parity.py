@@ -109,7 +109,12 @@ def test_replay_needs_no_word_about_exactness() -> None:
 
 
 def test_explained_deviations_pass() -> None:
-    explained = replace(certificate(), reasons=certificate().reasons.replace("unknown", "clamp"))
+    given = certificate()
+    explained = replace(
+        given, reasons=given.reasons.replace("unknown", "clamp"),
+        stages=given.stages.replace({"verdict": {"unexplained": "explained"}}),
+    )  # fmt: skip
+    assert "Stages without a reason: log2 fold change, p-value." in page_of(given).words()
     assert "each with a reason found by computation" in page_of(explained).words()
 
 

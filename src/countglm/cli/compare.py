@@ -95,8 +95,8 @@ def run(
     if not certificate.passed:
         raise FailedError(
             f"for {plural(certificate.unexplained, 'gene')} of {len(certificate.reasons):,} no "
-            f"reason was found why {engine} gives another value; they come first in the table of "
-            "genes."
+            f"reason was found why {engine} gives another value, at the stages "
+            f"{', '.join(certificate.unexplained_stages)}; such genes come first in the table."
         )
 
 

@@ -88,7 +88,9 @@ def _verdict(certificate: ParityCertificate) -> str:
     deviating = int((certificate.reasons != "").any(axis=1).sum())
     # Genes without any count have nothing that could differ.
     total = int(np.count_nonzero(certificate.values[_MEAN].to_numpy() > 0.0))
-    if not deviating:
+    stages = f" Stages without a reason: {', '.join(certificate.unexplained_stages)}."
+    stages = stages if certificate.unexplained_stages else ""
+    if not deviating and not stages:
         return f"All {plural(total, 'gene')} with a count agree within tolerance at every stage."
     told = (
         f"{deviating:,} of {plural(total, 'gene')} with a count "
@@ -97,7 +99,9 @@ def _verdict(certificate: ParityCertificate) -> str:
     rest = " The others agree within tolerance throughout." if deviating < total else ""
     if certificate.passed:
         return f"{told}{'' if deviating == 1 else 'each '}with a reason found by computation.{rest}"
-    return f"{told}{certificate.unexplained:,} of them without a reason that was found.{rest}"
+    return (
+        f"{told}{certificate.unexplained:,} of them without a reason that was found.{stages}{rest}"
+    )
 
 
 def _stages(table: pd.DataFrame, engine: str) -> str:

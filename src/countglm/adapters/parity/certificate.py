@@ -80,7 +80,13 @@ class ParityCertificate:
     @property
     def passed(self) -> bool:
         """Is every difference beyond the tolerance accounted for?"""
-        return self.unexplained == 0 and not (self.stages["verdict"] == "unexplained").any()
+        return self.unexplained == 0 and not self.unexplained_stages
+
+    @property
+    def unexplained_stages(self) -> tuple[str, ...]:
+        """Stages with a difference that no computed reason accounts for."""
+        verdicts = self.stages["verdict"]
+        return tuple(str(name) for name in verdicts.index[verdicts == "unexplained"])
 
     @cached_property
     def _first(self) -> Any:

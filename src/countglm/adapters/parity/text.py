@@ -97,12 +97,10 @@ def _genes(certificate: ParityCertificate) -> str:
 
 def _verdict(certificate: ParityCertificate) -> str:
     differ = int((certificate.reasons != "").any(axis=1).sum())
-    verdicts = certificate.stages["verdict"]
-    stages = ", ".join(str(name) for name in verdicts.index[verdicts == "unexplained"])
     if not certificate.passed:
         return (
             f"{plural(differ, 'gene')} beyond the tolerance, {certificate.unexplained} without a "
-            f"reason, at the stages {stages}: report these."
+            f"reason, at the stages {', '.join(certificate.unexplained_stages)}: report these."
         )
     if not differ:
         return "Every value agrees."
