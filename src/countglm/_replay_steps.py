@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ._fit_arrays import FitArrays
 from ._model import Model
+from .design import is_mean_only
 from .kernels import blocks
 from .replay import (
     CoefficientFit,
@@ -150,7 +151,7 @@ class ReplaySteps:
                     zero[kept] = (y[:, compared] == 0.0).all(axis=1)
 
         self.model.each_block(task, "contrast")
-        if compared is not None and x.shape[1] == 1 and (x == 1.0).all():
+        if compared is not None and is_mean_only(x):
             # A coefficient by name has the error of its fit, which alone raises no mean here.
             error = np.abs(vector[0]) * fit.standard_errors[:, 0]
         estimate[zero] = 0.0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._contrasts import find_level
 from ._scaling import resolve_scale
+from .design import is_mean_only
 from .errors import InputError
 from .size_factors import estimate_size_factors
 
@@ -111,7 +112,7 @@ def compared_samples(design: Design, contrast: Any) -> NDArray[np.bool_] | None:
 def named_contrasts(contrast: Any, design: Design) -> dict[str, Any]:
     """Return contrasts by name: the entries of a dict, one otherwise, the last column for None."""
     if contrast is None:
-        if len(design.names) == 1 and (design.matrix == 1.0).all():
+        if is_mean_only(design.matrix):
             raise InputError(
                 "The design has an intercept only, so there is no difference to test; add a term, "
                 f"or name contrast={design.names[0]!r} to test whether the mean is 1."

@@ -93,6 +93,11 @@ class Design:
         return self.spec.matrix(new_obs)
 
 
+def is_mean_only(matrix: NDArray[np.float64]) -> bool:
+    """Is a design (n_samples, n_coef) a single column of ones: the mean, under whatever name?"""
+    return bool(matrix.shape[1] == 1 and (matrix == 1.0).all())
+
+
 def as_design(
     design: Any, counts: CountMatrix, *, obs: Any = None, allow_saturated: bool = False
 ) -> Design:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm.design import is_mean_only
+
 from . import _optim
 from ._likelihood import half_deviance, log_likelihood, saturated
 from ._linear import in_rows, influence, least_squares, tiles
@@ -135,7 +137,7 @@ def fit_coefficients(
     weights = None if weights is None else in_rows(weights, y.shape)
     lam = ridge_vector(ridge, x.shape[1])
     reported = alpha if loglik_alpha is None else loglik_alpha
-    if x.shape[1] == 1 and (x == 1.0).all() and (lam <= RIDGE / LN2**2).all():
+    if is_mean_only(x) and (lam <= RIDGE / LN2**2).all():
         return _intercept_only(y, scale, alpha, weights, reported)
     top = saturated(y, alpha[:, None])
     problem = _Problem(y, scale, alpha[:, None], weights, top)
