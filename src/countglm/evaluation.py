@@ -18,13 +18,13 @@ from ._covariance import (
     inverse_information,
     observed_weight,
 )
+from .status import Status
 
 if TYPE_CHECKING:
     from ._model import Model
     from .results import GLMFit
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 _TILE_ENTRIES = 1 << 19
 
 
@@ -48,6 +48,13 @@ class Judgement(NamedTuple):
     noise: Floats
     decrement: Floats
     lowest_mean: Floats
+
+
+def optimum_at(model: Model, alpha: Floats) -> GLMFit:
+    """Return the fit of a model at dispersions (n_genes,); genes without one are fitted at 1."""
+    problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
+    model.each_block(problem.fit_range)
+    return model.assemble(problem, "nb", {})
 
 
 def judge_coefficients(model: Model, fit: GLMFit, beta: Floats) -> Judgement:
@@ -145,9 +152,7 @@ def adjusted_profile(model: Model, alpha: Floats) -> Floats:
     ----------
     docs/math.md, 5.1 and 15.3.  Cox and Reid (1987), J. R. Stat. Soc. B 49:1.
     """
-    problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
-    model.each_block(problem.fit_range)
-    fit = model.assemble(problem, "nb", {})
+    fit = optimum_at(model, alpha)
     value = fit.log_likelihood.copy()
     x = model.design.matrix
     step = max(1, _TILE_ENTRIES // (model.n_samples * x.shape[1]))
@@ -163,17 +168,5 @@ def adjusted_profile(model: Model, alpha: Floats) -> Floats:
             value[genes] -= half_log_determinant(x, weight, active_columns(x, weight > 0.0))
 
     model.each_block(task)
-    value[np.isnan(alpha) | ~(model_has_counts(model))] = np.nan
+    value[np.isnan(alpha) | np.isin(fit.status, (Status.ALL_ZERO, Status.INVALID))] = np.nan
     return value
-
-
-def model_has_counts(model: Model) -> Mask:
-    """Return which genes (n_genes,) have a count in a sample of positive weight."""
-    found = np.zeros(model.n_genes, dtype=np.bool_)
-
-    def task(start: int, stop: int) -> None:
-        y, weight = model.counts.block(start, stop), model.weight_rows(start, stop)
-        found[start:stop] = ((y > 0.0) & (True if weight is None else weight > 0.0)).any(axis=1)
-
-    model.each_block(task)
-    return found

@@ -7,10 +7,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from countglm._names import plural
 from countglm.adapters.parity import stages
+from countglm.adapters.parity.summary import p_moved
 from countglm.adapters.parity.words import REASONS, sentence
 from countglm.report import parity_figures as figures
 from countglm.report.de import sections as de_sections
@@ -171,8 +171,7 @@ def _one_sided_calls(certificate: ParityCertificate) -> str:
 def _reasons(certificate: ParityCertificate, palette: Mapping[str, Mark]) -> str:
     reasons = certificate.reasons
     names = [str(name) for name in reasons if (reasons[name] != "").any()]
-    codes = reasons.to_numpy(dtype=object)
-    first = codes[np.arange(len(codes)), (codes != "").argmax(axis=1)]
+    first = certificate.first_reasons
     rows = []
     for code in palette:
         counts = [
@@ -259,7 +258,7 @@ def _worst(certificate: ParityCertificate, code: str) -> list[tuple[int, str]]:
     names = [str(name) for name in certificate.reasons]
     rows = np.flatnonzero(hit.any(axis=1))
     most = _UNEXPLAINED_LISTED if code == figures.UNKNOWN else _LISTED
-    rows = rows[np.argsort(-_moved(certificate.values.iloc[rows]), kind="stable")[:most]]
+    rows = rows[np.argsort(-p_moved(certificate.values.iloc[rows]), kind="stable")[:most]]
     change = names.index(stages.LFC)
     at = np.where(hit[rows, change], change, hit[rows].argmax(axis=1))
     tables: list[Any] = [certificate.values.iloc[rows], certificate.evidence.iloc[rows]]
@@ -268,15 +267,6 @@ def _worst(certificate: ParityCertificate, code: str) -> list[tuple[int, str]]:
         (int(row), sentence(code, names[stage], values, evidence, certificate.engine))
         for row, stage, values, evidence in told
     ]
-
-
-def _moved(values: pd.DataFrame) -> NDArray[np.float64]:
-    """By how much p moves (n_genes,): the change of its digits beside their number."""
-    ours, theirs = (
-        -np.log10(np.maximum(values[f"{stages.P} {side}"].to_numpy(), 1e-300)) for side in _SIDES
-    )
-    share = np.abs(ours - theirs) / (1.0 + np.fmin(ours, theirs))
-    return np.where(np.isnan(share), 0.0, share)
 
 
 def _value(value: float) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from countglm.errors import InputError
 
 from .stages import BY_NAME
+from .summary import p_moved
 from .text import certificate_text
 from .words import REASONS, sentence
 
@@ -94,6 +95,12 @@ class ParityCertificate:
         differ = self.reasons.to_numpy() != ""
         return np.where(differ.any(axis=1), differ.argmax(axis=1), -1)
 
+    @property
+    def first_reasons(self) -> Any:
+        """Per gene the reason at the first stage that differs, "" for none."""
+        # Where none differs, any stage's code is "".
+        return self.reasons.to_numpy()[np.arange(len(self.reasons)), self._first]
+
     def genes(self) -> pd.DataFrame:
         """Genes that differ: first stage, reason, sentence, fold changes, p; worst first.
 
@@ -107,18 +114,17 @@ class ParityCertificate:
         numbers = self.values.iloc[rows]
         names = np.array(list(BY_NAME), dtype=object)
         first = names[self._first[rows]]
-        codes = self.reasons.to_numpy()[rows, self._first[rows]]
         told = pd.DataFrame(
-            {"first stage": first, "reason": codes, "sentence": self._sentences(rows)},
+            {
+                "first stage": first,
+                "reason": self.first_reasons[rows],
+                "sentence": self._sentences(rows),
+            },
             index=numbers.index,
         )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            both = numbers[["p-value ours", "p-value theirs"]].to_numpy()
-            ours, theirs = -np.log10(np.maximum(both, 1e-300)).T
-        moved = np.nan_to_num(np.abs(ours - theirs) / (1.0 + np.fmin(ours, theirs)), nan=0.0)
         table = pd.concat([told, numbers[columns], self.evidence.iloc[rows]], axis=1)
         known = ~(self.reasons.iloc[rows] == "unknown").any(axis=1).to_numpy()
-        return table.iloc[np.lexsort((-moved, known))]
+        return table.iloc[np.lexsort((-p_moved(numbers), known))]
 
     def _sentences(self, rows: Any) -> list[str]:
         """What moves the fold change or, where it agrees, the first stage that differs."""

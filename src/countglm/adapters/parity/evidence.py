@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countglm.design import is_mean_only
 from countglm.dispersion import make_steps
-from countglm.evaluation import Judgement, adjusted_profile, judge_coefficients
+from countglm.evaluation import Judgement, adjusted_profile, judge_coefficients, optimum_at
 from countglm.status import Status
 
 from . import stages
-from .repetition import Repetition, repeat, repeated_table
+from .repetition import Repetition, repeat, table_values
 from .sides import TheirInputs
 from .stages import Floats, Mask
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from countglm._model import Model
     from countglm.deresult import DEResult
+    from countglm.results import GLMFit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,31 +72,31 @@ def collect(
     """
     model, theirs = inputs.model, both[1]
     repetition = repeat(result, inputs, both, info, compared, tolerance)
+    fit = optimum_at(model, theirs[stages.FINAL])
     at, losses = repetition.values, repetition.losses
     if result.settings["mode"] == "exact":
-        at, losses = _exact(result, inputs, theirs, info, compared)
-    alpha = theirs[stages.FINAL]
-    problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
-    model.each_block(problem.fit_range)
-    fit = model.assemble(problem, "nb", {})
-    x = model.design.matrix
+        at, losses = _exact(result, model, fit, theirs, info, compared)
     return Evidence(
         at_theirs=at, repetition=repetition, losses=losses,
         coefficients=judge_coefficients(model, fit, inputs.beta),
         separated=fit.status == Status.SEPARATED, empty=_empty(model, compared, result.contrast),
-        mean_only=bool(x.shape[1] == 1 and (x == 1.0).all()),
+        mean_only=is_mean_only(model.design.matrix),
     )  # fmt: skip
 
 
 def _exact(
     result: DEResult,
-    inputs: TheirInputs,
+    model: Model,
+    fit: GLMFit,
     theirs: dict[str, Floats],
     info: dict[str, Any],
     compared: Mask | None,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Our exact values at R's inputs, and the losses of R's dispersions."""
-    model, trend = inputs.model, theirs[stages.TREND]
+    """Our exact values at R's inputs, and the losses of R's dispersions.
+
+    ``fit`` is the optimum at R's final dispersions.
+    """
+    trend = theirs[stages.TREND]
     width = info.get("prior_variance")
     steps: Any = make_steps(model, "exact", test=result.settings["test"])
     genewise = steps.genewise()
@@ -102,9 +104,7 @@ def _exact(
     if width is not None and not np.isnan(trend).all():
         shrunken = steps.shrunken(trend, float(width))
     at = {stages.GENEWISE: genewise, stages.MAP: shrunken}
-    at |= repeated_table(
-        result, inputs, theirs, compared, result.settings["alternative"], mode="exact"
-    )
+    at |= table_values(result, fit, steps, compared, result.settings["alternative"])
     own = _loss(model, genewise, theirs[stages.GENEWISE])
     posterior = _loss(model, shrunken, theirs[stages.MAP])
     with np.errstate(all="ignore"):

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm.adapters.r._options import ENGINES, resolve_options
 from countglm.errors import InputError
+
+from .request import options_of
 
 if TYPE_CHECKING:
     from countglm.adapters.r import RResult
     from countglm.deresult import DEResult
 
+_REPLICATES = "min_replicates_for_replace"
+_COMPARED = (
+    "test", "fit_type", "lfc_threshold", "alt_hypothesis", "alpha", "independent_filtering",
+    "use_t", _REPLICATES,
+)  # fmt: skip
 # The version from which the test of |change| > threshold is another.
 _NEW_GREATER_ABS = (1, 43)
 
@@ -77,35 +85,25 @@ def check_question(result: DEResult, theirs: RResult, order: NDArray[np.intp]) -
 
 
 def _choices(result: DEResult, told: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The choices of the result and of R, under R's names."""
-    settings = result.settings
-    replicates = settings["min_replicates_for_replacement"]
-    rows = {
-        "test": {"wald": "Wald", "lrt": "LRT"}[settings["test"]],
-        "fit_type": settings["fit_type"],
-        "lfc_threshold": settings["lfc_threshold"],
-        "alpha": settings["alpha"],
-        "independent_filtering": bool(settings["independent_filtering"]),
-        "use_t": settings["use_t"],
-        "min_replicates_for_replace": np.inf if replicates is None else replicates,
-    }
-    if settings["lfc_threshold"] > 0.0:
-        rows["alt_hypothesis"] = settings["alternative"].replace("greaterAbs2014", "greaterAbs")
-    if settings["cooks_cutoff"] is None:
-        rows["cooks_cutoff"] = False
-    found = {name: (ours, told[name]) for name, ours in rows.items() if name in told}
-    if "min_replicates_for_replace" in found and found["min_replicates_for_replace"][1] is None:
-        # JSON has no infinity.
-        found["min_replicates_for_replace"] = (rows["min_replicates_for_replace"], np.inf)
-    if "cooks_cutoff" not in rows and told.get("cooks_cutoff") is False:
-        found["cooks_cutoff"] = (settings["cooks_cutoff"], False)
+    """The choices of the result and of R, under R's names: what R would be asked, and was."""
+    engine = ENGINES["DESeq2"]
+    asked = {name: each for name, each in options_of(result).items() if name in engine.options}
+    expected = resolve_options("DESeq2", engine, asked)
+    # JSON has no infinity. Cutoffs may be R's default or its number: off is what matters.
+    told = {name: np.inf if name == _REPLICATES and value is None else value
+            for name, value in told.items()}  # fmt: skip
+    found = {name: (expected[name], told[name]) for name in _COMPARED if name in told}
+    if "cooks_cutoff" in told:
+        off = expected["cooks_cutoff"] is False, told["cooks_cutoff"] is False
+        if off[0] != off[1]:
+            found["cooks_cutoff"] = (result.settings["cooks_cutoff"] or False, told["cooks_cutoff"])
     return found
 
 
 def _equal(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, bool | str) or isinstance(theirs, bool | str):
-        return bool(ours == theirs)
-    return bool(np.isclose(ours, theirs, rtol=1e-12))
+    if isinstance(ours, float) and isinstance(theirs, int | float):
+        return bool(np.isclose(ours, theirs, rtol=1e-12))
+    return bool(ours == theirs)
 
 
 def other_threshold(result: DEResult, theirs: RResult) -> bool:

@@ -27,6 +27,7 @@ from .stages import BY_NAME, Floats, Mask
 if TYPE_CHECKING:
     from countglm._model import Model
     from countglm.deresult import DEResult
+    from countglm.results import GLMFit
 
 # Coefficients of R's fallback are those of another version of its optimiser.
 FALLBACK = 1e-3
@@ -82,12 +83,8 @@ def repeat(
     if not np.isnan(prior[0]).all() and not np.isnan(width):
         values[stages.MAP] = steps.shrunken(*prior)
     values[stages.FINAL] = _final(theirs, _number(info, "residual_variance"))
-    values |= repeated_table(result, inputs, theirs, compared, inputs.alternative)
-    shown = {
-        name: ~stages.apart(BY_NAME[name], values | {stages.ERROR: values[stages.ERROR]}, theirs,
-                            tolerance)
-        for name in values
-    }  # fmt: skip
+    values |= _repeated_table(result, inputs, theirs, compared)
+    shown = {name: ~stages.apart(BY_NAME[name], values, theirs, tolerance) for name in values}
     losses, ours_shown = {}, {}
     for name, given in ((stages.GENEWISE, None), (stages.MAP, prior)):
         losses[name], tied = _compared(steps, values[name], theirs[name], given)
@@ -120,20 +117,24 @@ def _final(theirs: dict[str, Floats], residual_variance: float) -> Floats:
     return np.where(outlying, own, shrunken)
 
 
-def repeated_table(
-    result: DEResult,
-    inputs: TheirInputs,
-    theirs: dict[str, Floats],
-    compared: Mask | None,
-    alternative: str,
-    mode: str = "replay",
+def _repeated_table(
+    result: DEResult, inputs: TheirInputs, theirs: dict[str, Floats], compared: Mask | None
 ) -> dict[str, Floats]:
-    """The tested values at R's final dispersions by one mode's rules, no outlier flagged."""
-    model = inputs.model
-    steps = make_steps(model, mode, test=result.settings["test"])
-    alpha = theirs[stages.FINAL]
+    """The tested values at R's final dispersions by R's rules, no outlier flagged."""
+    model, alpha = inputs.model, theirs[stages.FINAL]
+    steps = make_steps(model, "replay", test=result.settings["test"])
     _, arrays = given_dispersions(steps, np.where(np.isnan(alpha), 1.0, alpha))
     fit = model.assemble(arrays, "nb", {})
+    values = table_values(result, fit, steps, compared, inputs.alternative)
+    # What replacement leaves without a count is taken for unchanged.
+    emptied = inputs.replaced & np.isnan(values[stages.LFC])
+    return {name: np.where(emptied, float(name == stages.P), each) for name, each in values.items()}
+
+
+def table_values(
+    result: DEResult, fit: GLMFit, steps: Any, compared: Mask | None, alternative: str
+) -> dict[str, Floats]:
+    """The tested values of a fit with the choices of a result; nothing flagged or adjusted."""
     choices = resolved_choices(
         result.settings,
         {"independent_filtering": False, "interval": None, "p_adjust": "none",
@@ -142,11 +143,6 @@ def repeated_table(
     table, _ = contrast_table(fit, steps, result.contrast, compared, choices, None, result.obs)
     values = tested_values(table)
     del values[stages.PADJ]
-    if mode == "replay":
-        # What replacement leaves without a count is taken for unchanged.
-        emptied = inputs.replaced & np.isnan(values[stages.LFC])
-        for name in values:
-            values[name] = np.where(emptied, float(name == stages.P), values[name])
     return values
 
 

@@ -46,7 +46,7 @@ def run_engine(
     from countglm.adapters.r import run_r
 
     design = result.fit.design
-    options = _options(result) | {"threads": threads, "timeout": timeout}
+    options = options_of(result) | {"threads": threads, "timeout": timeout}
     formula = design.formula
     if formula is not None and result.obs is not None and _PLAIN.fullmatch(formula):
         theirs = run_r(
@@ -58,7 +58,7 @@ def run_engine(
     return run_r("DESeq2", counts, None, design, result.contrast, **options)
 
 
-def _options(result: DEResult) -> dict[str, Any]:
+def options_of(result: DEResult) -> dict[str, Any]:
     """The choices of a result as options of `run_r`."""
     settings, fit = result.settings, result.fit
     options: dict[str, Any] = {

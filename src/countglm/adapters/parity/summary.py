@@ -112,6 +112,15 @@ def values_frame(ours: dict[str, Floats], theirs: dict[str, Floats], index: Any)
     return pd.DataFrame(columns, index=index)
 
 
+def p_moved(values: pd.DataFrame) -> Floats:
+    """By how much p moves (n_genes,): the change of its digits beside their number."""
+    both = values[[f"{stages.P} ours", f"{stages.P} theirs"]].to_numpy()
+    with np.errstate(invalid="ignore"):
+        ours, theirs = -np.log10(np.maximum(both, stages.TINY)).T
+    share = np.abs(ours - theirs) / (1.0 + np.fmin(ours, theirs))
+    return np.where(np.isnan(share), 0.0, share)
+
+
 def calls_in_common(
     ours: dict[str, Floats], theirs: dict[str, Floats], alpha: float
 ) -> dict[str, Any]:

@@ -76,8 +76,7 @@ def _reasons(certificate: ParityCertificate) -> str:
     counts = certificate.reason_counts()
     if not len(counts):
         return ""
-    first = certificate.reasons.to_numpy()
-    root = [next(code for code in row if code) for row in first if any(row)]
+    root = list(certificate.first_reasons)
     lines = ["Why genes differ, at the first stage that does:"]
     for code, words in counts["words"].items():
         if number := root.count(code):
