@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ._exact_sum import exact_sum
 from .errors import InputError
 
 Floats = NDArray[np.float64]
@@ -21,14 +22,13 @@ def excess(variance: float, square: Floats, error: Floats) -> float:
     """Return the weighted mean of b² - s², weights 1/(A + s²)², minus A (12.7): order-free sums."""
     total = variance + error
     weight = 0.5 / (total * total)
-    numerator = math.fsum(((square - error) * weight).tolist())
-    return numerator / math.fsum(weight.tolist()) - variance
+    return exact_sum((square - error) * weight) / exact_sum(weight) - variance
 
 
 def marginal(variance: float, square: Floats, error: Floats) -> float:
     """Return twice the marginal log-likelihood of b ~ N(0, A + s²), without constants."""
     total = variance + error
-    return -math.fsum((np.log(total) + square / total).tolist())
+    return -exact_sum(np.log(total) + square / total)
 
 
 def prior_scale(estimate: Floats, standard_error: Floats, *, replay: bool = False) -> float:

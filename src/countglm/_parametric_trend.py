@@ -58,10 +58,12 @@ def gamma_regression(z: Floats, y: Floats, start: Floats) -> Floats | None:
     """Minimise ``sum log(mu) + y / mu``, ``mu = a0 + a1 z``, to rounding; None if it fails (8.2).
 
     Newton's method where the observed information is positive, else scoring, with halvings.  The
-    sums are exactly rounded, so the order of the genes is of no influence.
+    sums are taken in an order that the values fix, so that of the genes is of no influence.
     """
     if z.size < 2 or z.min() == z.max():
         return None
+    order = order_of_values(z, y)
+    z, y = z[order], y[order]
     point = start.copy()
     value = _half_deviance(z, y, point)
     last = math.inf
@@ -83,6 +85,19 @@ def gamma_regression(z: Floats, y: Floats, start: Floats) -> Floats | None:
     return None
 
 
+def order_of_values(first: Floats, second: Floats) -> NDArray[np.intp]:
+    """Return the order (n,) by the first values, and by the second where these are equal."""
+    order = np.argsort(first)
+    ascending = first[order]
+    tied = np.flatnonzero(ascending[1:] == ascending[:-1])
+    if tied.size:
+        # Sorting by two keys is slow, and few genes need the second.
+        places = np.union1d(tied, tied + 1)
+        genes = order[places]
+        order[places] = genes[np.lexsort((second[genes], first[genes]))]
+    return order
+
+
 def _descend(
     z: Floats, y: Floats, point: Floats, step: Floats, value: float
 ) -> tuple[Floats, float] | None:
@@ -100,17 +115,17 @@ def _half_deviance(z: Floats, y: Floats, point: Floats) -> float:
     mu = point[0] + point[1] * z
     if not mu.min() > 0:
         return math.inf
-    return math.fsum(np.log(mu)) + math.fsum(y / mu)
+    return _sum(np.log(mu) + y / mu)
 
 
 def _newton_step(z: Floats, y: Floats, point: Floats) -> Floats | None:
     mu = point[0] + point[1] * z
-    score = (y - mu) / mu**2
-    for curvature in ((2 * y - mu) / mu**3, 1 / mu**2):
-        step = _solve(z, curvature, score)
-        if step is not None:
-            return step
-    return None
+    inverse = 1 / mu
+    ratio = y * inverse
+    information = inverse * inverse
+    score = (ratio - 1) * inverse
+    step = _solve(z, (2 * ratio - 1) * information, score)
+    return _solve(z, information, score) if step is None else step
 
 
 def _solve(z: Floats, curvature: Floats, score: Floats) -> Floats | None:
@@ -118,18 +133,23 @@ def _solve(z: Floats, curvature: Floats, score: Floats) -> Floats | None:
 
     The second column is taken about its weighted mean, which loses nothing to cancellation.
     """
-    total = math.fsum(curvature)
+    total = _sum(curvature)
     if not total > 0:
         return None
-    centre = math.fsum(curvature * z) / total
+    centre = _sum(curvature * z) / total
     centred = z - centre
-    rest = math.fsum(curvature * centred) / total
-    square = math.fsum(curvature * centred**2) - total * rest**2
-    if not square > 1e-14 * math.fsum(np.abs(curvature) * z**2):
+    weighted = curvature * centred
+    rest = _sum(weighted) / total
+    square = _sum(weighted * centred) - total * rest**2
+    if not square > 1e-14 * _sum(np.abs(curvature) * z * z):
         return None
-    mean = math.fsum(score) / total
-    slope = math.fsum((centred - rest) * score) / square
+    mean = _sum(score) / total
+    slope = _sum((centred - rest) * score) / square
     return np.array([mean - slope * (centre + rest), slope])
+
+
+def _sum(values: Floats) -> float:
+    return float(np.add.reduce(values))
 
 
 def _geometric_means(cycle: Floats) -> Floats:

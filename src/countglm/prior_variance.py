@@ -99,10 +99,8 @@ def beyond_sampling(variance: float, df: float) -> float:
 
 
 def _log_residuals(dispersion: Floats, trend_values: Floats) -> Floats:
-    """Return the log ratios of the usable genes, in an order fixed by their values."""
+    """Return the log ratios of the usable genes; only medians and counts are taken of them."""
     with np.errstate(invalid="ignore"):
         used = (dispersion >= LEAST_DISPERSION) & (trend_values > 0)
     used &= np.isfinite(dispersion) & np.isfinite(trend_values)
-    dispersion, trend_values = dispersion[used], trend_values[used]
-    order = np.lexsort((trend_values, dispersion))
-    return np.asarray(np.log(dispersion[order]) - np.log(trend_values[order]))
+    return np.asarray(np.log(dispersion[used]) - np.log(trend_values[used]))

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._exact_sum import exact_sum
 from ._local_regression import LocalCurve, local_curve
 from ._names import plural
-from ._parametric_trend import fit_as_deseq2, fit_to_fixed_point
+from ._parametric_trend import fit_as_deseq2, fit_to_fixed_point, order_of_values
 from ._warn import warn
 from .errors import InputError
 
@@ -156,10 +157,7 @@ def fit_trend(
             f"got shapes {means.shape} and {dispersions.shape}."
         )
     known = np.isfinite(dispersions) & (means > _LEAST_MEAN) & (means < 1 / _LEAST_MEAN)
-    means, dispersions = means[known], dispersions[known]
-    # From here on the position of a gene is decided by its values.
-    order = np.lexsort((dispersions, means))
-    return _fit(means[order], dispersions[order], kind, replay)
+    return _fit(means[known], dispersions[known], kind, replay)
 
 
 def _fit(mean: Floats, dispersion: Floats, kind: str, replay: bool) -> Trend:
@@ -188,13 +186,19 @@ def _fit(mean: Floats, dispersion: Floats, kind: str, replay: bool) -> Trend:
 
 def _fit_parametric(mean: Floats, dispersion: Floats, replay: bool) -> Floats | None:
     used = dispersion > USABLE
-    fit = fit_as_deseq2 if replay else fit_to_fixed_point
-    return fit(1 / mean[used], dispersion[used])
+    mean, dispersion = mean[used], dispersion[used]
+    if replay:
+        order = order_of_values(mean, dispersion)
+        return fit_as_deseq2(1 / mean[order], dispersion[order])
+    return fit_to_fixed_point(1 / mean, dispersion)
 
 
 def _fit_local(mean: Floats, dispersion: Floats) -> LocalCurve:
     used = dispersion >= LEAST_DISPERSION
     mean, dispersion = mean[used], dispersion[used]
+    # The position of a gene is decided by its values.
+    order = order_of_values(mean, dispersion)
+    mean, dispersion = mean[order], dispersion[order]
     return local_curve(np.log(mean), np.log(dispersion), mean, _LOCAL_SPAN)
 
 
@@ -204,4 +208,4 @@ def mean_dispersion(dispersion: Floats) -> float:
     if used.size == 0:
         return MIN_DISPERSION
     cut = int(used.size * _TRIMMED)
-    return math.fsum(used[cut : used.size - cut]) / (used.size - 2 * cut)
+    return exact_sum(used[cut : used.size - cut]) / (used.size - 2 * cut)

@@ -177,3 +177,15 @@ def test_wrong_use():
         Trend.from_arrays(
             {"kind": "local", "requested": "local", "coefficients": [], "vertices": 1, "values": 1}
         )
+
+
+def test_the_order_of_values_is_that_of_two_keys():
+    rng = np.random.default_rng(3)
+    first = rng.integers(0, 40, 500).astype(float)
+    first[:100] = rng.normal(size=100)
+    second = rng.integers(0, 5, 500).astype(float)
+    order = _parametric_trend.order_of_values(first, second)
+    expected = np.lexsort((second, first))
+    np.testing.assert_array_equal(first[order], first[expected])
+    np.testing.assert_array_equal(second[order], second[expected])
+    assert sorted(order) == list(range(500))
