@@ -21,18 +21,23 @@ print(repr(fit.coefficients.tolist()), repr(fit.log_likelihood.tolist()))
 """
 
 
-def run_python(
-    code: str, *, source: Path = SOURCE, cwd: Path | None = None, **environment: str
-) -> str:
-    """Return what ``code`` prints; the package comes from ``source``, variables from the caller."""
+def environment_of(source: Path = SOURCE, **environment: str) -> dict[str, str]:
+    """The variables of a fresh process: the package from ``source``, and what the caller names."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("NUMBA_", "XDG_", "PYTHON", "COVERAGE"))
     }
+    return inherited | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"} | environment
+
+
+def run_python(
+    code: str, *, source: Path = SOURCE, cwd: Path | None = None, **environment: str
+) -> str:
+    """Return what ``code`` prints; the package comes from ``source``, variables from the caller."""
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=inherited | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        env=environment_of(source, **environment),
         cwd=cwd,
         capture_output=True,
         text=True,

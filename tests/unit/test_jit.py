@@ -69,15 +69,19 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **environment: str) 
         monkeypatch.setenv(name, value)
 
 
+def found() -> str | None:
+    return _jit.cache_directories()[1]
+
+
 def test_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"kernels-{_jit.source_hash()}"
     xdg, chosen = str(tmp_path / "xdg"), str(tmp_path / "chosen")
     places(monkeypatch, tmp_path)
-    assert _jit.cache_directory() == str(tmp_path / "home" / ".cache" / "countglm" / name)
+    assert found() == str(tmp_path / "home" / ".cache" / "countglm" / name)
     places(monkeypatch, tmp_path, XDG_CACHE_HOME=xdg)
-    assert _jit.cache_directory() == str(tmp_path / "xdg" / "countglm" / name)
+    assert found() == str(tmp_path / "xdg" / "countglm" / name)
     places(monkeypatch, tmp_path, XDG_CACHE_HOME=xdg, numba=chosen)
-    assert _jit.cache_directory() == str(tmp_path / "chosen" / name)
+    assert found() == str(tmp_path / "chosen" / name)
 
 
 def test_a_place_that_cannot_be_written_is_passed_over(
@@ -86,9 +90,10 @@ def test_a_place_that_cannot_be_written_is_passed_over(
     blocked = tmp_path / "file"
     blocked.write_text("a file, no folder")
     places(monkeypatch, tmp_path, XDG_CACHE_HOME=str(blocked))
-    found = _jit.cache_directory()
-    assert found is not None
-    folder = Path(found).parent
+    folders, target = _jit.cache_directories()
+    assert target is not None
+    assert folders == [target]
+    folder = Path(target).parent
     assert folder.parent == tmp_path / "temporary"
     # Others must not write what this process will run.
     if hasattr(os, "getuid"):
@@ -103,13 +108,7 @@ def test_a_shared_folder_of_someone_else_is_not_used(
     blocked.write_text("a file, no folder")
     places(monkeypatch, tmp_path, XDG_CACHE_HOME=str(blocked))
     monkeypatch.setattr(_jit, "_owned", lambda path: False)
-    assert _jit.cache_directory() is None
-
-
-def test_marking_a_function_leaves_the_settings_of_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_jit._config, "CACHE_DIR", "untouched")
-    _jit.entry(lambda x: x)
-    assert _jit._config.CACHE_DIR == "untouched"
+    assert _jit.cache_directories() == ([], None)
 
 
 def test_kernels_fall_back_to_the_usual_pipeline() -> None:

@@ -28,6 +28,7 @@ from countglm._jit.intrinsics import (
     stay_apart,
     stay_small,
 )
+from countglm._jit.kept import EntryCache, usable
 from countglm._jit.lean import part_options
 
 # Numba's own annotations lack the options below.
@@ -82,24 +83,34 @@ def _owned(path: Path) -> bool:
     return not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
 
 
-def cache_directory() -> str | None:
-    """Return the first writable cache folder for this very set of sources, or None."""
+def cache_directories() -> tuple[list[str], str | None]:
+    """Return the cache folders to read for this very set of sources, and the one to write.
+
+    That is the first that can be written, or None; before it may come some that cannot, filled
+    when an image was made or by whoever looks after a cluster.
+    """
     name = f"kernels-{source_hash()}"
+    folders = []
     for root in _candidate_roots():
         folder = root / name
         try:
-            root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if root.name.startswith("countglm-") and not _owned(root):
+            # What root prepares in an image is for others to read, a temporary folder is not.
+            shared = root.name.startswith("countglm-")
+            root.mkdir(parents=True, exist_ok=True, mode=0o700 if shared else 0o777)
+            if shared and not _owned(root):
                 continue
             folder.mkdir(exist_ok=True)
+            folders.append(str(folder))
             with tempfile.TemporaryFile(dir=folder):
-                return str(folder)
+                return folders, str(folder)
         except OSError:
             continue
-    return None
+    return folders, None
 
 
-CACHE_DIR: str | None = None if JIT_DISABLED else cache_directory()
+CACHE_FOLDERS, CACHE_DIR = ([], None) if JIT_DISABLED else cache_directories()
+# All entries of the modules loaded so far.
+ENTRIES: list[Any] = []
 
 
 def kernel(func: Callable[..., Any]) -> Any:
@@ -126,7 +137,19 @@ def callable_form(func: Any) -> Any:
 
 def entry(func: Callable[..., Any]) -> Any:
     """Compile ``func`` on first use and keep it on disk, in the directory of these sources."""
-    if JIT_DISABLED or CACHE_DIR is None:
+    if JIT_DISABLED or not usable():
+        dispatcher = _kept_by_numba(func)
+    else:
+        dispatcher = _njit(**_OPTIONS)(func)
+        dispatcher._cache = EntryCache(
+            f"{func.__module__}.{func.__qualname__}", CACHE_FOLDERS, CACHE_DIR
+        )
+    ENTRIES.append(dispatcher)
+    return dispatcher
+
+
+def _kept_by_numba(func: Callable[..., Any]) -> Any:
+    if CACHE_DIR is None:
         return _njit(**_OPTIONS)(func)
     previous = _config.CACHE_DIR
     # Numba reads the directory when the decorator runs; other packages keep their own.
@@ -139,6 +162,8 @@ def entry(func: Callable[..., Any]) -> Any:
 
 __all__ = [
     "CACHE_DIR",
+    "CACHE_FOLDERS",
+    "ENTRIES",
     "JIT_DISABLED",
     "LANES",
     "bits_float",
