@@ -55,22 +55,25 @@ def contrast_values(fit: GLMFit, vector: Floats) -> tuple[Floats, Floats]:
 
     Infinite with NaN error where the contrast has no finite value, NaN where not identified.
     """
+    unfinished = np.isnan(fit.log_likelihood)
+    columns = np.flatnonzero(vector)
+    if columns.size == 1:
+        # Of one coefficient the fit has all there is, limits too.
+        column, factor = columns[0], vector[columns[0]]
+        errors = abs(factor) * fit.standard_errors[:, column]
+        return factor * fit.coefficients[:, column], np.where(unfinished, np.nan, errors)
     estimate = np.add.reduce(fit.finite_coefficients * vector, axis=1)
     error = np.full(fit.n_genes, np.nan)
     regular = np.isin(fit.status, (Status.CONVERGED, Status.BOUNDARY_DISPERSION, Status.MAX_ITER))
-    column = np.flatnonzero(vector)
-    if column.size == 1:
-        error[regular] = np.abs(vector[column[0]]) * fit.standard_errors[regular, column[0]]
-    else:
-        genes = np.flatnonzero(regular)
-        error[genes] = _errors(fit, genes, make_basis(fit.design.matrix), vector, None)
+    genes = np.flatnonzero(regular)
+    error[genes] = _errors(fit, genes, make_basis(fit.design.matrix), vector, None)
     for genes, completion in incomplete_groups(fit):
         limit = completion.limit(vector)
         if limit == 0.0:
             error[genes] = _errors(fit, genes, completion.basis, vector, completion)
         else:
             estimate[genes] = limit
-    error[np.isnan(fit.log_likelihood)] = np.nan
+    error[unfinished] = np.nan
     return estimate, error
 
 

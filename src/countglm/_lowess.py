@@ -67,11 +67,10 @@ def lowess(
     if x.size == 1:
         return y
     span = max(2, min(x.size, int(f * x.size + 1e-7)))
-    nodes = _nodes(x, 0.01 * (x[-1] - x[0]) if delta is None else delta)
-    left = _window_starts(x, nodes, span)
+    lines = _LocalLines(x, _nodes(x, 0.01 * (x[-1] - x[0]) if delta is None else delta), span)
     robustness = np.ones(x.size)
     for repeat in range(iterations + 1):
-        fitted = _smooth(x, y, nodes, left, span, robustness)
+        fitted = lines(y, robustness)
         if repeat == iterations:
             break
         residual = np.abs(y - fitted)
@@ -83,76 +82,73 @@ def lowess(
     return fitted
 
 
-def _nodes(x: Floats, delta: float) -> list[int]:
+def _nodes(x: Floats, delta: float) -> NDArray[np.intp]:
     """Return the first index of each run of points that gets a fit of its own."""
+    tied = np.searchsorted(x, x, side="right")
+    beyond = np.searchsorted(x, x + delta, side="right")
     nodes = [0]
-    last = 0
-    while last < x.size - 1:
-        # Ties with the fitted point share its value, so they are passed first.
-        last = int(np.searchsorted(x, x[nodes[-1]], side="right")) - 1
-        beyond = int(np.searchsorted(x, x[nodes[-1]] + delta, side="right"))
-        if last == x.size - 1:
-            break
-        nodes.append(max(last + 1, beyond - 1))
-        last = nodes[-1]
-    return nodes
+    # Ties with a fitted point share its value, so they are passed.
+    while (following := int(tied[nodes[-1]])) < x.size:
+        nodes.append(max(following, int(beyond[nodes[-1]]) - 1))
+    return np.array(nodes)
 
 
-def _window_starts(x: Floats, nodes: list[int], span: int) -> list[int]:
+def _window_starts(x: Floats, nodes: NDArray[np.intp], span: int) -> NDArray[np.intp]:
     """Return where the neighbourhood of ``span`` points of each node begins."""
+    points = x.tolist()
     starts = []
     left = 0
-    for node in nodes:
-        while left + span < x.size and x[node] - x[left] > x[left + span] - x[node]:
+    for node in nodes.tolist():
+        at = points[node]
+        while left + span < x.size and at - points[left] > points[left + span] - at:
             left += 1
         starts.append(left)
-    return starts
+    return np.array(starts)
 
 
-def _smooth(
-    x: Floats, y: Floats, nodes: list[int], left: list[int], span: int, robustness: Floats
-) -> Floats:
-    """Fit at the nodes, interpolate between them and repeat the value at ties."""
-    at_nodes = np.array(
-        [
-            _local_value(x, y, node, start, span, robustness)
-            for node, start in zip(nodes, left, strict=True)
-        ]
-    )
-    fitted = np.empty(x.size)
-    for k, node in enumerate(nodes):
-        tied = int(np.searchsorted(x, x[node], side="right"))
-        fitted[node:tied] = at_nodes[k]
-        if k + 1 < len(nodes) and nodes[k + 1] > tied:
-            between = slice(tied, nodes[k + 1])
-            share = (x[between] - x[node]) / (x[nodes[k + 1]] - x[node])
-            fitted[between] = share * at_nodes[k + 1] + (1 - share) * at_nodes[k]
-    return fitted
+class _LocalLines:
+    """Lines through the neighbourhoods of all nodes (k, w), interpolated between the nodes."""
 
+    def __init__(self, x: Floats, nodes: NDArray[np.intp], span: int) -> None:
+        start = _window_starts(x, nodes, span)
+        at = x[nodes]
+        half_width = np.maximum(at - x[start], x[start + span - 1] - at)
+        # Points tied with the right end of the neighbourhood belong to it.
+        stop = np.maximum(np.searchsorted(x, at + half_width, side="right"), start + span)
+        places = start[:, None] + np.arange(np.max(stop - start))
+        inside = places < stop[:, None]
+        self._near = np.minimum(places, x.size - 1)
+        self._nodes, self._at, self._x = nodes, at, x[self._near]
+        distance = np.abs(self._x - at[:, None])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            tricube = (1 - (distance / half_width[:, None]) ** 3) ** 3
+        weight = np.where(distance <= _INNER * half_width[:, None], 1.0, tricube)
+        self._weight = np.where(inside & (distance <= _OUTER * half_width[:, None]), weight, 0.0)
+        self._least_spread = np.where(half_width > 0, _LEAST_SPREAD * (x[-1] - x[0]), np.inf)
+        self._before = np.searchsorted(nodes, np.arange(x.size), side="right") - 1
+        self._after = np.minimum(self._before + 1, nodes.size - 1)
+        gap = at[self._after] - at[self._before]
+        # Points tied with a node, as are those of the last one, take its value.
+        self._share = (x - at[self._before]) / np.where(gap > 0, gap, 1.0)
 
-def _local_value(
-    x: Floats, y: Floats, node: int, start: int, span: int, robustness: Floats
-) -> float:
-    """Return the local line (or mean, where the points hardly spread) at one point."""
-    half_width = max(x[node] - x[start], x[start + span - 1] - x[node])
-    # Points tied with the right end of the neighbourhood belong to it.
-    stop = int(np.searchsorted(x, x[node] + half_width, side="right"))
-    near = slice(start, max(stop, start + span))
-    distance = np.abs(x[near] - x[node])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tricube = (1 - (distance / half_width) ** 3) ** 3
-    weight = np.where(distance <= _INNER * half_width, 1.0, tricube)
-    weight = np.where(distance <= _OUTER * half_width, weight, 0.0) * robustness[near]
-    total = weight.sum()
-    if total <= 0:
-        return float(y[node])
-    weight /= total
-    centre = (weight * x[near]).sum()
-    offset = x[near] - centre
-    spread = (weight * offset**2).sum()
-    if half_width > 0 and np.sqrt(spread) > _LEAST_SPREAD * (x[-1] - x[0]):
-        weight *= (x[node] - centre) / spread * offset + 1
-    return float((weight * y[near]).sum())
+    def __call__(self, y: Floats, robustness: Floats) -> Floats:
+        """Return the fitted values (n,) under weights of the points."""
+        weight = self._weight * robustness[self._near]
+        total = np.add.reduce(weight, axis=1)
+        alone = total <= 0
+        weight /= np.where(alone, 1.0, total)[:, None]
+        centre = np.add.reduce(weight * self._x, axis=1)
+        offset = self._x - centre[:, None]
+        spread = np.add.reduce(weight * offset**2, axis=1)
+        # A line is fitted where the points spread, their mean is taken where they do not.
+        sloped = np.sqrt(spread) > self._least_spread
+        slope = np.where(sloped, (self._at - centre) / np.where(sloped, spread, 1.0), 0.0)
+        weight *= slope[:, None] * offset + 1
+        values = np.add.reduce(weight * y[self._near], axis=1)
+        values = np.where(alone, y[self._nodes], values)
+        return np.asarray(
+            self._share * values[self._after] + (1 - self._share) * values[self._before]
+        )
 
 
 def _bisquare(residual: Floats, scale: float) -> Floats:

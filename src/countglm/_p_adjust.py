@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .inference import benjamini_hochberg
+from .inference import benjamini_hochberg, step_up
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def adjustment(p_adjust: Any) -> Callable[[Floats], Floats]:
     if p_adjust == "BH":
         return benjamini_hochberg
     if p_adjust == "BY":
-        return _benjamini_yekutieli
+        return lambda p: step_up(p, dependent=True)
     return lambda p: _given(p_adjust, p)
 
 
@@ -48,13 +48,4 @@ def _given(function: Callable[[Floats], Any], p: Floats) -> Floats:
             f"{adjusted[outside[0]]:g} for p = {p[outside[0]]:g}; return adjusted p-values, such "
             "as np.minimum(1, ...)."
         )
-    return adjusted
-
-
-def _benjamini_yekutieli(p: Floats) -> Floats:
-    from scipy.stats import false_discovery_control
-
-    adjusted, known = np.full(p.shape, np.nan), ~np.isnan(p)
-    if known.any():
-        adjusted[known] = false_discovery_control(p[known], method="by")
     return adjusted

@@ -110,7 +110,9 @@ def independent_filtering(
         kept = np.where(statistic >= cutoff, p, np.nan)
         return np.asarray(adjust(kept), dtype=np.float64)
 
-    with np.errstate(invalid="ignore"):
+    if adjust is benjamini_hochberg:
+        rejections = _rejections(p, statistic, cutoffs, alpha)
+    else:
         rejections = np.array([np.count_nonzero(adjusted(c) < alpha) for c in cutoffs])
     smooth = lowess(shares, rejections.astype(np.float64), f=_SPAN)
     chosen = _choose(rejections, smooth, rule)
@@ -171,6 +173,28 @@ def _quantiles(values: Floats, shares: Floats) -> Floats:
     below, above = ordered[low], ordered[np.minimum(low + 1, values.size - 1)]
     between = (part > 0.0) & (below != above)
     return np.where(between, (1.0 - part) * below + part * above, below)
+
+
+def _rejections(p: Floats, statistic: Floats, cutoffs: Floats, alpha: float) -> NDArray[np.int64]:
+    """Count the adjusted p-values (Benjamini-Hochberg's) below ``alpha`` at every cutoff (m,).
+
+    One sort serves all cutoffs: a gene is found where the adjusted p-value of it or of one above
+    it is below ``alpha``, and no p-value is lowered by adjusting.
+    """
+    known = ~np.isnan(p)
+    p = p[known]
+    # A gene is kept by the cutoffs up to this place.
+    last = np.searchsorted(cutoffs, statistic[known], side="right")
+    kept = p.size - np.cumsum(np.bincount(last, minlength=cutoffs.size + 1))
+    candidates = np.flatnonzero(p < alpha)
+    candidates = candidates[np.argsort(p[candidates])]
+    p, last = p[candidates], last[candidates]
+    rejections = np.zeros(cutoffs.size, dtype=np.int64)
+    for place in range(cutoffs.size):
+        ascending = p[last > place]
+        adjusted = ascending * (kept[place] / np.arange(1, ascending.size + 1))
+        rejections[place] = np.max(np.flatnonzero(adjusted < alpha), initial=-1) + 1
+    return rejections
 
 
 def _choose(rejections: NDArray[np.int64], smooth: Floats, rule: str) -> int:

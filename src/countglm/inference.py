@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 LN2 = float(np.log(2.0))
+_STATUS_NAMES = np.array([status.name for status in sorted(Status)], dtype=object)
 ALTERNATIVES = ("greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less")
 
 
@@ -37,17 +38,30 @@ def benjamini_hochberg(pvalue: ArrayLike) -> Floats:
 
     References
     ----------
-    Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57:289, by `scipy.stats`.
+    Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57:289.
     """
-    from scipy.stats import false_discovery_control
+    return step_up(np.asarray(pvalue, dtype=np.float64))
 
-    p = np.asarray(pvalue, dtype=np.float64)
-    known = ~np.isnan(p)
-    if ((p[known] < 0.0) | (p[known] > 1.0)).any():
+
+def step_up(p: Floats, dependent: bool = False) -> Floats:
+    """Return p-values (m,) adjusted by Benjamini and Hochberg, for any dependence by Yekutieli.
+
+    NaN stays NaN and is not counted.
+    """
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known])]
+    ascending = p[order]
+    if ascending.size and not (ascending[0] >= 0.0 and ascending[-1] <= 1.0):
         raise InputError("pvalue has entries outside [0, 1]; pass p-values, or NaN for none.")
+    rank = np.arange(1, order.size + 1)
+    ascending *= order.size / rank
+    if dependent:
+        ascending *= np.add.reduce(1.0 / rank)
+    # No p-value may be adjusted to more than a larger one is.
+    descending = ascending[::-1]
+    np.minimum.accumulate(descending, out=descending)
     adjusted = np.full(p.shape, np.nan)
-    if known.any():
-        adjusted[known] = false_discovery_control(p[known], method="bh")
+    adjusted[order] = np.minimum(ascending, 1.0)
     return adjusted
 
 
@@ -157,7 +171,7 @@ def contrast_frame(
             "pvalue": pvalue,
             "padj": benjamini_hochberg(pvalue),
             "test": test,
-            "status": [Status(code).name for code in fit.status],
+            "status": _STATUS_NAMES[fit.status],
             "na_reason": reasons(fit, lfc, pvalue, df),
         },
         index=pd.Index(fit.gene_names, name="gene"),

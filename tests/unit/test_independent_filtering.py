@@ -46,6 +46,23 @@ def test_a_quantile_that_is_a_gene_keeps_the_gene() -> None:
     assert found.cutoffs.tolist() == [statistic[3], statistic[7]]
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("alpha", [0.001, 0.1, 0.7])
+def test_one_sort_counts_what_adjusting_at_every_cutoff_counts(seed: int, alpha: float) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 800))
+    statistic = np.round(rng.lognormal(1.0, 2.0, n), int(rng.integers(0, 3)))
+    p = np.round(rng.random(n) ** rng.uniform(0.5, 6.0), int(rng.integers(1, 8)))
+    p[rng.random(n) < 0.1] = np.nan
+    found = independent_filtering(p, statistic, alpha=alpha)
+    # A function of the caller's is asked at every cutoff.
+    asked = independent_filtering(
+        p, statistic, alpha=alpha, adjust=lambda kept: benjamini_hochberg(kept)
+    )
+    np.testing.assert_array_equal(found.rejections, asked.rejections)
+    np.testing.assert_array_equal(found.padj, asked.padj)
+
+
 @pytest.mark.parametrize("rule", ["new", "1.38"])
 def test_few_rejections_filter_nothing(rule: str) -> None:
     p = np.full(200, 0.9)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from countglm._p_adjust import adjustment
 from countglm.errors import InputError
 from countglm.inference import ALTERNATIVES, benjamini_hochberg, wald_test
 from tests.support.groups import ALPHA, FACTORS, GROUPS, LN2, OBS, brute_force_bh, counts, fitted
@@ -146,6 +147,12 @@ class TestBenjaminiHochberg:
         adjusted = benjamini_hochberg(p)
         assert np.isnan(adjusted).tolist() == [True, False, True, False, False]
         np.testing.assert_allclose(adjusted[[1, 3, 4]], brute_force_bh(p[[1, 3, 4]]))
+
+    @pytest.mark.parametrize("method", ["bh", "by"])
+    def test_bits_of_scipy(self, method: str) -> None:
+        p = np.round(np.random.default_rng(8).uniform(size=3000) ** 3, 4)
+        expected = stats.false_discovery_control(p, method=method)
+        np.testing.assert_array_equal(adjustment(method.upper())(p), expected)
 
     def test_nothing_to_adjust(self) -> None:
         assert benjamini_hochberg([]).shape == (0,)
