@@ -401,17 +401,6 @@ def test_help_and_version_load_no_engine() -> None:
     assert version.stdout.startswith("countglm ")
 
 
-def test_precompile_says_where(tmp_path: Path) -> None:
-    environment = {**ENVIRONMENT, "NUMBA_CACHE_DIR": str(tmp_path)}
-    environment.pop("NUMBA_DISABLE_JIT", None)
-    done = run_process("precompile", "--json", env=environment)
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout)
-    assert Path(facts["cache"]).is_relative_to(tmp_path)
-    assert facts["n_files"] == sum(path.is_file() for path in tmp_path.rglob("*"))
-    assert facts["bytes"] > 0
-
-
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_in_a_long_fit_leaves_nothing(tmp_path: Path, stop: signal.Signals) -> None:
     import anndata
