@@ -1,8 +1,8 @@
 """Passes over the samples of a gene-major count matrix in bounded memory.
 
 Size factors need whole columns (medians, quantiles, sums over genes) of a matrix that is read by
-blocks of genes.  Only the positive counts are gathered, for as many samples at a time as fit in a
-budget; what is gathered for a sample does not depend on the block size or on the storage.
+blocks of genes.  The counts of as many samples at a time are gathered as fit in a budget; what is
+gathered for a sample does not depend on the block size or on the storage.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
 
-# Entries of one block of genes and of one group of gathered samples: 8 MB and 96 MB.
-_BLOCK_ENTRIES = 1 << 20
-_GATHER_ENTRIES = 1 << 23
+# Entries of one block of genes and of one group of gathered samples: 1 MB, to stay in the
+# processor's cache, and 16 MB.
+_BLOCK_ENTRIES = 1 << 17
+_GATHER_ENTRIES = 1 << 21
 _LOW_BITS = float(1 << 26)
 
 
@@ -40,47 +41,25 @@ def positive_columns(
 
     ``genes`` (n_genes,) restricts the genes.  A sample without positive counts yields empty arrays.
     """
-    sizes = np.zeros(counts.n_samples, dtype=np.int64)
-    for start, block in gene_blocks(counts):
-        sizes += (_selected(block, start, genes)[0] > 0).sum(axis=0)
-    first = 0
-    while first < counts.n_samples:
-        reach = np.cumsum(sizes[first:])
-        last = first + max(1, int(np.searchsorted(reach, _GATHER_ENTRIES, side="right")))
-        yield from _gather(counts, genes, first, sizes[first:last])
-        first = last
+    numbers = np.arange(counts.n_genes) if genes is None else np.flatnonzero(genes)
+    group = max(1, _GATHER_ENTRIES // max(1, numbers.size))
+    for first in range(0, counts.n_samples, group):
+        columns = np.empty((min(group, counts.n_samples - first), numbers.size))
+        for start, block in gene_blocks(counts):
+            low, high = np.searchsorted(numbers, (start, start + block.shape[0]))
+            part = block[:, first : first + group]
+            columns[:, low:high] = _rows(part, numbers[low:high] - start).T
+        for i, values in enumerate(columns, first):
+            found = np.flatnonzero(values > 0)
+            if found.size == values.size:
+                yield i, numbers, values
+            else:
+                yield i, numbers[found], values[found]
 
 
-def _selected(
-    block: NDArray[np.float64], start: int, genes: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    if genes is None:
-        return block, np.arange(start, start + block.shape[0])
-    rows = np.flatnonzero(genes[start : start + block.shape[0]])
-    return block[rows], start + rows
-
-
-def _gather(
-    counts: CountMatrix,
-    genes: NDArray[np.bool_] | None,
-    first: int,
-    sizes: NDArray[np.int64],
-) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    ends = np.cumsum(sizes)
-    fill = ends - sizes
-    gene_of = np.empty(int(ends[-1]), dtype=np.int64)
-    value_of = np.empty(int(ends[-1]))
-    for start, block in gene_blocks(counts):
-        rows, numbers = _selected(block, start, genes)
-        columns = np.ascontiguousarray(rows[:, first : first + sizes.size].T)
-        sample, gene = np.nonzero(columns > 0)
-        found = np.bincount(sample, minlength=sizes.size)
-        place = np.arange(sample.size) + np.repeat(fill - (np.cumsum(found) - found), found)
-        gene_of[place] = numbers[gene]
-        value_of[place] = columns[sample, gene]
-        fill = fill + found
-    for i, (end, size) in enumerate(zip(ends, sizes, strict=True)):
-        yield first + i, gene_of[end - size : end], value_of[end - size : end]
+def _rows(block: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return some rows of a block; all of them without a copy."""
+    return block if rows.size == block.shape[0] else block[rows]
 
 
 def column_totals(
@@ -90,7 +69,10 @@ def column_totals(
     high = np.zeros(counts.n_samples, dtype=np.int64)
     low = np.zeros(counts.n_samples, dtype=np.int64)
     for start, block in gene_blocks(counts):
-        rows = _selected(block, start, genes)[0]
+        if genes is None:
+            rows = block
+        else:
+            rows = _rows(block, np.flatnonzero(genes[start : start + block.shape[0]]))
         if (rows != np.floor(rows)).any():
             columns = positive_columns(counts, genes)
             return np.array([math.fsum(values) for _, _, values in columns])

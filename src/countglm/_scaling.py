@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ._arguments import shaped
 from ._columns import gene_blocks, positive_columns, require_counts
 from ._containers import is_a
+from ._median import median
 from ._names import label
 from .errors import InputError
 from .size_factors import resolve_size_factors
@@ -116,7 +117,7 @@ def reference_size_factors(counts: CountMatrix, log_means: Floats) -> Floats:
     s = np.zeros(counts.n_samples)
     for i, genes, values in positive_columns(counts, np.isfinite(log_means)):
         if values.size:
-            s[i] = np.exp(np.median(np.log(values) - log_means[genes]))
+            s[i] = np.exp(median(np.log(values) - log_means[genes]))
     require_counts(counts, s, "size factors from the reference samples")
     return s
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._median import median
 from ._prior_few_df import continuous_minimiser, observed_density, simulated_minimiser
 from .errors import InputError
 
@@ -88,7 +89,7 @@ def robust_variance(residual: Floats) -> float:
     """Return the squared and scaled median absolute deviation (9.1); 0 of nothing."""
     if residual.size == 0:
         return 0.0
-    return float((_MAD * np.median(np.abs(residual - np.median(residual)))) ** 2)
+    return (_MAD * median(np.abs(residual - median(residual)))) ** 2
 
 
 def beyond_sampling(variance: float, df: float) -> float:

@@ -18,6 +18,7 @@ from countglm._columns import (
     scale_to_unit_geometric_mean,
 )
 from countglm._iterate import iterate_size_factors
+from countglm._median import median
 from countglm._names import plural
 from countglm._parallel import resolve_threads
 from countglm._size_options import (
@@ -186,7 +187,7 @@ def _median_ratio(
     s = np.zeros(counts.n_samples)
     for i, numbers, values in positive_columns(counts, used):
         if values.size:
-            s[i] = math.exp(np.median(np.log(values) - log_means[numbers]))
+            s[i] = math.exp(median(np.log(values) - log_means[numbers]))
     require_counts(counts, s, f"size factors by {method!r} from {int(used.sum())} genes")
     if method == "poscounts" or geo_means is not None:
         return scale_to_unit_geometric_mean(s)
@@ -197,10 +198,14 @@ def log_geometric_means(counts: CountMatrix, *, zeros_as_ones: bool) -> NDArray[
     """Mean log count of every gene (n_genes,); -inf where a zero, or nothing but zeros, forbids."""
     log_means = np.full(counts.n_genes, -np.inf)
     for start, block in gene_blocks(counts):
-        positive = block > 0
-        rows = np.flatnonzero(positive.any(axis=1) if zeros_as_ones else positive.all(axis=1))
-        logs = np.log(np.where(positive[rows], block[rows], 1.0))
-        log_means[start + rows] = logs.sum(axis=1) / counts.n_samples
+        # Counts are not negative: the extremes of a row tell where its zeros are.
+        extreme = np.maximum if zeros_as_ones else np.minimum
+        rows = np.flatnonzero(extreme.reduce(block, axis=1) > 0)
+        logs = block[rows]
+        if zeros_as_ones:
+            logs[logs == 0] = 1.0
+        np.log(logs, out=logs)
+        log_means[start + rows] = np.add.reduce(logs, axis=1) / counts.n_samples
     return log_means
 
 
