@@ -102,16 +102,17 @@ def _pack(values: Any, key: str, arrays: Arrays) -> dict[str, Any]:
 
 def _pack_objects(array: NDArray[Any], key: str, arrays: Arrays) -> dict[str, Any]:
     items = array.tolist()
-    codes = np.array([_missing(item) for item in items], dtype=np.int8)
+    codes = _codes(items)
     arrays[f"{key}.missing"] = codes
     present = [item for item, code in zip(items, codes, strict=True) if code == _PRESENT]
     if all(type(item) is str for item in present):
         texts = ["" if code else item for item, code in zip(items, codes, strict=True)]
         kind: dict[str, Any] = {"kind": "text"}
-        words, places = np.unique(np.array(texts, dtype=object), return_inverse=True)
-        if 2 * words.size < len(texts):
+        words = {word: place for place, word in enumerate(sorted({*texts}))}
+        if 2 * len(words) < len(texts):
             # Words that repeat are kept once: text does not compress in HDF5.
-            arrays[key], arrays[f"{key}.places"] = words, places.astype(np.int32)
+            arrays[key] = np.array([*words], dtype=object)
+            arrays[f"{key}.places"] = np.array([words[text] for text in texts], dtype=np.int32)
             return {"kind": "words"}
     else:
         try:
@@ -124,6 +125,12 @@ def _pack_objects(array: NDArray[Any], key: str, arrays: Arrays) -> dict[str, An
             kind = {"kind": "text", "text": True}
     arrays[key] = np.array(texts, dtype=object)
     return kind
+
+
+def _codes(items: list[Any]) -> NDArray[np.int8]:
+    if {*map(type, items)} <= {str, type(None)}:
+        return np.array([item is None for item in items], dtype=np.int8) * np.int8(_NONE)
+    return np.array([_missing(item) for item in items], dtype=np.int8)
 
 
 def _missing(item: Any) -> int:

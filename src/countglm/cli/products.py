@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from countglm._version import __version__
+from countglm.cli.delimited import delimited
 from countglm.cli.output import SUMMARY
 from countglm.errors import InputError
 from countglm.report import words, write_report
@@ -45,10 +47,16 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     if path.suffix == ".parquet":
         table.to_parquet(path)
         return
-    packed = path.suffix == ".gz"
-    packing: Any = {"method": "gzip", "compresslevel": 6, "mtime": 0}
     separator = "," if path.name.removesuffix(".gz").endswith(".csv") else "\t"
-    table.to_csv(path, sep=separator, na_rep="NA", compression=packing if packed else None)
+    with _stream(path) as stream:
+        for text in delimited(table, separator, "NA"):
+            stream.write(text.encode())
+
+
+def _stream(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.GzipFile(path, "wb", compresslevel=6, mtime=0))
+    return path.open("wb")
 
 
 def write_products(
