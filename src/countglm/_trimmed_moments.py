@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +20,33 @@ _TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
 _WHOLE_TRIM = (1.0 / 8.0, 1.51)
 
 
-def design_cells(x: Floats) -> NDArray[np.intp]:
-    """Return the number of each sample's cell (n,): samples with identical rows of ``x``."""
-    return np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
+class Cells(NamedTuple):
+    """Samples with identical rows of a design.
+
+    ``rows`` (k, p): the distinct rows. ``cell`` (n,): the number of each sample's row.
+    ``members``: the samples of each cell.
+    """
+
+    rows: Floats
+    cell: NDArray[np.intp]
+    members: tuple[NDArray[np.intp], ...]
+
+
+def cells_of(x: Floats) -> Cells:
+    """Return the cells of a design (n, p), remembered for the blocks to come."""
+    return _cells(np.ascontiguousarray(x, dtype=np.float64).tobytes(), x.shape)
+
+
+@lru_cache(maxsize=16)
+def _cells(values: bytes, shape: tuple[int, int]) -> Cells:
+    rows, cell = np.unique(np.frombuffer(values).reshape(shape), axis=0, return_inverse=True)
+    cell = cell.reshape(-1)
+    return Cells(rows, cell, tuple(np.flatnonzero(cell == k) for k in range(rows.shape[0])))
 
 
 def samples_in_cells(x: Floats, least: float) -> Flags:
     """Return which samples (n,) share their row of ``x`` (n, p) with ``least`` samples or more."""
-    cell = design_cells(x)
+    cell = cells_of(x).cell
     return np.asarray(np.bincount(cell)[cell] >= least)
 
 
@@ -45,7 +66,7 @@ def trimmed_mean(values: Floats, share: float) -> Floats:
     """
     n = values.shape[1]
     cut = math.floor(n * share)
-    kept = np.ascontiguousarray(np.sort(values, axis=1)[:, cut : n - cut])
+    kept = np.sort(values, axis=1)[:, cut : n - cut]
     return np.asarray(np.add.reduce(kept, axis=1) / kept.shape[1])
 
 
@@ -68,14 +89,12 @@ def robust_dispersion(q: Floats, x: Floats) -> Floats:
     ----------
     docs/math.md, eqs. 10.2 and 10.3; Love, Huber and Anders (2014), Genome Biol. 15:550.
     """
-    cell = design_cells(x)
-    sizes = np.bincount(cell)
-    large = np.flatnonzero(sizes >= MIN_CELL)
-    if large.size:
+    large = [members for members in cells_of(x).members if members.size >= MIN_CELL]
+    if large:
         variance = np.full(q.shape[0], -np.inf)
-        for number in large.tolist():
-            share, factor = next((s, c) for least, s, c in _TRIM if sizes[number] >= least)
-            within = _trimmed_variance(q[:, cell == number], share, factor)
+        for members in large:
+            share, factor = next((s, c) for least, s, c in _TRIM if members.size >= least)
+            within = _trimmed_variance(q[:, members], share, factor)
             variance = np.maximum(variance, within)
     else:
         variance = _trimmed_variance(q, *_WHOLE_TRIM)

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._covariance import active_columns
-from ._trimmed_moments import MIN_CELL, samples_in_cells, trimmed_mean
+from ._trimmed_moments import (
+    MIN_CELL,
+    MIN_ROBUST_DISPERSION,
+    cells_of,
+    samples_in_cells,
+    trimmed_mean,
+)
 from ._trimmed_moments import robust_dispersion as robust_dispersion
 from .errors import InputError
 
@@ -51,16 +57,32 @@ def leverages(x: Floats, information: Floats) -> Floats:
     ----------
     docs/math.md, eq. 10.1; Pregibon (1981), Ann. Statist. 9:705.
     """
+    cells = cells_of(x)
+    if len(cells.members) == x.shape[0]:
+        return _hat_diagonal(x, information)
+    # The samples of a cell share its leverage in proportion to their information.
+    total = np.empty((information.shape[0], len(cells.members)))
+    for k, members in enumerate(cells.members):
+        total[:, k] = np.add.reduce(information[:, members], axis=1)
+    hat = _hat_diagonal(cells.rows, total)
+    share = information / np.where(total > 0.0, total, 1.0)[:, cells.cell]
+    share *= hat[:, cells.cell]
+    return share
+
+
+def _hat_diagonal(x: Floats, information: Floats) -> Floats:
     active = active_columns(x, information > 0.0)
-    a = np.sqrt(information)[:, None, :] * x.T[None, :, :] * active[:, :, None]
+    # Genes run along the last axis: that is the long one where samples or cells are few.
+    a = x.T[:, :, None] * np.sqrt(information).T * active.T[:, None, :]
     for j in range(x.shape[1]):
         # Twice is enough: a leverage near 1 must not be lost in the loss of orthogonality.
         for _ in range(2):
             for k in range(j):
-                a[:, j] -= np.sum(a[:, k] * a[:, j], axis=1)[:, None] * a[:, k]
-        length = np.sqrt(np.sum(a[:, j] ** 2, axis=1))
-        a[:, j] /= np.where(active[:, j], length, 1.0)[:, None]
-    return np.asarray(np.minimum(np.add.reduce(a * a, axis=1), 1.0))
+                a[j] -= np.add.reduce(a[k] * a[j], axis=0) * a[k]
+        length = np.sqrt(np.add.reduce(a[j] ** 2, axis=0))
+        a[j] /= np.where(active[:, j], length, 1.0)
+    hat = np.minimum(np.add.reduce(a * a, axis=0), 1.0)
+    return np.ascontiguousarray(hat.T)
 
 
 def cooks_distances(
@@ -96,13 +118,44 @@ def cooks_distances(
     docs/math.md, eq. 10.4; Cook (1977), Technometrics 19:15.
     """
     alpha = robust_dispersion(y / scale, x)[:, None]
-    variance = mu + alpha * mu**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        squared = np.where(mu > 0.0, (y - mu) ** 2 / variance, 0.0)
-        distance = squared * (leverage / (1.0 - leverage) ** 2) / x.shape[1]
-    if weights is not None:
-        distance = weights * distance
+    distance = _distances(y, mu, leverage, alpha, x.shape[1], weights)
     return np.where((leverage < 1.0) & ~np.isnan(alpha), distance, np.nan)
+
+
+def _distances(
+    y: Floats,
+    mu: Floats,
+    leverage: Floats,
+    alpha: Floats | float,
+    p: int,
+    weights: Floats | None,
+) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = (y - mu) ** 2 / (mu + alpha * mu**2)
+        distance *= leverage / (1.0 - leverage) ** 2
+        distance /= p
+        if weights is not None:
+            distance *= weights
+    distance[~(mu > 0.0)] = 0.0
+    return distance
+
+
+def may_exceed(
+    cutoff: float,
+    y: Floats,
+    mu: Floats,
+    leverage: Floats,
+    p: int,
+    weights: Floats | None = None,
+) -> Flags:
+    """Return which genes (g,) may have a distance over the cutoff.
+
+    The robust dispersion is never below its least value, under which no distance is smaller than
+    it is; parameters are those of `cooks_distances`.
+    """
+    largest = _distances(y, mu, leverage, MIN_ROBUST_DISPERSION, p, weights)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((largest > cutoff).any(axis=1))
 
 
 def cooks_cutoff(n: int, p: int) -> float:
@@ -232,7 +285,11 @@ def replace_outliers(
         )
     replaceable = samples_in_cells(x, min_replicates)
     with np.errstate(invalid="ignore"):
-        over = distances > cutoff
-    expected = np.trunc(trimmed_mean(y / scale, _REPLACEMENT_TRIM)[:, None] * scale)
-    counts = np.where(over & replaceable, expected, y)
+        over = (distances > cutoff) & replaceable
+    counts = y.copy()
+    genes = np.flatnonzero(over.any(axis=1))
+    if genes.size:
+        s = np.broadcast_to(scale, y.shape)[genes]
+        expected = np.trunc(trimmed_mean(y[genes] / s, _REPLACEMENT_TRIM)[:, None] * s)
+        counts[genes] = np.where(over[genes], expected, y[genes])
     return Replacement(counts, replaceable)

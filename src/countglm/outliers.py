@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._model import Model
+from ._trimmed_moments import MIN_CELL, samples_in_cells
 from .cooks import (
+    Replacement,
     cooks_cutoff,
     cooks_distances,
     cooks_outliers,
     max_cooks,
+    may_exceed,
     replace_outliers,
 )
 from .errors import InputError
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+
+# Entries that are looked at together: 256 kB an array.
+_TILE_ENTRIES = 1 << 15
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,31 +95,37 @@ def find_outliers(
     flagged = np.zeros(model.n_genes, dtype=np.bool_)
     refit = np.zeros(model.n_genes, dtype=np.bool_)
     pieces: dict[int, tuple[Index, Floats, Floats]] = {}
-    rules = _Rules(x, cutoff, min_replicates, _is_two_level(model))
+    rules = _Rules(cutoff, min_replicates, _is_two_level(model))
 
     def task(start: int, stop: int) -> None:
         y = model.counts.block(start, stop)
         scale = np.broadcast_to(model.scale(start, stop), y.shape)
         mu, hat, weights = steps.entries(fit, start, stop)
         hat = np.where(np.isnan(fit.dispersion[start:stop, None]), np.nan, hat)
-        changed = y.copy()
-        for rows, columns in _weighted_alike(weights, y.shape):
-            at = np.ix_(rows, columns)
-            w = None if weights is None else weights[at]
-            found = rules.inspect(y[at], scale[at], mu[at], hat[at], w, columns)
-            changed[at], largest[start + rows], flagged[start + rows] = found
+        if weights is None:
+            found = rules.inspect(y, scale, mu, hat, None, x)
+            changed, largest[start:stop], flagged[start:stop] = found
+        else:
+            changed = y.copy()
+            for rows, columns in _weighted_alike(weights):
+                at = np.ix_(rows, columns)
+                parts = (y[at], scale[at], mu[at], hat[at], weights[at])
+                found = rules.inspect(*parts, x[columns])
+                changed[at], largest[start + rows], flagged[start + rows] = found
         # A gene whose outliers cannot be replaced would come out the same again.
-        rows = (changed != y).any(axis=1)
-        refit[start:stop] = rows
-        if rows.any():
-            pieces[start] = (start + np.flatnonzero(rows), y[rows], changed[rows])
+        genes = np.flatnonzero((changed != y).any(axis=1))
+        if genes.size:
+            refit[start + genes] = True
+            pieces[start] = (start + genes, y[genes], changed[genes])
 
-    model.each_block(task, "Cook's distances")
-    genes, old, new = _joined(pieces, model.n_samples)
+    if model.weights.given is not None or samples_in_cells(x, MIN_CELL).any():
+        wide = max(model.block, _TILE_ENTRIES // model.n_samples)
+        replace(model, block=wide).each_block(task, "Cook's distances")
+    again, old, new = _joined(pieces, model.n_samples)
     where = np.argwhere(old != new)
     outliers = Outliers(
         max_cooks=largest, cutoff=cutoff, outlier=flagged, refitted=refit,
-        replaced_gene=genes[where[:, 0]], replaced_sample=where[:, 1],
+        replaced_gene=again[where[:, 0]], replaced_sample=where[:, 1],
         replaced_count=new[where[:, 0], where[:, 1]],
     )  # fmt: skip
     return outliers, new
@@ -121,7 +133,6 @@ def find_outliers(
 
 @dataclass(frozen=True, eq=False)
 class _Rules:
-    x: Floats
     cutoff: float
     min_replicates: float
     two_levels: bool
@@ -133,30 +144,44 @@ class _Rules:
         mu: Floats,
         hat: Floats,
         weights: Floats | None,
-        columns: Index,
+        x: Floats,
     ) -> tuple[Floats, Floats, Mask]:
         """Return counts with outliers replaced, largest distances left, and genes flagged."""
-        x = self.x[columns]
-        distances = cooks_distances(y, scale, mu, hat, x, weights=weights)
-        changed, replaceable = replace_outliers(
-            y, scale, distances, self.cutoff, x, self.min_replicates
-        )
-        if replaceable.all():
-            nothing = np.zeros(y.shape[0], dtype=np.bool_)
-            return changed, np.full(y.shape[0], np.nan), nothing
-        left = np.where(replaceable, 0.0, distances)
+        unknown, nothing = np.full(y.shape[0], np.nan), np.zeros(y.shape[0], dtype=np.bool_)
+        if not samples_in_cells(x, MIN_CELL).any():
+            return y, unknown, nothing
+        if samples_in_cells(x, self.min_replicates).all():
+            # Then no distance is reported, and most genes are far from the cutoff.
+            genes = np.flatnonzero(may_exceed(self.cutoff, y, mu, hat, x.shape[1], weights))
+            if not genes.size:
+                return y, unknown, nothing
+            w = None if weights is None else weights[genes]
+            parts = (y[genes], scale[genes], mu[genes], hat[genes])
+            changed = y.copy()
+            changed[genes] = self._replaced(*parts, w, x)[0].counts
+            return changed, unknown, nothing
+        replacement, distances = self._replaced(y, scale, mu, hat, weights, x)
+        left = np.where(replacement.replaceable, 0.0, distances)
         most = max_cooks(left, x)
         outlier = cooks_outliers(most, self.cutoff, left, y, x, two_level_factor=self.two_levels)
-        return changed, most, outlier
+        return replacement.counts, most, outlier
+
+    def _replaced(
+        self,
+        y: Floats,
+        scale: Floats,
+        mu: Floats,
+        hat: Floats,
+        weights: Floats | None,
+        x: Floats,
+    ) -> tuple[Replacement, Floats]:
+        distances = cooks_distances(y, scale, mu, hat, x, weights=weights)
+        least = self.min_replicates
+        return replace_outliers(y, scale, distances, self.cutoff, x, least), distances
 
 
-def _weighted_alike(
-    weights: Floats | None, shape: tuple[int, ...]
-) -> Iterator[tuple[Index, Index]]:
+def _weighted_alike(weights: Floats) -> Iterator[tuple[Index, Index]]:
     """Yield genes (rows) whose weights are positive in the same samples, and those samples."""
-    if weights is None:
-        yield np.arange(shape[0]), np.arange(shape[1])
-        return
     patterns, group = np.unique(weights > 0.0, axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         if pattern.any():

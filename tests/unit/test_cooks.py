@@ -13,6 +13,7 @@ from countglm.cooks import (
     cooks_outliers,
     leverages,
     max_cooks,
+    may_exceed,
     replace_outliers,
     robust_dispersion,
 )
@@ -70,6 +71,22 @@ class TestLeverages:
         assert found[4] == pytest.approx(1.0, abs=1e-14)
         assert found.max() <= 1.0
 
+    def test_cells_share_what_is_theirs(self) -> None:
+        rng = np.random.default_rng(4)
+        groups = np.column_stack([np.ones(4), [0.0, 1, 0, 1], [0.0, 0, 1, 1]])
+        cell = rng.permutation(np.arange(30) % 4)
+        weight = rng.gamma(0.3, 1.0, (6, 30))
+        weight[1, cell == 2] = 0.0
+        weight[2, np.isin(cell, (1, 2))] = 0.0
+        weight[3, cell != 1] = 0.0
+        weight[4, np.flatnonzero(cell == 0)[1:]] = 0.0
+        found = leverages(groups[cell], weight)
+        for row, w in zip(found, weight, strict=True):
+            root = np.sqrt(w)[:, None] * groups[cell]
+            expected = np.diag(root @ np.linalg.pinv(root.T @ root) @ root.T)
+            np.testing.assert_allclose(row, expected, atol=1e-13)
+        assert found[4, np.flatnonzero(cell == 0)[0]] <= 1.0
+
 
 class TestRobustDispersion:
     @pytest.mark.parametrize("share", [0.0, 1 / 8, 0.2, 0.25, 1 / 3])
@@ -119,6 +136,21 @@ class TestRobustDispersion:
 
 
 class TestDistances:
+    def test_genes_that_may_exceed_are_those_that_do_and_more(self) -> None:
+        rng = np.random.default_rng(21)
+        x = two_groups(8, 8)
+        mu = rng.lognormal(3.0, 2.0, (400, 16))
+        y = rng.poisson(mu * rng.gamma(1.0, 1.0, mu.shape)).astype(float)
+        mu[:5] = np.nan
+        mu[5:9, :8] = 0.0
+        y[5:9, :8] = 0.0
+        hat = leverages(x, np.where(mu > 0.0, mu / (1.0 + 0.3 * mu), 0.0))
+        distances = cooks_distances(y, np.ones((1, 16)), mu, hat, x)
+        for cutoff in (0.3, 0.6, 2.0):
+            exceeding = (distances > cutoff).any(axis=1)
+            assert 0 < exceeding.sum() < may_exceed(cutoff, y, mu, hat, 2).sum() < 395
+            assert not (exceeding & ~may_exceed(cutoff, y, mu, hat, 2)).any()
+
     def test_cooks_own_definition(self) -> None:
         rng = np.random.default_rng(8)
         x = np.column_stack([two_groups(4, 5), rng.normal(size=9)])
