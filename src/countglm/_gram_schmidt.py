@@ -1,6 +1,8 @@
-"""Orthonormal columns by modified Gram-Schmidt, the same bits with any BLAS and any threads."""
+"""Orthonormal columns by Gram-Schmidt, done twice: the same bits with any BLAS and threads."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,8 @@ def gram_schmidt(
 
     Every column is orthogonalised twice against its predecessors, which brings the loss of
     orthogonality to rounding level whatever the condition number (Giraud, Langou and Rozložník,
-    *Comput. Math. Appl.* 50, 2005). Sums are NumPy's pairwise sums over contiguous arrays, so the
-    result does not depend on a BLAS library or on its threads.
+    *Comput. Math. Appl.* 50, 2005). Sums are NumPy's over contiguous arrays, so the result does not
+    depend on a BLAS library or on its threads.
 
     Parameters
     ----------
@@ -35,40 +37,38 @@ def gram_schmidt(
         False where a column is zero or a combination of the columns before it.
     """
     n, p = x.shape
-    q = np.zeros((n, p), dtype=np.float64, order="F")
+    columns = np.array(x.T, dtype=np.float64, order="C")
+    exponents = np.frexp(np.abs(columns).max(axis=1, initial=0.0))[1]
+    columns = np.ldexp(columns, -exponents[:, None])
+    norms = np.sqrt(np.add.reduce(columns * columns, axis=1))
+    # Directions found so far as rows, one after another, and the columns they came from.
+    found = np.empty((min(n, p), n))
+    kept: list[int] = []
     r = np.zeros((p, p), dtype=np.float64)
-    independent = np.zeros(p, dtype=np.bool_)
-    for j in range(p):
-        column = np.array(x[:, j], dtype=np.float64, order="C")
-        largest = float(np.max(np.abs(column), initial=0.0))
-        if largest == 0.0:
+    for j, norm in enumerate(norms.tolist()):
+        if norm == 0.0:
             continue
-        exponent = int(np.frexp(largest)[1])
-        column = np.ldexp(column, -exponent)
-        norm = _norm(column)
-        coefficients = _project_out(column, q, np.flatnonzero(independent))
-        rest = _norm(column)
-        r[:, j] = np.ldexp(coefficients, exponent)
-        if rest > tolerance * norm:
-            independent[j] = True
-            q[:, j] = column / rest
-            r[j, j] = np.ldexp(rest, exponent)
-    return q, r, independent
+        column, rest = columns[j], norm
+        if kept:
+            r[kept, j] = _project_out(column, found[: len(kept)])
+            rest = math.sqrt(np.add.reduce(column * column))
+        if rest > tolerance * norm and len(kept) < n:
+            np.divide(column, rest, out=found[len(kept)])
+            r[j, j] = rest
+            kept.append(j)
+    q = np.zeros((n, p), dtype=np.float64, order="F")
+    q[:, kept] = found[: len(kept)].T
+    independent = np.zeros(p, dtype=np.bool_)
+    independent[kept] = True
+    return q, np.ldexp(r, exponents), independent
 
 
 def _project_out(
-    column: NDArray[np.float64], q: NDArray[np.float64], kept: NDArray[np.intp]
+    column: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Subtract from ``column``, in place and twice, its part along the columns ``kept`` of q."""
-    coefficients = np.zeros(q.shape[1], dtype=np.float64)
-    for _ in range(2):
-        for k in kept:
-            direction = q[:, k]
-            along = float(np.add.reduce(direction * column))
-            column -= along * direction
-            coefficients[k] += along
-    return coefficients
-
-
-def _norm(v: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.add.reduce(v * v)))
+    """Subtract from ``column``, in place and twice, its part along the rows ``directions``."""
+    first = np.add.reduce(directions * column, axis=1)
+    column -= np.add.reduce(first[:, None] * directions, axis=0)
+    second = np.add.reduce(directions * column, axis=1)
+    column -= np.add.reduce(second[:, None] * directions, axis=0)
+    return np.asarray(first + second)

@@ -67,45 +67,8 @@ def make_basis(design: Floats, keep: Mask | None = None) -> Basis:
     inverse = invert_upper(r[np.ix_(chosen, chosen)])
     to_coef = np.zeros((design.shape[1], chosen.size))
     to_coef[chosen] = inverse
-    null = _null(r, independent, inverse, design[keep])
+    null = dependencies(r, independent, inverse, design[keep])
     return Basis(pad(columns), pad(design.T), to_coef, _skeel(to_coef, r[chosen]), null)
-
-
-def make_graded_basis(design: Floats, keep: Mask, positive: Mask) -> Basis:
-    """Return a basis on ``keep`` that keeps apart what the ``positive`` samples determine.
-
-    Directions that only samples of count zero determine can carry information smaller than the
-    rounding of the rest.  In columns that vanish on the positive samples the scaled Hessian stays
-    well conditioned all the same (docs/math.md, 3.1).
-    """
-    first = make_basis(design, positive)
-    if first.null.shape[1] == 0:
-        return make_basis(design, keep)
-    n = design.shape[0]
-    rest = keep & ~positive
-    slopes, directions = orthonormal_slopes(design[rest], first.null)
-    above = np.zeros((first.to_coef.shape[1], n))
-    above[:, rest] = products(design[rest], first.to_coef).T
-    above[:, positive] = first.columns[:, :n][:, positive]
-    below = np.zeros((slopes.shape[1], n))
-    below[:, rest] = slopes.T
-    null = make_basis(design, keep).null
-    to_coef = np.hstack([first.to_coef, directions])
-    return Basis(pad(np.vstack([above, below])), pad(design.T), to_coef, first.skeel, null)
-
-
-def orthonormal_slopes(rows: Floats, null: Floats) -> tuple[Floats, Floats]:
-    """Return orthonormal columns spanning ``rows @ null``, and directions that give them.
-
-    The second (p, r) satisfies ``rows @ directions == slopes`` (m, r) and spans the part of
-    ``null`` that moves ``rows``.
-    """
-    slopes = products(rows, null)
-    q, r, independent = gram_schmidt(slopes)
-    chosen = np.flatnonzero(independent)
-    inverse = invert_upper(r[np.ix_(chosen, chosen)])
-    q = np.where(np.abs(q) > ZERO, q, 0.0)
-    return np.ascontiguousarray(q[:, chosen]), products(null[:, chosen], inverse)
 
 
 def products(x: Floats, y: Floats) -> Floats:
@@ -143,7 +106,7 @@ def invert_upper(r: Floats) -> Floats:
     return out
 
 
-def _null(r: Floats, independent: Mask, inverse: Floats, x: Floats) -> Floats:
+def dependencies(r: Floats, independent: Mask, inverse: Floats, x: Floats) -> Floats:
     """Return, for every dependent column of ``x``, the combination that it equals."""
     chosen = np.flatnonzero(independent)
     dependent = np.flatnonzero(~independent)

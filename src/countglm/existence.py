@@ -9,91 +9,35 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._gram_schmidt import gram_schmidt
-from .basis import (
-    ZERO,
-    Basis,
-    invert_upper,
-    make_basis,
-    make_graded_basis,
-    orthonormal_slopes,
-    pad,
-    products,
-)
+from ._completion import Completion, complete, graded_basis, separated_cells, split
+from .basis import make_basis, pad
+
+__all__ = ["Completion", "ExistenceTest", "completion_of", "separated_samples"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-# Bytes of remembered problems.
-MEMORY = 2**28
-_PRECISE: dict[str, Any] = {
-    "method": "highs-ds",
-    "options": {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Completion:
-    """The problem that remains on the samples that keep a finite mean.
-
-    Attributes
-    ----------
-    separated : (n,) bool
-        Samples whose fitted mean is 0 in the limit; none where only weights were missing.
-    basis : Basis
-        Coordinates of the remaining problem.
-    free : (p, f) float64
-        Directions that no sample of positive weight feels: not identified.
-    rows, directions : (m, k) and (p, k) float64
-        The likelihood rises for ever along ``directions @ u`` where ``rows @ u <= 0``.
-    """
-
-    separated: Mask
-    basis: Basis
-    free: Floats
-    rows: Floats
-    directions: Floats
-
-    @property
-    def exists(self) -> bool:
-        """True where every coefficient has a finite maximum likelihood estimate."""
-        return bool(self.basis.null.shape[1] == 0)
-
-    @property
-    def singular(self) -> bool:
-        """True where the samples of positive weight do not determine the coefficients."""
-        return bool(self.free.shape[1] > 0)
-
-    @cached_property
-    def limits(self) -> Floats:
-        """+inf, -inf or NaN (not identified) for coefficients without a finite value, else 0."""
-        return np.array([self.limit(unit) for unit in np.eye(self.free.shape[0])])
-
-    def limit(self, contrast: Floats) -> float:
-        """Return where ``contrast @ beta`` goes: +inf, -inf, NaN (not identified) or 0 (finite)."""
-        row = contrast[None, :]
-        if not products(row, self.basis.null).any():
-            return 0.0
-        if products(row, self.free).any():
-            return np.nan
-        return _sign_over_cone(_scaled(products(row, self.directions))[0], self.rows)
+# Designs that are remembered, and bytes of the answers remembered for each (or a few times the
+# design's own).
+DESIGNS = 8
+MEMORY = 2**22
 
 
 class ExistenceTest:
-    """Test of one design, remembered by zero pattern; usable from several threads."""
+    """Test of one design by zero pattern; usable from several threads.
+
+    Answers are remembered for the process: every test of an equal design gives the same objects.
+    """
 
     def __init__(self, design: Floats) -> None:
         self.design = design
-        self._raw = pad(design.T)
-        self._memory: OrderedDict[bytes, Completion] = OrderedDict()
-        self._capacity = max(64, MEMORY // (16 * max(1, design.size)))
-        self._lock = threading.Lock()
+        self._known = _known(design)
 
     def __call__(self, positive: Mask, weighted: Mask) -> Completion:
         """Return the problem that remains for a pattern, the whole one if the estimate exists.
@@ -101,122 +45,110 @@ class ExistenceTest:
         ``positive`` marks samples with a positive count and weight, ``weighted`` those with a
         positive weight.
         """
-        key = np.packbits(positive).tobytes() + np.packbits(weighted).tobytes()
-        with self._lock:
-            if key in self._memory:
-                self._memory.move_to_end(key)
-                return self._memory[key]
-        separated = separated_samples(self.design, positive, weighted)
-        answer = completion_of(self.design, separated, weighted, positive)
-        # One padded design serves all patterns.
-        answer = replace(answer, basis=replace(answer.basis, raw=self._raw))
-        with self._lock:
-            answer = self._memory.setdefault(key, answer)
-            while len(self._memory) > self._capacity:
-                self._memory.popitem(last=False)
-        return answer
+        return self.many(positive[None, :], weighted)[0]
+
+    def many(self, positive: Mask, weighted: Mask) -> list[Completion]:
+        """Return the same for many patterns ``positive`` (m, n), ``weighted`` (n,) or (m, n).
+
+        Patterns that leave the same problem get one object.
+        """
+        known = self._known
+        cells = known.positive_cells(positive)
+        keys = _keys(cells)
+        masks = np.broadcast_to(weighted, positive.shape)
+        if not weighted.all():
+            keys = [a + b for a, b in zip(keys, _keys(masks), strict=True)]
+        return [
+            known.remember(key, partial(known.solve, cells[i], masks[i]))
+            for i, key in enumerate(keys)
+        ]
 
 
 def separated_samples(design: Floats, positive: Mask, weighted: Mask) -> Mask:
     """Return the samples whose fitted mean is 0 in the limit (docs/math.md, 6.1 and 6.2)."""
-    separated = np.zeros_like(positive)
-    null = make_basis(design, positive).null
-    if null.shape[1] == 0:
-        return separated
-    zeros = np.flatnonzero(weighted & ~positive)
-    slopes, _ = orthonormal_slopes(design[zeros], null)
-    separated[zeros[_separable(slopes)]] = True
-    return separated
+    return ExistenceTest(design)(positive, weighted).separated
 
 
-def completion_of(
-    design: Floats, separated: Mask, weighted: Mask, positive: Mask | None = None
-) -> Completion:
+def completion_of(design: Floats, separated: Mask, weighted: Mask) -> Completion:
     """Return the problem that remains on the samples that are not separated (6.3)."""
-    keep = weighted & ~separated
-    basis = (
-        make_basis(design, keep) if positive is None else make_graded_basis(design, keep, positive)
-    )
-    free = make_basis(design, weighted).null if basis.null.shape[1] else basis.null
-    rows, directions = orthonormal_slopes(design[separated], basis.null)
-    return Completion(separated, basis, free, rows, directions)
+    return _known(design).kept(separated, weighted)
 
 
-def _separable(slopes: Floats) -> Mask:
-    """Return which rows can be made negative while no row is positive (docs/math.md, 6.2)."""
-    moving: Mask = np.any(slopes != 0.0, axis=1)
-    if not moving.any():
-        return moving
-    if slopes.shape[1] == 1:
-        signs = np.sign(slopes[moving, 0])
-        return moving if signs.min() == signs.max() else np.zeros_like(moving)
-    rows, where = np.unique(_scaled(slopes[moving]), axis=0, return_inverse=True)
-    if gram_schmidt(rows.T)[2].all():
-        # Independent rows: u with rows @ u = -1 exists.
-        return moving
-    separable = np.zeros_like(moving)
-    separable[moving] = _largest_separation(rows)[where.reshape(-1)]
-    return separable
+class _Design:
+    """A design, its distinct rows, and what was found for it.
 
-
-def _scaled(rows: Floats) -> Floats:
-    """Return ``rows`` with a largest entry of 1: a linear program has absolute tolerances."""
-    largest = np.max(np.abs(rows), axis=1, initial=0.0)
-    return np.asarray(rows / np.where(largest > 0.0, largest, 1.0)[:, None])
-
-
-def _largest_separation(rows: Floats) -> Mask:
-    """Maximise sum(t) subject to rows @ u + t <= 0, 0 <= t <= 1: t is 1 on separable rows."""
-    from scipy.optimize import linprog
-
-    m, k = rows.shape
-    answer = linprog(
-        np.r_[np.zeros(k), -np.ones(m)],
-        A_ub=np.hstack([rows, np.eye(m)]),
-        b_ub=np.zeros(m),
-        bounds=[(None, None)] * k + [(0.0, 1.0)] * m,
-        **_PRECISE,
-    )
-    if answer.x is None:
-        raise RuntimeError(f"The linear program of the existence test failed: {answer.message}")
-    return np.asarray(answer.x[k:] > 0.5)
-
-
-def _sign_over_cone(along: Floats, rows: Floats) -> float:
-    """Return +inf (-inf) if ``along @ u`` is never negative (positive) where rows @ u <= 0.
-
-    NaN if it takes both signs (docs/math.md, 6.3).
+    All samples of one design row have the same mean up to their offsets, so a pattern of zeros
+    matters only through the rows that have some positive count: designs of factors have few.
     """
-    cone = np.unique(_scaled(rows), axis=0)
-    q, r, independent = gram_schmidt(cone)
-    if cone.shape[0] == cone.shape[1] and independent.all():
-        # A simplicial cone: its edges are the columns of -rows⁻¹.
-        edges = -products(invert_upper(r), np.ascontiguousarray(q.T))
-        values = products(along[None, :], edges)[0]
-        high, low = float(values.max()), float(values.min())
-    else:
-        high, low = _extreme(along, cone, 1.0), _extreme(along, cone, -1.0)
-    if high > ZERO and low < -ZERO:
-        return np.nan
-    if high > ZERO:
-        return np.inf
-    return -np.inf if low < -ZERO else np.nan
+
+    def __init__(self, design: Floats) -> None:
+        self.design = design
+        self.cells, cell_of = np.unique(design, axis=0, return_inverse=True)
+        self.cell_of = cell_of.reshape(-1)
+        self._order = np.argsort(self.cell_of, kind="stable")
+        self._starts = np.searchsorted(self.cell_of[self._order], np.arange(len(self.cells)))
+        self._raw = pad(design.T)
+        self._memory: OrderedDict[bytes, Completion] = OrderedDict()
+        self._bytes, self._capacity = 0, max(MEMORY, 8 * design.nbytes)
+        self._lock = threading.Lock()
+
+    def positive_cells(self, positive: Mask) -> Mask:
+        """Return which distinct rows (m, d) have a positive sample."""
+        return np.logical_or.reduceat(positive[:, self._order], self._starts, axis=1)
+
+    def remember(self, key: bytes, solve: Callable[[], Completion]) -> Completion:
+        """Return what is known under ``key``, else what ``solve`` gives."""
+        with self._lock:
+            if key in self._memory:
+                self._memory.move_to_end(key)
+                return self._memory[key]
+        answer = solve()
+        if answer.basis.raw is not self._raw:
+            # One padded design serves all patterns.
+            answer = replace(answer, basis=replace(answer.basis, raw=self._raw))
+        with self._lock:
+            if key not in self._memory:
+                self._memory[key] = answer
+                self._bytes += answer.nbytes
+            answer = self._memory[key]
+            while self._bytes > self._capacity:
+                self._bytes -= self._memory.popitem(last=False)[1].nbytes
+        return answer
+
+    def solve(self, cells: Mask, weighted: Mask) -> Completion:
+        """Return the problem that remains where the distinct rows ``cells`` have positive counts.
+
+        All weighted samples of these rows count as positive: their means are positive too.
+        """
+        positive = cells[self.cell_of] & weighted
+        first = make_basis(self.design, positive)
+        zero = self.positive_cells(weighted[None, :])[0] & ~cells
+        separated = separated_cells(self.cells, zero, first.null)[self.cell_of] & weighted
+        rest = weighted & ~separated & ~positive
+        extra = split(self.design[rest], first.null)
+        if extra.slopes.shape[1] == 0:
+            return self.kept(separated, weighted)
+        basis = graded_basis(self.design, positive, first, rest, extra)
+        return complete(self.design, separated, basis)
+
+    def kept(self, separated: Mask, weighted: Mask) -> Completion:
+        """Return the problem that remains without some samples."""
+        key = b"kept" + b"".join(_keys(np.vstack([separated, weighted])))
+        return self.remember(key, partial(self._plain, separated, weighted))
+
+    def _plain(self, separated: Mask, weighted: Mask) -> Completion:
+        basis = make_basis(self.design, weighted & ~separated)
+        return complete(self.design, separated.copy(), basis)
 
 
-def _extreme(along: Floats, rows: Floats, sign: float) -> float:
-    """Return the largest (sign 1) or smallest (-1) ``along @ u``, rows @ u <= 0, |u| <= 1."""
-    if rows.shape[1] == 1:
-        ends = [u for u in (-1.0, 0.0, 1.0) if np.all(rows[:, 0] * u <= 0.0)]
-        return float(sign * max(sign * along[0] * u for u in ends))
-    from scipy.optimize import linprog
+@lru_cache(maxsize=DESIGNS)
+def _design(values: bytes, shape: tuple[int, int]) -> _Design:
+    return _Design(np.frombuffer(values).reshape(shape))
 
-    answer = linprog(
-        -sign * along,
-        A_ub=rows,
-        b_ub=np.zeros(rows.shape[0]),
-        bounds=[(-1.0, 1.0)] * along.size,
-        **_PRECISE,
-    )
-    if answer.x is None:
-        raise RuntimeError(f"The linear program of the existence test failed: {answer.message}")
-    return float(np.add.reduce(along * answer.x))
+
+def _known(design: Floats) -> _Design:
+    return _design(np.asarray(design, dtype=np.float64).tobytes(), design.shape)
+
+
+def _keys(masks: Mask) -> list[bytes]:
+    return [row.tobytes() for row in np.packbits(masks, axis=1)]

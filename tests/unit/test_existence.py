@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+from countglm import existence
 from countglm.existence import Completion, ExistenceTest, completion_of, separated_samples
 from tests.support.separation import coefficient_limits, exact_separated_samples
 
@@ -231,6 +232,53 @@ def test_answers_are_remembered_by_pattern() -> None:
     other = test(positive, GROUP != 2)
     assert other is not first
     assert other.singular
+
+
+def test_equal_designs_share_what_is_remembered() -> None:
+    everything = np.ones(8, dtype=bool)
+    first = ExistenceTest(SLOPE_IN_GROUP)(GROUP == 0, everything)
+    assert ExistenceTest(np.asfortranarray(SLOPE_IN_GROUP))(GROUP == 0, everything) is first
+    assert completion_of(ONE_WAY, GROUP == 2, everything) is completion_of(
+        ONE_WAY.copy(), GROUP == 2, everything
+    )
+
+
+def test_many_patterns_at_once_are_what_each_is_alone() -> None:
+    patterns = np.array(list(itertools.product([False, True], repeat=8)))[1:]
+    everything = np.ones(8, dtype=bool)
+    for design in (ONE_WAY, SLOPE_IN_GROUP):
+        test = ExistenceTest(design)
+        together = test.many(patterns, everything)
+        assert all(a is test(p, everything) for a, p in zip(together, patterns, strict=True))
+    some = patterns | (GROUP == 0)
+    positive = patterns & some
+    together = test.many(positive, some)
+    for answer, part, weighted in zip(together, positive, some, strict=True):
+        assert answer is test(part, weighted)
+        alone = separated_samples(design[weighted], part[weighted], weighted[weighted])
+        np.testing.assert_array_equal(answer.separated[weighted], alone)
+        assert not answer.separated[~weighted].any()
+
+
+def test_patterns_that_leave_one_problem_get_one_answer() -> None:
+    # Replicates of one design row, and all patterns whose positive samples determine the rest.
+    test = ExistenceTest(CROSSED)
+    counts = np.array([[3, 0, 1, 0, 2, 2], [0, 1, 1, 1, 0, 5], [1, 1, 0, 1, 1, 1]])
+    answers = test.many(np.pad(counts > 0, [(0, 0), (0, 2)]), np.ones(8, dtype=bool))
+    assert len(set(map(id, answers))) == 1
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(existence, "MEMORY", 1000)
+    test = ExistenceTest(columns(1, X, X**2 / 7.0))
+    everything = np.ones(8, dtype=bool)
+    patterns = np.eye(8, dtype=bool)
+    first = test.many(patterns, everything)
+    again = test.many(patterns, everything)
+    assert any(a is not b for a, b in zip(first, again, strict=True))
+    for a, b in zip(first, again, strict=True):
+        assert a.basis.columns.tobytes() == b.basis.columns.tobytes()
+        np.testing.assert_array_equal(a.limits, b.limits)
 
 
 def test_threads_get_one_answer() -> None:
