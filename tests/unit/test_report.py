@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from countglm.errors import InputError
 from countglm.report import render_report, words, write_report
+from countglm.report.drawing import draw, logarithmic
 from countglm.status import Status
 from tests.support.fits import synthetic_fit, synthetic_table
 from tests.support.pages import Page
@@ -183,3 +185,14 @@ def test_writing_respects_an_existing_file(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
     write_report(fit, path, force=True)
     assert path.read_text(encoding="utf-8").endswith("</html>\n")
+
+
+def test_powers_of_ten_are_plain_text() -> None:
+    def paint(axes: Any) -> None:
+        axes.plot([1e-12, 1e3], [2.0, 7.0])
+        logarithmic(axes, "x", "y")
+
+    labels = re.findall(r"<text [^>]*>([^<]*)</text>", draw(paint))
+    assert {"10⁻¹²", "10⁻⁶", "10⁰"} <= {*labels}
+    assert "4×10⁰" in labels, "within a decade the steps between are named"
+    assert not any("$" in label or "{" in label for label in labels)

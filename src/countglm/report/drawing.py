@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 # Okabe and Ito's colours, distinguishable with every common colour vision.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, GREY, INK = "#56B4E9", "#CC79A7", "#8A8F98", "#1B1F24"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # From here on points are small and let others show through.
 MANY = 5000
 # A point of a vector image takes a hundred bytes, so that more become a raster image.
@@ -65,6 +67,31 @@ def scatter(
         x, y, s=4 if many else 9, c=colour, marker=marker, linewidths=0, label=label,
         alpha=0.35 if many else 0.7, rasterized=x.size > RASTER_ABOVE,
     )  # fmt: skip
+
+
+def logarithmic(axes: Axes, *which: str) -> None:
+    """Make the axes ``which`` ("x", "y") logarithmic, powers of ten written as plain text.
+
+    Matplotlib's own labels are formulas, whose layout takes longer than the rest of a figure.
+    """
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    class Plain(LogFormatterSciNotation):
+        def __call__(self, x: float, pos: Any = None) -> str:
+            return _plain(super().__call__(x, pos))
+
+    for name in which:
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axes.set(**{f"{name}scale": "log"})
+        axis.set_major_formatter(Plain())
+        axis.set_minor_formatter(Plain())
+
+
+def _plain(formula: str) -> str:
+    r"""Write ``$\mathdefault{2\times10^{-3}}$`` with characters."""
+    text = formula.replace(r"\times", "\N{MULTIPLICATION SIGN}")
+    text = re.sub(r"\^\{(-?\d+)\}", lambda power: power.group(1).translate(_RAISED), text)
+    return re.sub(r"\\mathdefault|[${}]", "", text)
 
 
 def legend(axes: Axes) -> None:

@@ -16,6 +16,7 @@ from countglm.report.drawing import (
     VERMILION,
     draw,
     legend,
+    logarithmic,
     scatter,
 )
 from countglm.report.words import PADJ_LEVEL
@@ -66,8 +67,7 @@ def mean_dispersion(fit: GLMFit) -> str:
             at_floor = np.full(int(low.sum()), floor)
             label = f"{int(low.sum()):,} at or near 0"
             scatter(axes, mean[low], at_floor, VERMILION, "v", label, many)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        logarithmic(axes, "x", "y")
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("dispersion")
         legend(axes)
@@ -110,7 +110,7 @@ def ma_plot(
                 name, (at[0], float(np.clip(at[1], -edge, edge))), xytext=(3, 3),
                 textcoords="offset points", fontsize=7, color=INK,
             )  # fmt: skip
-        axes.set_xscale("log")
+        logarithmic(axes, "x")
         axes.set_ylim(-1.08 * edge, 1.08 * edge)
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("log2 fold change")
@@ -134,8 +134,7 @@ def dispersion_trend(stages: DispersionFit) -> str:
         if np.isfinite(line).any():
             order = np.argsort(mean)
             axes.plot(mean[order], line[order], color=VERMILION, linewidth=1.5, label="trend")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        logarithmic(axes, "x", "y")
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel("dispersion")
         legend(axes)

@@ -24,6 +24,7 @@ from countglm.report.drawing import (
     VERMILION,
     Floats,
     draw,
+    logarithmic,
 )
 
 if TYPE_CHECKING:
@@ -123,8 +124,7 @@ def against(points: Points, panel: Panel, engine: str, palette: Mapping[str, Mar
 
     def paint(axes: Axes) -> None:
         if panel.scale == "log":
-            axes.set_xscale("log")
-            axes.set_yscale("log")
+            logarithmic(axes, "x", "y")
         axes.plot([low, high], [low, high], color=INK, linewidth=0.8, zorder=1)
         _groups_of_points(axes, points, palette, points.limits, points.limits)
         axes.set_aspect("equal", adjustable="box")
@@ -159,8 +159,7 @@ def difference(points: Points, palette: Mapping[str, Mark]) -> str:
     """Draw the differences of the fold changes over the mean; none and infinite at the margins."""
 
     def paint(axes: Axes) -> None:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        logarithmic(axes, "x", "y")
         if points.x.size:
             span = (float(points.x.min()), float(points.x.max()))
             _groups_of_points(axes, points, palette, span, points.limits)
