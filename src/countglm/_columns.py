@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._median import median_of_finite
 from countglm._names import label
 from countglm.errors import InputError
 
@@ -41,6 +42,19 @@ def positive_columns(
 
     ``genes`` (n_genes,) restricts the genes.  A sample without positive counts yields empty arrays.
     """
+    for first, numbers, columns in column_groups(counts, genes):
+        for i, values in enumerate(columns, first):
+            found = np.flatnonzero(values > 0)
+            yield i, numbers[found], values[found]
+
+
+def column_groups(
+    counts: CountMatrix, genes: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield (first sample, gene numbers (m,), counts (k, m)) of groups of samples, to be changed.
+
+    ``genes`` (n_genes,) restricts the genes.
+    """
     numbers = np.arange(counts.n_genes) if genes is None else np.flatnonzero(genes)
     group = max(1, _GATHER_ENTRIES // max(1, numbers.size))
     for first in range(0, counts.n_samples, group):
@@ -49,12 +63,25 @@ def positive_columns(
             low, high = np.searchsorted(numbers, (start, start + block.shape[0]))
             part = block[:, first : first + group]
             columns[:, low:high] = _rows(part, numbers[low:high] - start).T
-        for i, values in enumerate(columns, first):
-            found = np.flatnonzero(values > 0)
-            if found.size == values.size:
-                yield i, numbers, values
-            else:
-                yield i, numbers[found], values[found]
+        yield first, numbers, columns
+
+
+def median_ratios(counts: CountMatrix, log_means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median ratio (n_samples,) of each sample's positive counts to ``exp(log_means)``.
+
+    Genes whose log mean (n_genes,) is not finite are left out; 0 for a sample without the others.
+    """
+    used = np.isfinite(log_means)
+    ratios = np.zeros(counts.n_samples)
+    for first, numbers, columns in column_groups(counts, used):
+        if not numbers.size:
+            break
+        columns[columns == 0] = np.inf
+        np.log(columns, out=columns)
+        columns -= log_means[numbers]
+        middle = median_of_finite(columns).tolist()
+        ratios[first : first + len(middle)] = [math.exp(value) for value in middle]
+    return ratios
 
 
 def _rows(block: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:

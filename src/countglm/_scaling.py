@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import shaped
-from ._columns import gene_blocks, positive_columns, require_counts
+from ._columns import gene_blocks, median_ratios, require_counts
 from ._containers import is_a
-from ._median import median
 from ._names import label
 from .errors import InputError
 from .size_factors import resolve_size_factors
@@ -114,10 +113,7 @@ def reference_size_factors(counts: CountMatrix, log_means: Floats) -> Floats:
     They are not scaled among themselves, so a sample's factor does not depend on its companions;
     genes whose log mean is not finite are left out.
     """
-    s = np.zeros(counts.n_samples)
-    for i, genes, values in positive_columns(counts, np.isfinite(log_means)):
-        if values.size:
-            s[i] = np.exp(median(np.log(values) - log_means[genes]))
+    s = median_ratios(counts, log_means)
     require_counts(counts, s, "size factors from the reference samples")
     return s
 

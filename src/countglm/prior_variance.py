@@ -89,7 +89,7 @@ def robust_variance(residual: Floats) -> float:
     """Return the squared and scaled median absolute deviation (9.1); 0 of nothing."""
     if residual.size == 0:
         return 0.0
-    return (_MAD * median(np.abs(residual - median(residual)))) ** 2
+    return float((_MAD * median(np.abs(residual - median(residual)))) ** 2)
 
 
 def beyond_sampling(variance: float, df: float) -> float:

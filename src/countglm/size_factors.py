@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from countglm._columns import (
     column_totals,
     gene_blocks,
-    positive_columns,
+    median_ratios,
     require_counts,
     sample_label,
     scale_to_unit_geometric_mean,
 )
 from countglm._iterate import iterate_size_factors
-from countglm._median import median
 from countglm._names import plural
 from countglm._parallel import resolve_threads
 from countglm._size_options import (
@@ -184,10 +182,7 @@ def _median_ratio(
         used &= genes
         if not used.any():
             _raise_no_control(genes, method, geo_means is not None)
-    s = np.zeros(counts.n_samples)
-    for i, numbers, values in positive_columns(counts, used):
-        if values.size:
-            s[i] = math.exp(median(np.log(values) - log_means[numbers]))
+    s = median_ratios(counts, np.where(used, log_means, -np.inf))
     require_counts(counts, s, f"size factors by {method!r} from {int(used.sum())} genes")
     if method == "poscounts" or geo_means is not None:
         return scale_to_unit_geometric_mean(s)
