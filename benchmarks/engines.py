@@ -74,6 +74,32 @@ def pydeseq2(problem: Problem) -> Floats:
     return np.asarray(coefficients)
 
 
+def edgepython(problem: Problem) -> Floats:
+    from edgepython import glm_fit
+
+    fit = glm_fit(
+        np.ascontiguousarray(problem.counts.T),
+        problem.design,
+        dispersion=problem.dispersion,
+        offset=np.log(problem.size_factors),
+        prior_count=0.0,
+    )
+    return np.asarray(fit["coefficients"])
+
+
+def pyedger(problem: Problem) -> Floats:
+    from pyedger import glmFit
+
+    fit = glmFit(
+        np.ascontiguousarray(problem.counts.T),
+        problem.design,
+        dispersion=problem.dispersion,
+        offset=np.log(problem.size_factors),
+        prior_count=0.0,
+    )
+    return np.asarray(fit.coefficients)
+
+
 ENGINES: dict[str, Callable[[Problem], Floats]] = {
     "countglm": partial(countglm, threads=1),
     "countglm, 2 threads": partial(countglm, threads=2),
@@ -81,7 +107,22 @@ ENGINES: dict[str, Callable[[Problem], Floats]] = {
     "glum": partial(glum, gradient_tol=None),
     "glum, gradient_tol=1e-8": partial(glum, gradient_tol=1e-8),
     "PyDESeq2 irls": pydeseq2,
+    "edgePython glm_fit": edgepython,
+    "pyedger glmFit": pyedger,
 }
+# One gene at a time in Python or R: their time is that of a gene, however many there are.
+ONE_BY_ONE = ("statsmodels GLM", "glum", "glum, gradient_tol=1e-8", "glm.fit")
+FEW_GENES = 200
+
+
+def genes_for(engine: str, n_genes: int) -> int:
+    """Return how many of ``n_genes`` an engine is asked to fit."""
+    return min(n_genes, FEW_GENES) if engine in ONE_BY_ONE else n_genes
+
+
+def package_of(engine: str) -> str:
+    """Return the package that an engine belongs to."""
+    return engine.replace(",", "").split()[0].lower()
 
 
 def run(name: str, problem: Problem) -> Floats:

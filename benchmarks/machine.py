@@ -37,6 +37,16 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def machine_text(result: dict[str, Any]) -> str:
+    """Return one sentence on the machine of a result."""
+    machine = result["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the end, "
+        f"{machine['system']}, Python {machine['python']}, {packages}; {machine['date']}."
+    )
+
+
 def save_result(name: str, result: dict[str, Any]) -> None:
     """Keep one benchmark's result as JSON beside the others."""
     RESULTS.mkdir(exist_ok=True)

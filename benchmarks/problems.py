@@ -7,7 +7,7 @@ are given: the question is the fit of the coefficients, which every engine under
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ class Problem:
     design: Floats  # (n_samples, n_coef)
     size_factors: Floats  # (n_samples,)
     dispersion: Floats  # (n_genes,)
+
+    def first(self, n_genes: int) -> Problem:
+        """The problem of the first genes."""
+        return replace(self, counts=self.counts[:, :n_genes], dispersion=self.dispersion[:n_genes])
 
 
 def _ratio_size_factors(counts: Floats) -> Floats:

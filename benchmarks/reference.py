@@ -7,6 +7,8 @@ coefficients to the optimum in standard errors, ``sqrt(d' H d)`` with the observ
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +112,12 @@ class Reference:
             if size.max() < STEP_TOLERANCE:
                 return gamma, self._derivatives(gamma)[1], size
         raise ArithmeticError(f"the reference still moves by {float(size.max()):.0e} SE")
+
+    def first(self, n_genes: int) -> Reference:
+        """The reference of the first genes."""
+        part = copy(self)
+        part.gamma, part.hessian = self.gamma[:n_genes], self.hessian[:n_genes]
+        return part
 
     def distance(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the distance (n_genes,) of coefficients to the optimum, in standard errors."""

@@ -6,7 +6,8 @@ Each engine runs in a fresh process of its own. ``cold`` is the time from the st
 process to its first result, imports and compilation (with an empty cache) included; ``second``
 is the same for the next process; ``warm`` is the best repeat inside a process; ``memory`` is the
 largest resident set. Accuracy is the distance of the coefficients to the optimum in standard
-errors (benchmarks/reference.py). A problem's results are kept in benchmarks/results/engines.json
+errors (benchmarks/reference.py). Engines that take one gene at a time are timed on fewer genes. A
+problem's results are kept in benchmarks/results/engines.json
 with the machine and the date of that run, and docs/benchmarks.md is written from that folder. A
 run of chosen engines is printed and not kept: one table holds the engines of one run.
 """
@@ -18,7 +19,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import ENGINES
+import peers
+from engines import ENGINES, genes_for, package_of
 from machine import RESULTS, describe_machine, save_result
 from problems import PROBLEMS, Problem
 from reference import Reference
@@ -47,29 +48,29 @@ def write_problem(problem: Problem, folder: Path) -> None:
         getattr(problem, name).astype(np.float64).tofile(folder / name)
 
 
-def command(engine: str, folder: Path) -> list[str]:
+def command(engine: str, folder: Path, interpreters: peers.Interpreters) -> list[str]:
     arguments = [engine, str(folder), str(REPEATS), str(SECONDS)]
     if engine in R_ENGINES:
         return ["Rscript", "--vanilla", str(HERE / "engines.R"), *arguments]
-    return [sys.executable, str(HERE / "worker.py"), *arguments]
+    return [interpreters.of(package_of(engine)), str(HERE / "worker.py"), *arguments]
 
 
-def one_process(engine: str, folder: Path, cache: Path) -> dict[str, Any]:
+def one_process(
+    engine: str, folder: Path, cache: Path, interpreters: peers.Interpreters
+) -> dict[str, Any]:
     """Run one engine in a fresh process; return its times, peak memory and version."""
     environment = os.environ | ONE_THREAD | {"NUMBA_CACHE_DIR": str(cache)}
     start = time.time()
     with open(folder / "log.txt", "w") as log:
         done = subprocess.run(
-            command(engine, folder),
+            command(engine, folder, interpreters),
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,
         )
     if done.returncode != 0:
-        lines = (folder / "log.txt").read_text().strip().splitlines()
-        said = [line for line in lines if "rror" in line] or lines or ["no message"]
-        return {"error": said[-1]}
+        return {"error": peers.last_error((folder / "log.txt").read_text())}
     report = json.loads((folder / "times.json").read_text())
     return report | {"start": report["done"] - start}
 
@@ -87,17 +88,27 @@ def accuracy(coefficients: NDArray[np.float64], reference: Reference) -> dict[st
     }
 
 
-def measure(engine: str, problem: Problem, reference: Reference) -> dict[str, Any]:
+def measure(
+    engine: str, problem: Problem, reference: Reference, interpreters: peers.Interpreters
+) -> dict[str, Any]:
+    """Measure one engine on as many genes as it can be asked for."""
+    if engine not in R_ENGINES:
+        why = interpreters.missing(package_of(engine), in_r=False)
+        if why is not None:
+            return {"error": why}
+    n_genes = genes_for(engine, problem.counts.shape[1])
+    problem, reference = problem.first(n_genes), reference.first(n_genes)
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name), Path(name) / "cache"
         write_problem(problem, folder)
-        first = one_process(engine, folder, cache)
+        first = one_process(engine, folder, cache, interpreters)
         if "error" in first:
             return first
-        second = one_process(engine, folder, cache)
+        second = one_process(engine, folder, cache, interpreters)
         shape = (problem.counts.shape[1], problem.design.shape[1])
         coefficients = np.fromfile(folder / "coefficients").reshape(shape)
     return {
+        "genes": n_genes,
         "cold": first["start"],
         "second": second["start"],
         "warm": min(first["warm"], second["warm"]),
@@ -107,13 +118,15 @@ def measure(engine: str, problem: Problem, reference: Reference) -> dict[str, An
     }
 
 
-def run_problem(name: str, n_genes: int, engines: list[str]) -> dict[str, Any]:
+def run_problem(
+    name: str, n_genes: int, engines: list[str], interpreters: peers.Interpreters
+) -> dict[str, Any]:
     problem = PROBLEMS[name](n_genes)
     reference = Reference(problem)
     print(f"{problem.description}; reference stands to {float(reference.last_step.max()):.0e} SE")
     results = {}
     for engine in engines:
-        results[engine] = measure(engine, problem, reference)
+        results[engine] = measure(engine, problem, reference, interpreters)
         print(f"  {engine}: {json.dumps(results[engine])}", flush=True)
     return {
         "description": problem.description,
@@ -132,15 +145,17 @@ def available_engines() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark engines on problems.")
-    parser.add_argument("--genes", type=int, default=1000, help="genes of each problem")
+    parser.add_argument("--genes", type=int, default=2000, help="genes of each problem")
     parser.add_argument("--problems", default=",".join(PROBLEMS), help="names, by commas")
     parser.add_argument("--engines", help="by semicolons; printed and not kept")
+    peers.add_option(parser)
     options = parser.parse_args()
+    interpreters = peers.Interpreters(options.python)
     engines = options.engines.split(";") if options.engines else available_engines()
     kept = RESULTS / "engines.json"
     found = json.loads(kept.read_text())["problems"] if kept.exists() else {}
     for name in options.problems.split(","):
-        fresh = run_problem(name, options.genes, engines)
+        fresh = run_problem(name, options.genes, engines, interpreters)
         if options.engines is None:
             save_result("engines", {"problems": (found := found | {name: fresh})})
             write_page()

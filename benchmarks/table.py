@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from machine import RESULTS
+import cost_table
+import pipeline_figure
+import pipeline_table
+from machine import RESULTS, machine_text
 
 ROOT = RESULTS.parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -20,13 +23,12 @@ Written by `benchmarks/table.py` from `benchmarks/results/`; run `make bench` fo
 
 Speed without accuracy says little: an engine that stops early is fast. So each time stands beside
 the distance of the coefficients to the optimum, in standard errors, judged by a solver in extended
-precision that shares no code with any engine (`benchmarks/reference.py`). Dispersions and size
-factors are given, every gene has a finite estimate, each engine keeps its own default tolerance
-unless its name says otherwise, and runs on one thread unless its name says otherwise.
+precision that shares no code with any engine (`benchmarks/reference.py`).
 
 - **cold**: seconds from the start of a fresh process to the first result, with imports, and with
   compilation where an engine compiles (empty cache); **second**: the next process.
-- **warm**: seconds for a repeat inside the process, the best of up to five.
+- **warm**: time of a repeat inside the process, the best of up to five. Fits at given dispersions
+  show it by the gene: engines that take one gene at a time are given fewer **genes**.
 - **memory**: largest resident set of the process, in MB.
 - **median, worst**: distance to the optimum over the genes, in standard errors; **beyond 0.01**:
   genes farther than that.
@@ -36,28 +38,25 @@ Some engines bound the fitted means or coefficients from below (DESeq2 and PyDES
 """
 
 
-def _machine(result: dict[str, Any]) -> str:
-    machine = result["machine"]
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the end, "
-        f"{machine['system']}, Python {machine['python']}, {packages}; {machine['date']}."
-    )
-
-
-def _row(engine: str, found: dict[str, Any]) -> str:
+def _row(engine: str, found: dict[str, Any], genes: int) -> str:
     if "error" in found:
-        return f"| {engine} | did not run: {found['error'][:60]} | | | | | | |"
+        return f"| {engine} | did not run: {found['error']} | | | | | | | |"
     distance = found["distance"]
+    fitted = found.get("genes", genes)
     return (
-        f"| {engine} | {found['cold']:.2f} | {found['second']:.2f} | {found['warm']:.4f} "
-        f"| {found['memory_mb']:.0f} | {distance['median']:.1e} | {distance['max']:.1e} "
-        f"| {distance['beyond_0.01']} |"
+        f"| {engine} | {fitted:,} | {found['cold']:.2f} | {found['second']:.2f} "
+        f"| {found['warm'] / fitted * 1e6:.2f} | {found['memory_mb']:.0f} "
+        f"| {distance['median']:.1e} | {distance['max']:.1e} | {distance['beyond_0.01']} |"
     )
 
 
 def _engines(result: dict[str, Any]) -> list[str]:
-    lines = ["## Engines"]
+    lines = [
+        "## Engines: coefficients at given dispersions",
+        "",
+        "Dispersions and size factors are given, every gene has a finite estimate, each engine "
+        "keeps its own default tolerance and runs on one thread, unless its name says otherwise.",
+    ]
     for problem in result["problems"].values():
         lines += [
             "",
@@ -65,12 +64,15 @@ def _engines(result: dict[str, Any]) -> list[str]:
             "",
             f"{problem['n_genes']:,} genes, {problem['n_coef']} coefficients; the reference's own "
             f"last step was {problem['reference_last_step']:.0e} standard errors. "
-            + _machine(problem),
+            + machine_text(problem),
             "",
-            "| engine | cold s | second s | warm s | memory MB | median | worst | beyond 0.01 |",
-            "|---|---|---|---|---|---|---|---|",
+            "| engine | genes | cold s | second s | warm µs a gene | memory MB | median | worst "
+            "| beyond 0.01 |",
+            "|---|---|---|---|---|---|---|---|---|",
         ]
-        lines += [_row(engine, found) for engine, found in problem["engines"].items()]
+        lines += [
+            _row(engine, found, problem["n_genes"]) for engine, found in problem["engines"].items()
+        ]
         measured = [found["version"] for found in problem["engines"].values() if "version" in found]
         lines += ["", f"Versions: {'; '.join(dict.fromkeys(measured))}."]
     return lines
@@ -84,7 +86,7 @@ def _kernel(result: dict[str, Any]) -> list[str]:
         "solver computes the change of the deviance, from which the constants of the likelihood "
         "cancel, with gradient and Hessian. The second column has the full log-likelihood, gamma "
         "functions included, in place of the change; a fit at a given dispersion computes it "
-        "once, at its end. " + _machine(result),
+        "once, at its end. " + machine_text(result),
         "",
         "| samples | coefficients | deviance change + gradient + Hessian "
         "| full log-likelihood + gradient + Hessian |",
@@ -102,7 +104,7 @@ def _startup(result: dict[str, Any]) -> list[str]:
     lines = [
         "## Start-up",
         "",
-        "Medians over fresh processes, in seconds. " + _machine(result),
+        "Medians over fresh processes, in seconds. " + machine_text(result),
         "",
         "| what | wall | CPU |",
         "|---|---|---|",
@@ -124,7 +126,7 @@ def _pydeseq2(result: dict[str, Any]) -> list[str]:
         "",
         f"{result['study']}, `{result['design']}`, {result['genes']:,} genes, {result['fitted']:,} "
         f"of them with counts; PyDESeq2 {result['version']}. {clock}, best of "
-        f"{result['repeats']} warm. {_machine(result)}",
+        f"{result['repeats']} warm. {machine_text(result)}",
         "",
         "The whole pipeline, from counts to shrunken estimates, with "
         "`inference=countglm.adapters.pydeseq2.Inference()` and with its own; what is not in the "
@@ -171,7 +173,7 @@ def _crossing(result: dict[str, Any]) -> list[str]:
         "memory; the coefficients have the same bits. CPU seconds (and elapsed ones in brackets) "
         f"with {result['threads']} threads, the least of "
         f"{result['rounds'] * result['repeats']} calls in processes of both languages by turns; "
-        f"at most {result['longest']} is asked for. {_machine(result)}",
+        f"at most {result['longest']} is asked for. {machine_text(result)}",
         "",
         "Memory is what a first call adds to the process at its peak, in MB: results and scratch "
         "are part of it. **Stored** is what the counts take as R keeps them, **dense** as a matrix "
@@ -195,8 +197,12 @@ def _crossing(result: dict[str, Any]) -> list[str]:
 
 
 SECTIONS = {
+    "pipelines": pipeline_table.pipelines,
     "engines": _engines,
     "kernel_pass": _kernel,
+    "profile": cost_table.profile,
+    "memory": cost_table.memory,
+    "scaling": cost_table.scaling,
     "startup": _startup,
     "pydeseq2_backend": _pydeseq2,
     "crossing": _crossing,
@@ -210,15 +216,15 @@ def _summary(result: dict[str, Any]) -> str:
         f"Coefficients of {problem['n_genes']:,} genes of {problem['description']}, dispersions "
         "given: time of a repeat in one process, and distance to the optimum in standard errors.",
         "",
-        "| engine | ms | median distance | worst distance |",
+        "| engine | µs a gene | median distance | worst distance |",
         "|---|---|---|---|",
     ]
     for engine, found in problem["engines"].items():
         if "error" not in found:
             distance = found["distance"]
+            each = found["warm"] / found.get("genes", problem["n_genes"]) * 1e6
             lines.append(
-                f"| {engine} | {found['warm'] * 1e3:,.1f} | {distance['median']:.0e} "
-                f"| {distance['max']:.0e} |"
+                f"| {engine} | {each:,.1f} | {distance['median']:.0e} | {distance['max']:.0e} |"
             )
     return "\n".join([*lines, ""])
 
@@ -239,6 +245,9 @@ def write_page() -> None:
             lines += [*section(json.loads(path.read_text())), ""]
             if name == "engines":
                 write_readme(json.loads(path.read_text()))
+            if name == "pipelines":
+                figure = PAGE.with_name(pipeline_table.FIGURE)
+                pipeline_figure.draw(json.loads(path.read_text()), figure)
     PAGE.write_text("\n".join(lines))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines import run
+from engines import package_of, run
 from problems import Problem
 
 
@@ -51,7 +51,7 @@ def main() -> None:
         run(engine, problem)
         times.append(time.perf_counter() - start)
     coefficients.astype(np.float64).tofile(folder / "coefficients")
-    package = engine.replace(",", "").split()[0].lower()
+    package = package_of(engine)
     report = {
         "done": done,
         "warm": min(times),
