@@ -182,18 +182,20 @@ def _rejections(p: Floats, statistic: Floats, cutoffs: Floats, alpha: float) -> 
     it is below ``alpha``, and no p-value is lowered by adjusting.
     """
     known = ~np.isnan(p)
-    p = p[known]
-    # A gene is kept by the cutoffs up to this place.
-    last = np.searchsorted(cutoffs, statistic[known], side="right")
-    kept = p.size - np.cumsum(np.bincount(last, minlength=cutoffs.size + 1))
+    p, statistic = p[known], statistic[known]
+    kept = p.size - np.searchsorted(np.sort(statistic), cutoffs, side="left")
     candidates = np.flatnonzero(p < alpha)
     candidates = candidates[np.argsort(p[candidates])]
-    p, last = p[candidates], last[candidates]
+    p = p[candidates]
+    # The candidates' statistics are kept by the cutoffs up to this place.
+    last = np.searchsorted(cutoffs, statistic[candidates], side="right")
+    rank = np.arange(1, p.size + 1)
     rejections = np.zeros(cutoffs.size, dtype=np.int64)
     for place in range(cutoffs.size):
         ascending = p[last > place]
-        adjusted = ascending * (kept[place] / np.arange(1, ascending.size + 1))
-        rejections[place] = np.max(np.flatnonzero(adjusted < alpha), initial=-1) + 1
+        found = ascending * (kept[place] / rank[: ascending.size]) < alpha
+        if found.any():
+            rejections[place] = found.size - np.argmax(found[::-1])
     return rejections
 
 
