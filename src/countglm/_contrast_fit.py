@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ._covariance import fisher_weight, inverse_information
+from ._covariance import TILE_ENTRIES, contrast_variance, fisher_weight, fitted_means
 from ._refit import Constraint, Refitter, reached
 from .basis import Basis, make_basis
 from .existence import Completion, completion_of
@@ -85,18 +85,16 @@ def _errors(
     x = np.ascontiguousarray(basis.columns[:, :n].T)
     along = np.add.reduce(basis.to_coef * vector[:, None], axis=0)
     out = np.empty(genes.size)
-    step = max(1, TILE // (n * max(1, x.shape[1])))
+    step = max(1, TILE_ENTRIES // n)
     for start in range(0, genes.size, step):
         tile = genes[start : start + step]
-        weight = fisher_weight(np.ascontiguousarray(fit.mu(tile).T), fit.dispersion[tile, None])
+        mu = np.ascontiguousarray(fitted_means(fit, tile).T)
+        weight = fisher_weight(mu, fit.dispersion[tile, None])
         if fit.weights is not None:
             weight *= fit.weights if fit.weights.ndim == 1 else fit.weights[:, tile].T
         if completion is not None:
             weight[:, completion.separated] = 0.0
-        active = np.ones((tile.size, x.shape[1]), dtype=np.bool_)
-        inverse = inverse_information(x, weight, active)
-        half = np.add.reduce(inverse * along[None, None, :], axis=2)
-        out[start : start + step] = np.sqrt(np.add.reduce(half * along[None, :], axis=1))
+        out[start : start + step] = np.sqrt(contrast_variance(x, weight, along))
     return out
 
 

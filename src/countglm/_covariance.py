@@ -1,8 +1,9 @@
 """Covariance of the coefficients: inverse of X' W X per gene, without forming X' W X.
 
-The R factor of sqrt(W) X is built by modified Gram-Schmidt, element-wise over a tile of genes:
-its error grows with the condition number, not with its square as for the normal equations, and
-no BLAS takes part, so the bits do not depend on threads.
+The R factor of sqrt(W) X is built by modified Gram-Schmidt, element-wise over a tile of genes,
+which run along the last axis: that is the long one where samples or cells are few. Its error grows
+with the condition number, not with its square as for the normal equations, and no BLAS takes part,
+so the bits do not depend on threads.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._cells import add_rows, cells_of, scaled_columns
 from countglm._gram_schmidt import gram_schmidt
 from countglm.status import Status
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_TILE_ENTRIES = 1 << 20
+# Entries of a tile: 512 kB an array, in the processor's cache.
+TILE_ENTRIES = 1 << 16
 
 
 def fisher_weight(mu: Floats, alpha: Floats) -> Floats:
@@ -63,12 +66,34 @@ def inverse_information(x: Floats, weight: Floats, active: Flags) -> Floats:
     (g, p, p)
         Entries of coefficients that are estimable equal those of every generalised inverse.
     """
-    r = _triangle(x, weight, active)
-    inverse = _invert_upper(r) * active[:, :, None] * active[:, None, :]
-    covariance = np.zeros_like(r)
+    inverse = _invert_upper(_triangle(x, weight, active))
+    inverse *= active.T[:, None] * active.T[None, :]
+    covariance = np.zeros_like(inverse)
     for j in range(active.shape[1]):
-        covariance += inverse[:, :, j, None] * inverse[:, None, :, j]
-    return covariance
+        covariance += inverse[:, None, j] * inverse[None, :, j]
+    return np.ascontiguousarray(np.moveaxis(covariance, 2, 0))
+
+
+def contrast_variance(x: Floats, weight: Floats, along: Floats) -> Floats:
+    """Return ``along' (X' W X)⁻¹ along`` (g,), as the squared length of ``R⁻ᵀ along``.
+
+    Parameters
+    ----------
+    x : (n, p)
+        Of full rank on the samples of positive weight.
+    weight : (g, n)
+        Non-negative information in eta of every sample.
+    along : (p,)
+    """
+    p = x.shape[1]
+    r = _triangle(x, weight, np.ones((weight.shape[0], p), dtype=np.bool_))
+    rest = np.empty((p, weight.shape[0]))
+    for j in range(p):
+        rest[j] = along[j]
+        for k in range(j):
+            rest[j] -= r[k, j] * rest[k]
+        rest[j] /= r[j, j]
+    return add_rows(rest * rest)
 
 
 def half_log_determinant(x: Floats, weight: Floats, active: Flags) -> Floats:
@@ -77,35 +102,41 @@ def half_log_determinant(x: Floats, weight: Floats, active: Flags) -> Floats:
     Parameters are those of `inverse_information`.
     """
     r = _triangle(x, weight, active)
-    diagonal = np.diagonal(r, axis1=1, axis2=2)
-    return np.asarray(np.add.reduce(np.log(diagonal), axis=1))
+    diagonal = np.moveaxis(np.diagonal(r), 1, 0)
+    return add_rows(np.log(diagonal, order="C"))
 
 
 def _triangle(x: Floats, weight: Floats, active: Flags) -> Floats:
-    """Return the R factor (g, p, p) of sqrt(W) X; the identity where a column is not active."""
+    """Return the R factor (p, p, g) of sqrt(W) X; the identity where a column is not active.
+
+    Samples with equal rows of X count as one with the sum of their weights: X' W X is the same.
+    """
+    cells = cells_of(x)
+    if not cells.each_alone:
+        x, weight = cells.rows, cells.sums(weight)
     n_genes, p = active.shape
-    a = np.sqrt(weight)[:, None, :] * x.T[None, :, :] * active[:, :, None]
-    r = np.zeros((n_genes, p, p))
+    a = scaled_columns(x, weight, active)
+    r = np.zeros((p, p, n_genes))
     for j in range(p):
-        length = np.sqrt(np.sum(a[:, j] ** 2, axis=1))
-        r[:, j, j] = np.where(active[:, j], length, 1.0)
-        a[:, j] /= r[:, j, j, None]
+        length = np.sqrt(add_rows(a[j] ** 2))
+        r[j, j] = np.where(active[:, j], length, 1.0)
+        a[j] /= r[j, j]
         for k in range(j + 1, p):
-            r[:, j, k] = np.sum(a[:, j] * a[:, k], axis=1)
-            a[:, k] -= r[:, j, k, None] * a[:, j]
+            r[j, k] = add_rows(a[j] * a[k])
+            a[k] -= r[j, k] * a[j]
     return r
 
 
 def _invert_upper(r: Floats) -> Floats:
-    n_genes, p, _ = r.shape
-    inverse = np.zeros((n_genes, p, p))
+    p, _, n_genes = r.shape
+    inverse = np.zeros((p, p, n_genes))
     for j in range(p):
-        inverse[:, j, j] = 1.0 / r[:, j, j]
+        inverse[j, j] = 1.0 / r[j, j]
         for i in range(j - 1, -1, -1):
             total = np.zeros(n_genes)
             for k in range(i + 1, j + 1):
-                total += r[:, i, k] * inverse[:, k, j]
-            inverse[:, i, j] = -total / r[:, i, i]
+                total += r[i, k] * inverse[k, j]
+            inverse[i, j] = -total / r[i, i]
     return inverse
 
 
@@ -114,10 +145,10 @@ def covariance_of(fit: GLMFit, index: NDArray[np.intp], counts: CountMatrix | No
     x = np.ascontiguousarray(fit.design.matrix, dtype=np.float64)
     n, p = x.shape
     result = np.empty((index.size, p, p))
-    tile = max(1, _TILE_ENTRIES // (n * p))
+    tile = max(1, TILE_ENTRIES // n)
     for start in range(0, index.size, tile):
         genes = index[start : start + tile]
-        mu = np.ascontiguousarray(fit.mu(genes).T)
+        mu = np.ascontiguousarray(fitted_means(fit, genes).T)
         alpha = fit.dispersion[genes, None]
         if counts is None:
             weight = fisher_weight(mu, alpha)

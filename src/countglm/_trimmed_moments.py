@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._cells import cells_of
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -18,30 +18,6 @@ MIN_ROBUST_DISPERSION = 0.04
 # Trimmed share at each end, and what makes the trimmed variance of normal data consistent.
 _TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
 _WHOLE_TRIM = (1.0 / 8.0, 1.51)
-
-
-class Cells(NamedTuple):
-    """Samples with identical rows of a design.
-
-    ``rows`` (k, p): the distinct rows. ``cell`` (n,): the number of each sample's row.
-    ``members``: the samples of each cell.
-    """
-
-    rows: Floats
-    cell: NDArray[np.intp]
-    members: tuple[NDArray[np.intp], ...]
-
-
-def cells_of(x: Floats) -> Cells:
-    """Return the cells of a design (n, p), remembered for the blocks to come."""
-    return _cells(np.ascontiguousarray(x, dtype=np.float64).tobytes(), x.shape)
-
-
-@lru_cache(maxsize=16)
-def _cells(values: bytes, shape: tuple[int, int]) -> Cells:
-    rows, cell = np.unique(np.frombuffer(values).reshape(shape), axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
-    return Cells(rows, cell, tuple(np.flatnonzero(cell == k) for k in range(rows.shape[0])))
 
 
 def samples_in_cells(x: Floats, least: float) -> Flags:
@@ -66,7 +42,7 @@ def trimmed_mean(values: Floats, share: float) -> Floats:
     """
     n = values.shape[1]
     cut = math.floor(n * share)
-    kept = np.sort(values, axis=1)[:, cut : n - cut]
+    kept = np.ascontiguousarray(np.sort(values, axis=1)[:, cut : n - cut])
     return np.asarray(np.add.reduce(kept, axis=1) / kept.shape[1])
 
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cells import add_rows, cells_of, scaled_columns
 from ._covariance import active_columns
 from ._trimmed_moments import (
     MIN_CELL,
     MIN_ROBUST_DISPERSION,
-    cells_of,
     samples_in_cells,
     trimmed_mean,
 )
@@ -58,12 +58,10 @@ def leverages(x: Floats, information: Floats) -> Floats:
     docs/math.md, eq. 10.1; Pregibon (1981), Ann. Statist. 9:705.
     """
     cells = cells_of(x)
-    if len(cells.members) == x.shape[0]:
+    if cells.each_alone:
         return _hat_diagonal(x, information)
     # The samples of a cell share its leverage in proportion to their information.
-    total = np.empty((information.shape[0], len(cells.members)))
-    for k, members in enumerate(cells.members):
-        total[:, k] = np.add.reduce(information[:, members], axis=1)
+    total = cells.sums(information)
     hat = _hat_diagonal(cells.rows, total)
     share = information / np.where(total > 0.0, total, 1.0)[:, cells.cell]
     share *= hat[:, cells.cell]
@@ -72,16 +70,15 @@ def leverages(x: Floats, information: Floats) -> Floats:
 
 def _hat_diagonal(x: Floats, information: Floats) -> Floats:
     active = active_columns(x, information > 0.0)
-    # Genes run along the last axis: that is the long one where samples or cells are few.
-    a = x.T[:, :, None] * np.sqrt(information).T * active.T[:, None, :]
+    a = scaled_columns(x, information, active)
     for j in range(x.shape[1]):
         # Twice is enough: a leverage near 1 must not be lost in the loss of orthogonality.
         for _ in range(2):
             for k in range(j):
-                a[j] -= np.add.reduce(a[k] * a[j], axis=0) * a[k]
-        length = np.sqrt(np.add.reduce(a[j] ** 2, axis=0))
+                a[j] -= add_rows(a[k] * a[j]) * a[k]
+        length = np.sqrt(add_rows(a[j] ** 2))
         a[j] /= np.where(active[:, j], length, 1.0)
-    hat = np.minimum(np.add.reduce(a * a, axis=0), 1.0)
+    hat = np.minimum(add_rows(a * a), 1.0)
     return np.ascontiguousarray(hat.T)
 
 

@@ -71,6 +71,14 @@ class TestLeverages:
         assert found[4] == pytest.approx(1.0, abs=1e-14)
         assert found.max() <= 1.0
 
+    @pytest.mark.parametrize("distinct", [40, 4])
+    def test_a_gene_alone_has_the_same_bits(self, distinct: int) -> None:
+        rng = np.random.default_rng(distinct)
+        x = np.column_stack([np.ones(40), rng.normal(size=distinct)[np.arange(40) % distinct]])
+        weight = rng.gamma(1.0, 1.0, (9, 40))
+        alone = [leverages(x, weight[i : i + 1])[0] for i in range(9)]
+        np.testing.assert_array_equal(leverages(x, weight), alone)
+
     def test_cells_share_what_is_theirs(self) -> None:
         rng = np.random.default_rng(4)
         groups = np.column_stack([np.ones(4), [0.0, 1, 0, 1], [0.0, 0, 1, 1]])
