@@ -6,6 +6,7 @@ engine <- arguments[1]
 folder <- arguments[2]
 seconds <- as.numeric(arguments[4])
 repeats <- 5
+patience <- 300
 
 read_study <- function() {
   study <- jsonlite::fromJSON(file.path(folder, "study.json"))
@@ -109,7 +110,9 @@ while (length(times) <= repeats) {
   found <- run()
   times <- c(times, as.numeric(difftime(Sys.time(), start, units = "secs")))
   if (length(times) == 1) done <- as.numeric(Sys.time())
-  if (sum(times) > seconds) break
+  # The first run loads what R loads late; a second shows the time without, unless it takes long.
+  once <- seconds > 0 && length(times) == 1
+  if (sum(times) > (if (once) patience else seconds)) break
 }
 for (name in names(found)) {
   values <- found[[name]]
