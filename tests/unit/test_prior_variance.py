@@ -76,8 +76,9 @@ def test_derivative_of_the_density():
 
 
 @pytest.mark.parametrize("df", [1, 2, 3])
-def test_continuous_minimum_is_the_minimum(df):
-    dispersion, trend = sampled(df, 0.9, seed=df, genes=3000)
+@pytest.mark.parametrize("variance", [0.1, 0.9])
+def test_continuous_minimum_is_the_minimum(df, variance):
+    dispersion, trend = sampled(df, variance, seed=df, genes=3000)
     density = few.observed_density(np.log(dispersion / trend))
     floor = min(density[density > 0].min(), 2e-4)
 
