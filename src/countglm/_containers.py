@@ -17,6 +17,7 @@ from countglm._names import (
     first_few,
     name_array,
     plural,
+    positions_as_names,
     sample_names_of,
 )
 from countglm._sources import DenseSource, PanelSource, Source, sparse_source
@@ -195,7 +196,7 @@ def no_layers(layer: str, what: str) -> InputError:
 
 
 def _names_or_positions(names: Names | None, n: int) -> Names:
-    return name_array(range(n)) if names is None else names
+    return positions_as_names(n) if names is None else names
 
 
 def _check_ndim(ndim: int, shape: Any) -> None:

@@ -15,7 +15,10 @@ from countglm._sources import Source
 from countglm.errors import InputError
 
 LARGEST_COUNT = 2**53
-_BLOCK_ENTRIES = 2_097_152
+# Bytes of the integers that can pass it.
+_WIDE = 8
+# Entries looked at together: they and what is made of them stay in the processor's cache.
+_BLOCK_ENTRIES = 131_072
 # Rules that normalised, scaled or centred values break: the counts may stand elsewhere.
 _TRANSFORMED = ("missing", "negative", "fraction")
 
@@ -194,13 +197,16 @@ def _all_valid(values: NDArray[Any], allow_noninteger: bool) -> bool:
 def _block_valid(block: NDArray[Any], allow_noninteger: bool) -> bool:
     """Whether no rule is broken; written so that NaN fails the first comparison."""
     kind = block.dtype.kind
-    if kind == "b" or block.size == 0:
+    if block.size == 0 or (kind in "bu" and block.dtype.itemsize < _WIDE):
         return True
     # As Python numbers: against an array, 2^53 would be rounded to float16 or uint64 to float64.
-    low, high = block.min().item(), block.max().item()
-    if not (low >= 0 and high <= LARGEST_COUNT):
+    if not block.min().item() >= 0:
         return False
-    return kind != "f" or allow_noninteger or bool(np.array_equal(block, np.floor(block)))
+    if kind == "i" and block.dtype.itemsize < _WIDE:
+        return True
+    if not block.max().item() <= LARGEST_COUNT:
+        return False
+    return kind != "f" or allow_noninteger or bool((block == np.floor(block)).all())
 
 
 def _tally(block: NDArray[Any], start: int, findings: _Findings, allow_noninteger: bool) -> None:

@@ -33,6 +33,10 @@ class GeneSubset:
         parts = [self._source.native(int(run[0]), int(run[-1]) + 1) for run in runs]
         return np.concatenate(parts)
 
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        rows = self._source.samples(start, stop)
+        return None if rows is None else rows[:, self._genes]
+
     def stored(self) -> NDArray[Any] | None:
         return None
 
@@ -55,6 +59,13 @@ class ReplacedRows:
         first, last = np.searchsorted(self._genes, (start, stop))
         block[self._genes[first:last] - start] = self._rows[first:last]
         return block
+
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        rows = self._source.samples(start, stop)
+        if rows is not None:
+            rows = np.array(rows, dtype=np.float64)
+            rows[:, self._genes] = self._rows[:, start:stop].T
+        return rows
 
     def stored(self) -> NDArray[Any] | None:
         return None

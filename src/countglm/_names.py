@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,23 @@ def first_few(names: Iterable[Any], most: int = 3) -> str:
 
 def name_array(names: Iterable[Any]) -> Names:
     """Names as an object array of Python strings (bytes are decoded, nothing else is changed)."""
-    texts = [x.decode() if isinstance(x, bytes) else str(x) for x in names]
+    texts = list(names)
+    if set(map(type, texts)) != {str}:
+        texts = [x.decode() if isinstance(x, bytes) else str(x) for x in texts]
     out = np.empty(len(texts), dtype=object)
     out[:] = texts
     return out
+
+
+def positions_as_names(n: int) -> Names:
+    """The names ``"0"``, ``"1"``, ... of what has none."""
+    return _positions(n).copy()
+
+
+# Making as many strings as there are genes takes longer than checking some samples' counts.
+@lru_cache(maxsize=4)
+def _positions(n: int) -> Names:
+    return name_array(map(str, range(n)))
 
 
 def sample_names_of(index: Any) -> Names | None:

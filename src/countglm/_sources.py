@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Entries of a panel read at once from a file or a Dask graph: 32 MB of float64.
 _PANEL_ENTRIES = 4_194_304
 _PANELS_KEPT = 2
+# Panels of a matrix that is stored by rows: small, but wide beside the cost of asking every row.
+_ROW_PANEL_ENTRIES, _ROW_PANEL_GENES, _ROW_PANELS_KEPT = 131_072, 256, 2
 
 
 class Source(Protocol):
@@ -30,6 +33,10 @@ class Source(Protocol):
 
     def native(self, start: int, stop: int) -> NDArray[Any]:
         """Genes [start, stop) as (stop - start, n_samples), perhaps a view, never to be changed."""
+        ...
+
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        """Samples [start, stop) as (stop - start, n_genes); None where blocks of genes must do."""
         ...
 
     def stored(self) -> NDArray[Any] | None:
@@ -51,6 +58,10 @@ class DenseSource:
         block: NDArray[Any] = self._array[:, start:stop].T
         return block
 
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        rows: NDArray[Any] = self._array[start:stop]
+        return rows
+
     def stored(self) -> NDArray[Any] | None:
         return None
 
@@ -66,34 +77,40 @@ class SparseSource:
         return self._matrix.shape[0], self._matrix.shape[1]
 
     def native(self, start: int, stop: int) -> NDArray[Any]:
+        n = self.shape[0]
         pointers = self._matrix.indptr[start : stop + 1]
         inside = slice(int(pointers[0]), int(pointers[-1]))
-        genes = np.repeat(np.arange(stop - start), np.diff(pointers))
-        block = np.zeros((stop - start, self.shape[0]), dtype=self._matrix.dtype)
-        block[genes, self._matrix.indices[inside]] = self._matrix.data[inside]
-        return block
+        places = np.repeat(np.arange(0, (stop - start) * n, n), np.diff(pointers))
+        places += self._matrix.indices[inside]
+        block = np.zeros((stop - start) * n, dtype=self._matrix.dtype)
+        block[places] = self._matrix.data[inside]
+        return block.reshape(stop - start, n)
+
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        return None
 
     def stored(self) -> NDArray[Any] | None:
         data: NDArray[Any] = self._matrix.data
         return data
 
 
-class PanelSource:
-    """Counts read on demand (HDF5, zarr, Dask): wide panels of genes, the latest ones kept.
+class _Panels:
+    """Counts read as wide panels of genes, of which the latest are kept; blocks are cut from them.
 
-    A block of 64 genes would touch every chunk of a row-chunked file anew, so blocks are cut
-    from panels that hold as many genes as fit in a fixed budget, along the storage's own chunks.
+    ``read(start, stop)`` gives (n_samples, stop - start) for two neighbouring ``edges``.
     """
 
     def __init__(
         self,
         read: Callable[[int, int], Any],
         shape: tuple[int, int],
-        chunk_edges: Sequence[int] = (),
+        edges: NDArray[np.int64],
+        kept: int,
     ) -> None:
         self._read = read
         self._shape = shape
-        self._edges = _panel_edges(shape, chunk_edges)
+        self._edges = edges
+        self._kept = kept
         self._panels: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -111,6 +128,9 @@ class PanelSource:
             pieces.append(self._panel(k)[max(start - left, 0) : stop - left])
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        return None
+
     def stored(self) -> NDArray[Any] | None:
         return None
 
@@ -120,19 +140,77 @@ class PanelSource:
                 raw = self._read(int(self._edges[k]), int(self._edges[k + 1]))
                 dense = raw.toarray() if hasattr(raw, "toarray") else np.asarray(raw)
                 self._panels[k] = np.ascontiguousarray(dense.T)
-                while len(self._panels) > _PANELS_KEPT:
+                while len(self._panels) > self._kept:
                     self._panels.popitem(last=False)
             self._panels.move_to_end(k)
             return self._panels[k]
 
 
-def sparse_source(matrix: Any) -> SparseSource:
-    """Any SciPy sparse matrix or array as a canonical CSC; the caller's object stays unchanged."""
+class PanelSource(_Panels):
+    """Counts read on demand (HDF5, zarr, Dask).
+
+    A block of 64 genes would touch every chunk of a row-chunked file anew, so blocks are cut
+    from panels that hold as many genes as fit in a fixed budget, along the storage's own chunks.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], Any],
+        shape: tuple[int, int],
+        chunk_edges: Sequence[int] = (),
+    ) -> None:
+        super().__init__(read, shape, _panel_edges(shape, chunk_edges), _PANELS_KEPT)
+
+
+class RowSource(_Panels):
+    """A SciPy CSR matrix in canonical form, read without a copy of it by columns.
+
+    It is told once where every row crosses the borders of the panels.
+    """
+
+    def __init__(self, matrix: scipy.sparse.csr_array) -> None:
+        n_samples, n_genes = matrix.shape
+        width = max(_ROW_PANEL_GENES, _ROW_PANEL_ENTRIES // n_samples)
+        edges = np.append(np.arange(0, n_genes, width), n_genes)
+        super().__init__(self._panel_of_rows, (n_samples, n_genes), edges, _ROW_PANELS_KEPT)
+        self._matrix = matrix
+        borders = edges.astype(matrix.indices.dtype)
+        rows = pairwise(matrix.indptr.tolist())
+        self._cuts = np.array([a + np.searchsorted(matrix.indices[a:b], borders) for a, b in rows])
+
+    def _panel_of_rows(self, start: int, stop: int) -> Any:
+        from scipy.sparse import csr_array
+
+        k = int(np.searchsorted(self._edges, start))
+        begins, ends = self._cuts[:, k], self._cuts[:, k + 1]
+        pieces = [slice(a, b) for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+        data = np.concatenate([self._matrix.data[piece] for piece in pieces])
+        genes = np.concatenate([self._matrix.indices[piece] for piece in pieces])
+        genes -= genes.dtype.type(start)
+        pointers = np.append(0, np.cumsum(ends - begins)).astype(genes.dtype)
+        return csr_array((data, genes, pointers), shape=(self.shape[0], stop - start))
+
+    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+        rows: NDArray[Any] = self._matrix[start:stop].toarray()
+        return rows
+
+    def stored(self) -> NDArray[Any] | None:
+        data: NDArray[Any] = self._matrix.data
+        return data
+
+
+def sparse_source(matrix: Any) -> SparseSource | RowSource:
+    """Any SciPy sparse matrix or array in canonical form; the caller's object stays unchanged."""
     try:
         if matrix.format in ("csr", "csc"):
             matrix = _checked(matrix)
         else:
             matrix = _summed(matrix.tocoo(copy=False))
+        stored = matrix.nnz * (matrix.dtype.itemsize + np.dtype(np.int32).itemsize)
+        # A copy by columns must be small beside the dense counts: an eighth of them as float64.
+        large = stored > matrix.shape[0] * matrix.shape[1]
+        if large and matrix.format == "csr" and matrix.has_canonical_format:
+            return RowSource(matrix)
         columns = matrix.tocsc()
     except ValueError as error:
         raise InputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,12 +11,20 @@ from numpy.typing import NDArray
 from countglm._containers import no_layers, open_counts
 from countglm._count_checks import check_counts
 from countglm._derived_counts import GeneSubset, ReplacedRows
+from countglm._fingerprint import (
+    MARK,
+    fingerprint_of,
+    first_fingerprint,
+    gene_hashes,
+    row_hashes,
+)
 from countglm._names import (
     Names,
     check_unique_samples,
     first_few,
     name_array,
     plural,
+    positions_as_names,
 )
 from countglm._sources import DenseSource, Source
 from countglm._warn import warn
@@ -25,8 +32,8 @@ from countglm.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HASHED_ENTRIES = 262_144
+# Entries of one block of genes read while samples are gathered.
+_GATHERED_ENTRIES = 1 << 17
 
 
 class GeneBlocks(Protocol):
@@ -81,40 +88,59 @@ class CountMatrix:
         self.gene_names = gene_names
         self.obs = obs
         self.var = var
-        self._fingerprint: str | None = None
+        self._hashes: NDArray[np.uint64] | None = None
 
     def __repr__(self) -> str:
         return f"CountMatrix of {plural(self.n_samples, 'sample')} x {plural(self.n_genes, 'gene')}"
 
     def block(self, start: int, stop: int) -> NDArray[np.float64]:
         """Genes [start, stop) as a fresh C-contiguous float64 array (stop - start, n_samples)."""
-        out = np.array(self._source.native(start, stop), dtype=np.float64, order="C", copy=True)
-        out += 0.0  # -0.0 becomes 0.0: equal counts have equal bits
+        native = self._source.native(start, stop)
+        out = np.array(native, dtype=np.float64, order="C", copy=True)
+        if native.dtype.kind == "f":
+            out += 0.0  # -0.0 becomes 0.0: equal counts have equal bits
+        return out
+
+    def samples(self, start: int, stop: int) -> NDArray[np.float64]:
+        """All counts of samples [start, stop) as a fresh float64 array (stop - start, n_genes)."""
+        out = np.empty((stop - start, self.n_genes))
+        rows = self._source.samples(start, stop)
+        if rows is not None:
+            out[:] = rows
+        else:
+            step = max(1, _GATHERED_ENTRIES // self.n_samples)
+            for first in range(0, self.n_genes, step):
+                last = min(first + step, self.n_genes)
+                out[:, first:last] = self._source.native(first, last)[:, start:stop].T
+        out += 0.0
         return out
 
     def fingerprint(self) -> str:
-        """Hexadecimal hash of shape and values; storage, dtype and names do not enter."""
-        if self._fingerprint is None:
-            digest = hashlib.blake2b(f"{self.n_samples}x{self.n_genes}".encode(), digest_size=16)
-            # A step that depends on the shape alone, so every storage is hashed in equal pieces.
-            step = max(1, _HASHED_ENTRIES // self.n_samples)
-            for start in range(0, self.n_genes, step):
-                block = self.block(start, min(start + step, self.n_genes))
-                positive = block != 0.0
-                values = block[positive]
-                digest.update(np.packbits(positive).tobytes())
-                digest.update(_compact(values).tobytes())
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint
+        """Text that tells shape and values apart; storage, dtype and names do not enter."""
+        if self._hashes is None:
+            self._hashes = gene_hashes(self._source)
+        return fingerprint_of(self.n_samples, self._hashes)
+
+    def has_fingerprint(self, text: str) -> bool:
+        """Whether ``text`` is the fingerprint of these counts, by today's rule or the first."""
+        return text == (
+            self.fingerprint() if text.startswith(MARK) else first_fingerprint(self._source)
+        )
 
     def take_genes(self, genes: NDArray[np.intp]) -> CountMatrix:
         """Some genes of these counts, read from the same storage."""
         var = None if self.var is None else self.var.iloc[genes]
-        return self._of(GeneSubset(self._source, genes), self.gene_names[genes], var)
+        some = self._of(GeneSubset(self._source, genes), self.gene_names[genes], var)
+        some._hashes = None if self._hashes is None else self._hashes[genes]
+        return some
 
     def with_rows(self, genes: NDArray[np.intp], rows: NDArray[np.float64]) -> CountMatrix:
         """These counts with the rows (g, n_samples) of ``genes`` replaced; nothing is copied."""
-        return self._of(ReplacedRows(self._source, genes, rows), self.gene_names, self.var)
+        other = self._of(ReplacedRows(self._source, genes, rows), self.gene_names, self.var)
+        if self._hashes is not None:
+            other._hashes = self._hashes.copy()
+            other._hashes[genes] = row_hashes(rows)
+        return other
 
     def without_replacement(self) -> CountMatrix:
         """These counts before `with_rows`."""
@@ -134,7 +160,9 @@ class CountMatrix:
         """The same counts under other gene names."""
         names = _given_names(gene_names, self.n_genes, "gene_names", "gene", "column")
         _warn_of_repeated_genes(names)
-        return self._of(self._source, names, self.var)
+        same = self._of(self._source, names, self.var)
+        same._hashes = self._hashes
+        return same
 
     def _of(self, source: Source, gene_names: Names, var: pd.DataFrame | None) -> CountMatrix:
         return CountMatrix(source, self.sample_names, gene_names, self.obs, var)
@@ -196,12 +224,13 @@ def as_count_matrix(
     if gene_names is not None:
         names = _given_names(gene_names, n_genes, "gene_names", "gene", "column")
     elif names is None:
-        names = name_array(range(n_genes))
+        names = positions_as_names(n_genes)
     check_counts(
         opened.source, samples, names, allow_noninteger=allow_noninteger,
         elsewhere=opened.elsewhere,
     )  # fmt: skip
-    _warn_of_repeated_genes(names)
+    if opened.gene_names is not None or gene_names is not None:
+        _warn_of_repeated_genes(names)
     return CountMatrix(opened.source, samples, names, opened.obs, opened.var)
 
 
@@ -216,14 +245,6 @@ def _check_shape(n_samples: int, n_genes: int, min_samples: int) -> None:
             f"The counts have one sample (shape (1, {n_genes})), and a comparison needs at least "
             "two; rows are samples, columns are genes."
         )
-
-
-def _compact(values: NDArray[np.float64]) -> NDArray[Any]:
-    """Values in four bytes each where these hold them exactly, little-endian, for hashing."""
-    if values.size == 0 or values.max() > 0xFFFFFFFF:
-        return values.astype("<f8")
-    whole = values.astype("<u4")
-    return whole if np.array_equal(whole, values) else values.astype("<f8")
 
 
 def _given_names(given: Any, n: int, argument: str, noun: str, axis: str) -> Names:

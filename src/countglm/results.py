@@ -200,7 +200,7 @@ class GLMFit:
         from countglm.counts import as_count_matrix
 
         matrix = as_count_matrix(counts, allow_noninteger=True)
-        if matrix.fingerprint() != self.counts_fingerprint:
+        if not matrix.has_fingerprint(self.counts_fingerprint):
             given, own = (matrix.n_samples, matrix.n_genes), (self.n_samples, self.n_genes)
             how = "in shape" if given != own else "in values or in the order of samples or genes"
             raise InputError(

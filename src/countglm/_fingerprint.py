@@ -1,0 +1,98 @@
+"""A short text that two count matrices share only if their values are equal.
+
+Every gene has a 64-bit hash: the sum over samples of its counts times odd weights that look random,
+modulo 2^64, as in multilinear hashing (Carter and Wegman 1979).  The fingerprint is a
+cryptographic hash of the shape and of these.  It guards against mistakes, not against forgery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+# Marks the rule; without it stand the fingerprints of before, see `first_fingerprint`.
+MARK = "2:"
+_ENTRIES = 65_536
+_FIRST_ENTRIES = 262_144
+_FRACTIONS = 0x9E3779B97F4A7C15
+
+
+class Blocks(Protocol):
+    """Gene-major blocks of values of any real dtype."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def native(self, start: int, stop: int) -> NDArray[Any]: ...
+
+
+def gene_hashes(source: Blocks) -> Hashes:
+    """Return a hash of the counts of every gene (n_genes,)."""
+    n_samples, n_genes = source.shape
+    step = max(1, _ENTRIES // n_samples)
+    hashes = np.empty(n_genes, dtype=np.uint64)
+    for start in range(0, n_genes, step):
+        stop = min(start + step, n_genes)
+        hashes[start:stop] = row_hashes(source.native(start, stop))
+    return hashes
+
+
+def row_hashes(block: NDArray[Any]) -> Hashes:
+    """Return a hash of every row of counts (g, n), whatever their dtype."""
+    weights = _mixed(np.arange(1, block.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    if block.dtype.kind != "f":
+        return _weighted_sums(block.astype(np.uint64), weights)
+    values = block.astype(np.float64)
+    whole = np.floor(values)
+    hashes = _weighted_sums(whole.astype(np.int64).view(np.uint64), weights)
+    values -= whole
+    if values.any():
+        parts = _mixed(values.view(np.uint64))
+        hashes += _weighted_sums(parts, weights) * np.uint64(_FRACTIONS)
+    return hashes
+
+
+def fingerprint_of(n_samples: int, hashes: Hashes) -> str:
+    """Return the fingerprint of counts with these hashes of the genes."""
+    digest = hashlib.blake2b(f"{n_samples}x{hashes.size}".encode(), digest_size=16)
+    digest.update(hashes.astype("<u8").tobytes())
+    return MARK + digest.hexdigest()
+
+
+def first_fingerprint(source: Blocks) -> str:
+    """Return the fingerprint of results saved before hashes of genes: a hash of all values."""
+    n_samples, n_genes = source.shape
+    digest = hashlib.blake2b(f"{n_samples}x{n_genes}".encode(), digest_size=16)
+    step = max(1, _FIRST_ENTRIES // n_samples)
+    for start in range(0, n_genes, step):
+        stop = min(start + step, n_genes)
+        block = np.array(source.native(start, stop), dtype=np.float64, order="C")
+        positive = block != 0.0
+        digest.update(np.packbits(positive).tobytes())
+        digest.update(_compact(block[positive]).tobytes())
+    return digest.hexdigest()
+
+
+def _weighted_sums(values: Hashes, weights: Hashes) -> Hashes:
+    """Return ``values @ weights`` modulo 2^64; ``values`` (g, n) are overwritten."""
+    values *= weights
+    return np.asarray(np.add.reduce(values, axis=1))
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """Scatter 64-bit words, 0 to 0 (the finaliser of Steele, Lea and Flood's splitmix64, 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _compact(values: NDArray[np.float64]) -> NDArray[Any]:
+    """Values in four bytes each where these hold them exactly, little-endian, for hashing."""
+    if values.size == 0 or values.max() > 0xFFFFFFFF:
+        return values.astype("<f8")
+    whole = values.astype("<u4")
+    return whole if np.array_equal(whole, values) else values.astype("<f8")

@@ -1,0 +1,97 @@
+"""Sparse counts that are stored by rows, read by genes without a copy; and counts of samples."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import dask.array as da
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from countglm import _sources
+from countglm import counts as counts_module
+from countglm._sources import RowSource, SparseSource, sparse_source
+from countglm.counts import as_count_matrix
+
+RNG = np.random.default_rng(5)
+DENSE = RNG.poisson(3.0, (7, 1000)) * (RNG.random((7, 1000)) < 0.8)
+SPARSE = DENSE * (RNG.random((7, 1000)) < 0.1)
+
+
+@pytest.fixture
+def narrow_panels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sources, "_ROW_PANEL_ENTRIES", 7 * 90)
+    monkeypatch.setattr(_sources, "_ROW_PANEL_GENES", 30)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.float32])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.usefixtures("narrow_panels")
+def test_rows_are_read_by_genes(dtype: type, index: type) -> None:
+    values = DENSE.astype(dtype)
+    # A sample and a run of genes without any count.
+    values[3] = 0
+    values[:, 100:400] = 0
+    matrix = sp.csr_array(values)
+    matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
+    source = sparse_source(matrix)
+    assert isinstance(source, RowSource)
+    assert source.stored() is not None
+    assert np.shares_memory(source.stored(), matrix.data)
+    for start, stop in [(0, 1000), (0, 1), (85, 95), (89, 90), (90, 91), (95, 700), (999, 1000)]:
+        block = source.native(start, stop)
+        assert block.dtype == dtype
+        np.testing.assert_array_equal(block, values[:, start:stop].T)
+
+
+def test_only_much_that_is_stored_by_rows_is_left_there() -> None:
+    assert isinstance(sparse_source(sp.csr_array(DENSE)), RowSource)
+    assert isinstance(sparse_source(sp.csr_array(SPARSE.astype(np.int32))), SparseSource)
+    assert isinstance(sparse_source(sp.csc_array(DENSE)), SparseSource)
+    twice = sp.csr_array(DENSE)
+    unsorted = sp.csr_array(
+        (np.r_[twice.data, 1], np.r_[twice.indices, 0], np.r_[twice.indptr[:-1], twice.nnz + 1]),
+        shape=twice.shape,
+    )
+    source = sparse_source(unsorted)
+    assert isinstance(source, SparseSource)
+    assert source.native(0, 1)[0, -1] == DENSE[-1, 0] + 1
+
+
+@pytest.mark.usefixtures("narrow_panels")
+def test_threads_read_rows_together() -> None:
+    counts = as_count_matrix(sp.csr_array(DENSE))
+    starts = RNG.integers(0, 990, 400).tolist()
+    with ThreadPoolExecutor(4) as pool:
+        blocks = list(pool.map(lambda a: counts.block(a, a + 10), starts))
+    for start, block in zip(starts, blocks, strict=True):
+        np.testing.assert_array_equal(block, DENSE[:, start : start + 10].T)
+
+
+STORAGES = {
+    "array": np.array,
+    "csr": sp.csr_array,
+    "csc": sp.csc_array,
+    "dask": lambda v: da.from_array(v, chunks=(7, 300)),
+}
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_counts_of_samples(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts_module, "_GATHERED_ENTRIES", 7 * 64)
+    counts = as_count_matrix(STORAGES[storage](DENSE))
+    genes = np.array([5, 900, 6])
+    rows = RNG.poisson(2.0, (3, 7)).astype(float)
+    replaced = DENSE.astype(float)
+    replaced[:, genes] = rows.T
+    for start, stop in [(0, 7), (2, 3), (6, 7)]:
+        values = counts.samples(start, stop)
+        assert values.dtype == np.float64
+        np.testing.assert_array_equal(values, DENSE[start:stop])
+        some = counts.take_genes(genes).samples(start, stop)
+        np.testing.assert_array_equal(some, DENSE[start:stop, genes])
+        other = counts.with_rows(genes, rows).samples(start, stop)
+        np.testing.assert_array_equal(other, replaced[start:stop])
+    values[:] = -1.0
+    np.testing.assert_array_equal(counts.samples(6, 7), DENSE[6:7])
