@@ -29,11 +29,8 @@ class Cells(NamedTuple):
 
     def sums(self, values: Floats) -> Floats:
         """Return the sums (g, k) over the samples of each cell of values (g, n)."""
-        total = np.empty((values.shape[0], len(self.members)))
-        for k, members in enumerate(self.members):
-            # A row is one stretch of memory: another layout is added up in another order.
-            total[:, k] = np.add.reduce(np.ascontiguousarray(values[:, members]), axis=1)
-        return total
+        by_sample = np.ascontiguousarray(values.T)
+        return np.array([add_rows(by_sample[members]) for members in self.members]).T
 
 
 def cells_of(x: Floats) -> Cells:

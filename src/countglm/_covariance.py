@@ -41,11 +41,13 @@ def observed_weight(mu: Floats, alpha: Floats, y: Floats) -> Floats:
 def active_columns(x: Floats, informative: Flags) -> Flags:
     """Per gene, the columns of ``x`` (n, p) that its informative samples (g, n) determine."""
     active = np.ones((informative.shape[0], x.shape[1]), dtype=np.bool_)
-    partial = np.flatnonzero(~informative.all(axis=1))
-    if partial.size:
-        patterns, inverse = np.unique(informative[partial], axis=0, return_inverse=True)
-        flags = np.array([gram_schmidt(x[pattern])[2] for pattern in patterns])
-        active[partial] = flags[np.ravel(inverse)]
+    known: dict[bytes, Flags] = {}
+    for gene in np.flatnonzero(~informative.all(axis=1)):
+        samples = informative[gene]
+        pattern = samples.tobytes()
+        if pattern not in known:
+            known[pattern] = gram_schmidt(x[samples])[2]
+        active[gene] = known[pattern]
     return active
 
 

@@ -73,15 +73,15 @@ def gamma_regression(z: Floats, y: Floats, start: Floats) -> Floats | None:
             return None
         size = float(np.max(np.abs(step / point)))
         if size < _SMALL_STEP:
-            if size == 0.0 or size >= last / 2:
+            moved = point + step
+            if size >= last / 2 or np.array_equal(moved, point):
                 return point
-            last = size
-            point = point + step
+            last, point = size, moved
             continue
-        moved = _descend(z, y, point, step, value)
-        if moved is None:
+        lower = _descend(z, y, point, step, value)
+        if lower is None:
             return None
-        point, value = moved
+        point, value = lower
     return None
 
 

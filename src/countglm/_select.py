@@ -43,7 +43,8 @@ def positions(wanted: Any, names: NDArray[Any]) -> NDArray[np.intp]:
             f"genes has index {outside[0]} ({outside.size} of {items.size} are like this), but the "
             f"fit has {total} genes; use indices from 0 to {total - 1}, or names."
         )
-    chosen: NDArray[np.intp] = np.arange(total)[items.ravel()]
+    chosen: NDArray[np.intp] = items.ravel().astype(np.intp)
+    chosen[chosen < 0] += total
     return chosen
 
 

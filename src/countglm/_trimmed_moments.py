@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._cells import cells_of
+from ._cells import add_rows, cells_of
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -18,6 +18,8 @@ MIN_ROBUST_DISPERSION = 0.04
 # Trimmed share at each end, and what makes the trimmed variance of normal data consistent.
 _TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
 _WHOLE_TRIM = (1.0 / 8.0, 1.51)
+# Samples of which trimmed means sort all rows at once.
+_FEW = 8
 
 
 def samples_in_cells(x: Floats, least: float) -> Flags:
@@ -42,8 +44,26 @@ def trimmed_mean(values: Floats, share: float) -> Floats:
     """
     n = values.shape[1]
     cut = math.floor(n * share)
+    if n <= _FEW:
+        columns = _sorted_columns(values)[cut : n - cut]
+        return np.asarray(add_rows(columns) / columns.shape[0])
     kept = np.ascontiguousarray(np.sort(values, axis=1)[:, cut : n - cut])
     return np.asarray(np.add.reduce(kept, axis=1) / kept.shape[1])
+
+
+def _sorted_columns(values: Floats) -> Floats:
+    """Return the values (g, n) of each row in ascending order, as (n, g), for small n.
+
+    Neighbours change places over all rows at once, which for few columns takes a fraction of the
+    time of sorting row by row.
+    """
+    a = np.array(values.T, order="C")
+    for end in range(len(a) - 1, 0, -1):
+        for i in range(end):
+            smaller = np.minimum(a[i], a[i + 1])
+            np.maximum(a[i], a[i + 1], out=a[i + 1])
+            a[i] = smaller
+    return a
 
 
 def robust_dispersion(q: Floats, x: Floats) -> Floats:

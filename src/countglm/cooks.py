@@ -199,7 +199,7 @@ def max_cooks(distances: Floats, x: Floats) -> Floats:
     counted = samples_in_cells(x, MIN_CELL)
     if n <= p or not counted.any():
         return np.full(distances.shape[0], np.nan)
-    return np.asarray(np.fmax.reduce(distances[:, counted], axis=1))
+    return np.asarray(np.fmax.reduce(np.ascontiguousarray(distances.T[counted]), axis=0))
 
 
 def cooks_outliers(
@@ -268,7 +268,8 @@ def replace_outliers(
     Returns
     -------
     Replacement
-        ``counts`` (g, n); ``replaceable`` (n,): the sample lies in a cell large enough.
+        ``counts`` (g, n), ``y`` itself without outliers; ``replaceable`` (n,): the sample lies in a
+        cell large enough.
 
     Raises
     ------
@@ -283,9 +284,10 @@ def replace_outliers(
     replaceable = samples_in_cells(x, min_replicates)
     with np.errstate(invalid="ignore"):
         over = (distances > cutoff) & replaceable
-    counts = y.copy()
-    genes = np.flatnonzero(over.any(axis=1))
+    counts = y
+    genes = np.flatnonzero(over.any(axis=1)) if replaceable.any() else np.zeros(0, dtype=np.intp)
     if genes.size:
+        counts = y.copy()
         s = np.broadcast_to(scale, y.shape)[genes]
         expected = np.trunc(trimmed_mean(y[genes] / s, _REPLACEMENT_TRIM)[:, None] * s)
         counts[genes] = np.where(over[genes], expected, y[genes])

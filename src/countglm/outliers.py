@@ -113,7 +113,7 @@ def find_outliers(
                 found = rules.inspect(*parts, x[columns])
                 changed[at], largest[start + rows], flagged[start + rows] = found
         # A gene whose outliers cannot be replaced would come out the same again.
-        genes = np.flatnonzero((changed != y).any(axis=1))
+        genes = np.flatnonzero(False if changed is y else (changed != y).any(axis=1))
         if genes.size:
             refit[start + genes] = True
             pieces[start] = (start + genes, y[genes], changed[genes])
@@ -161,7 +161,9 @@ class _Rules:
             changed[genes] = self._replaced(*parts, w, x)[0].counts
             return changed, unknown, nothing
         replacement, distances = self._replaced(y, scale, mu, hat, weights, x)
-        left = np.where(replacement.replaceable, 0.0, distances)
+        left = distances
+        if replacement.replaceable.any():
+            left = np.where(replacement.replaceable, 0.0, distances)
         most = max_cooks(left, x)
         outlier = cooks_outliers(most, self.cutoff, left, y, x, two_level_factor=self.two_levels)
         return replacement.counts, most, outlier
