@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pty
@@ -115,6 +116,13 @@ def test_what_others_compiled_is_read_and_not_written_to(tmp_path: Path) -> None
     assert again(1) == 2.0, "another type is compiled, and kept where one may write"
     assert len(list(own.iterdir())) == 1
     assert {path.name: path.read_bytes() for path in prepared.iterdir()} == files
+
+
+def test_compiling_leaves_the_collector_of_garbage_as_it_was(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    assert compiled([tmp_path], tmp_path)(2.0) == 4.0
+    assert compiled([tmp_path], tmp_path)(2.0) == 4.0
+    assert gc.get_threshold() == before
 
 
 def test_a_folder_that_is_gone_is_no_obstacle(
