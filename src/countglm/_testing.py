@@ -18,13 +18,14 @@ from .independent_filtering import RULES, Filtering, independent_filtering
 from .inference import (
     LN2,
     check_threshold,
+    contrast_columns,
     contrast_frame,
     residual_df,
+    wald_columns,
     wald_statistics,
-    wald_test,
 )
 from .intervals import confidence_intervals, interval_quantiles
-from .likelihood_ratio import likelihood_ratio_test
+from .likelihood_ratio import likelihood_ratio_columns
 from .status import Status
 
 if TYPE_CHECKING:
@@ -160,17 +161,17 @@ def contrast_table(
     ``compared`` marks the samples of the two levels of a factor's contrast, which replay needs.
     """
     if steps.replay:
-        table = _replayed_table(fit, steps, vector, compared, choices, obs)
+        columns = _replayed_columns(fit, steps, vector, compared, choices, obs)
     elif choices.test == "lrt":
-        table = likelihood_ratio_test(
-            fit, choices.reduced, obs=obs, contrast=vector, threads=steps.model.threads
+        columns = likelihood_ratio_columns(
+            fit, choices.reduced, obs, vector, fit.require_counts(), steps.model.threads
         )
     else:
-        table = wald_test(
-            fit, vector, lfc_threshold=choices.lfc_threshold, alternative=choices.alternative,
-            use_t=choices.use_t, threads=steps.model.threads,
+        columns = wald_columns(
+            fit, vector, choices.lfc_threshold, choices.alternative, choices.use_t,
+            fit.require_counts, steps.model.threads,
         )  # fmt: skip
-    pvalue, reason = table["pvalue"].to_numpy(copy=True), table["na_reason"].to_numpy(copy=True)
+    pvalue, reason = columns["pvalue"], columns["na_reason"]
     if outliers is not None:
         lost = outliers.outlier & ~np.isnan(pvalue)
         pvalue[lost], reason[lost] = np.nan, "outlier"
@@ -178,14 +179,15 @@ def contrast_table(
         reason[emptied] = "outlier"
         if steps.replay:
             # DESeq2 takes what replacement leaves without a count for unchanged.
-            table.loc[emptied, ["log2FoldChange", "lfcSE", "stat"]] = 0.0
+            for name in ("log2FoldChange", "lfcSE", "stat"):
+                columns[name][emptied] = 0.0
             pvalue[emptied], reason[emptied] = 1.0, None
-    padj, filtering = adjust(pvalue, fit.base_mean, choices)
-    left = ~np.isnan(pvalue) & np.isnan(padj)
+    columns["padj"], filtering = adjust(pvalue, fit.base_mean, choices)
+    left = ~np.isnan(pvalue) & np.isnan(columns["padj"])
     reason[left] = "not_adjusted"
     if filtering is not None:
         reason[left & ~filtering.passed] = "low_mean"
-    table["pvalue"], table["padj"], table["na_reason"] = pvalue, padj, reason
+    table = contrast_frame(fit, columns)
     if choices.interval is not None:
         table["ciLower"], table["ciUpper"] = _intervals(fit, steps, vector, choices, table)
     return table, filtering
@@ -220,15 +222,15 @@ def adjust(pvalue: Floats, base_mean: Floats, choices: Choices) -> tuple[Floats,
     return filtering.padj, filtering
 
 
-def _replayed_table(
+def _replayed_columns(
     fit: GLMFit,
     steps: Any,
     vector: Floats,
     compared: NDArray[np.bool_] | None,
     choices: Choices,
     obs: Any,
-) -> pd.DataFrame:
-    """Return the table by DESeq2's own rules (docs/math.md, section 14)."""
+) -> dict[str, Any]:
+    """Return the columns of the table by DESeq2's own rules (docs/math.md, section 14)."""
     estimate, error, zero = steps.contrast(fit, vector, compared)
     lfc, se = estimate / LN2, error / LN2
     degrees = residual_df(fit) if choices.use_t else None
@@ -247,4 +249,4 @@ def _replayed_table(
             tested = zero if degrees is None else zero & (degrees > 0.0)
             stat[zero], pvalue[tested] = 0.0, 1.0
     test = np.full(fit.n_genes, "LRT" if choices.test == "lrt" else "Wald", dtype=object)
-    return contrast_frame(fit, lfc, se, stat, pvalue, test, degrees)
+    return contrast_columns(fit, lfc, se, stat, pvalue, test, degrees)

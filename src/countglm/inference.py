@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 LN2 = float(np.log(2.0))
 _STATUS_NAMES = np.array([status.name for status in sorted(Status)], dtype=object)
+COLUMNS = (
+    *("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj"),
+    *("test", "status", "na_reason"),
+)
 ALTERNATIVES = ("greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less")
 
 
@@ -118,21 +123,37 @@ def wald_test(
     """
     check_threshold(lfc_threshold, alternative)
     vector, _ = fit.design.contrast(contrast)
+    columns = wald_columns(
+        fit, vector, float(lfc_threshold), alternative, use_t, lambda: fit.require_counts(counts),
+        threads,
+    )  # fmt: skip
+    return contrast_frame(fit, columns)
+
+
+def wald_columns(
+    fit: GLMFit,
+    vector: Floats,
+    bound: float,
+    alternative: str,
+    use_t: bool,
+    counts: Callable[[], CountMatrix],
+    threads: int | None,
+) -> dict[str, Any]:
+    """Return the columns of `wald_test` but the adjusted p-values; for ``LRT`` rows the counts."""
     estimate, error = contrast_values(fit, vector)
     lfc, se = estimate / LN2, error / LN2
     df = residual_df(fit) if use_t else None
-    stat, pvalue = wald_statistics(lfc, se, float(lfc_threshold), alternative, df)
+    stat, pvalue = wald_statistics(lfc, se, bound, alternative, df)
     pvalue[fit.status == Status.MAX_ITER] = np.nan
     test = np.full(fit.n_genes, "Wald", dtype=object)
     tested = ~np.isnan(fit.dispersion) & (True if df is None else df > 0.0)
     infinite = np.flatnonzero(np.isinf(lfc) & tested)
     if infinite.size:
         test[infinite] = "LRT"
-        bound, matrix = float(lfc_threshold) * LN2, fit.require_counts(counts)
         sign = np.sign(lfc[infinite])
-        root = _signed_root(fit, matrix, infinite, vector, sign * bound, threads)
+        root = _signed_root(fit, counts(), infinite, vector, sign * bound * LN2, threads)
         stat[infinite], pvalue[infinite] = _at_infinity(root, sign, alternative)
-    return contrast_frame(fit, lfc, se, stat, pvalue, test, df)
+    return contrast_columns(fit, lfc, se, stat, pvalue, test, df)
 
 
 def check_threshold(lfc_threshold: float, alternative: str) -> None:
@@ -147,7 +168,7 @@ def check_threshold(lfc_threshold: float, alternative: str) -> None:
         raise InputError("alternative='lessAbs' needs lfc_threshold > 0: nothing is less than 0.")
 
 
-def contrast_frame(
+def contrast_columns(
     fit: GLMFit,
     lfc: Floats,
     se: Floats,
@@ -155,27 +176,32 @@ def contrast_frame(
     pvalue: Floats,
     test: Any,
     df: Floats | None = None,
-) -> pd.DataFrame:
-    """Return the table of a test: one row per gene, adjusted p-values, a word for every NaN.
+) -> dict[str, Any]:
+    """Return the columns of a test but the adjusted p-values, with a word for every NaN.
 
     ``df`` are residual degrees of freedom where the test needs them.
     """
+    return {
+        "baseMean": fit.base_mean,
+        "log2FoldChange": lfc,
+        "lfcSE": se,
+        "stat": stat,
+        "pvalue": pvalue,
+        "test": test,
+        "status": _STATUS_NAMES[fit.status],
+        "na_reason": reasons(fit, lfc, pvalue, df),
+    }
+
+
+def contrast_frame(fit: GLMFit, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the table of `contrast_columns`: one row per gene, Benjamini-Hochberg if not given."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            "baseMean": fit.base_mean,
-            "log2FoldChange": lfc,
-            "lfcSE": se,
-            "stat": stat,
-            "pvalue": pvalue,
-            "padj": benjamini_hochberg(pvalue),
-            "test": test,
-            "status": _STATUS_NAMES[fit.status],
-            "na_reason": reasons(fit, lfc, pvalue, df),
-        },
-        index=pd.Index(fit.gene_names, name="gene"),
-    )
+    table = {"padj": None, **columns}
+    if table["padj"] is None:
+        table["padj"] = benjamini_hochberg(table["pvalue"])
+    ordered = {name: table[name] for name in COLUMNS}
+    return pd.DataFrame(ordered, index=pd.Index(fit.gene_names, name="gene"))
 
 
 def residual_df(fit: GLMFit) -> Floats:

@@ -11,7 +11,7 @@ from ._contrast_fit import contrast_values, positive_weights
 from ._gram_schmidt import gram_schmidt
 from ._reduced import reduced_design
 from ._refit import Refitter, reached
-from .inference import LN2, contrast_frame
+from .inference import LN2, contrast_columns, contrast_frame
 from .kernels import blocks
 from .status import Status
 
@@ -77,23 +77,35 @@ def likelihood_ratio_test(
     ----------
     docs/math.md, eqs. 7.7 and 7.8; Wilks (1938), Ann. Math. Statist. 9:60.
     """
-    from scipy.special import gammaincc
-
     matrix = fit.require_counts(counts)
-    smaller = reduced_design(fit, reduced, obs=obs, counts=matrix)
     vector = np.eye(len(fit.coef_names))[-1]
     if contrast is not None:
         vector, _ = fit.design.contrast(contrast)
+    return contrast_frame(fit, likelihood_ratio_columns(fit, reduced, obs, vector, matrix, threads))
+
+
+def likelihood_ratio_columns(
+    fit: GLMFit,
+    reduced: Any,
+    obs: Any,
+    vector: Floats,
+    counts: CountMatrix,
+    threads: int | None,
+) -> dict[str, Any]:
+    """Return the columns of `likelihood_ratio_test` but the adjusted p-values."""
+    from scipy.special import gammaincc
+
+    smaller = reduced_design(fit, reduced, obs=obs, counts=counts)
     estimate, error = contrast_values(fit, vector)
-    stat, gone = _statistics(fit, smaller.matrix, matrix, threads)
+    stat, gone = _statistics(fit, smaller.matrix, counts, threads)
     df = _degrees_of_freedom(fit, smaller.matrix, gone)
     pvalue = np.asarray(gammaincc(np.maximum(df, 1) / 2.0, stat / 2.0))
     nothing = ~np.isnan(stat) & (df == 0)
     stat[nothing] = pvalue[nothing] = np.nan
-    table = contrast_frame(fit, estimate / LN2, error / LN2, stat, pvalue, "LRT")
+    columns = contrast_columns(fit, estimate / LN2, error / LN2, stat, pvalue, "LRT")
     # Where both designs say the same of a gene, its infinite fold change is no failure.
-    table["na_reason"] = table["na_reason"].mask(nothing, "not_estimable")
-    return table
+    columns["na_reason"][nothing] = "not_estimable"
+    return columns
 
 
 def _statistics(
