@@ -33,9 +33,9 @@ class GeneSubset:
         parts = [self._source.native(int(run[0]), int(run[-1]) + 1) for run in runs]
         return np.concatenate(parts)
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
-        rows = self._source.samples(start, stop)
-        return None if rows is None else rows[:, self._genes]
+    def sample(self, i: int) -> NDArray[Any] | None:
+        row = self._source.sample(i)
+        return None if row is None else row[self._genes]
 
     def stored(self) -> NDArray[Any] | None:
         return None
@@ -60,12 +60,12 @@ class ReplacedRows:
         block[self._genes[first:last] - start] = self._rows[first:last]
         return block
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
-        rows = self._source.samples(start, stop)
-        if rows is not None:
-            rows = np.array(rows, dtype=np.float64)
-            rows[:, self._genes] = self._rows[:, start:stop].T
-        return rows
+    def sample(self, i: int) -> NDArray[Any] | None:
+        row = self._source.sample(i)
+        if row is not None:
+            row = np.array(row, dtype=np.float64)
+            row[self._genes] = self._rows[:, i]
+        return row
 
     def stored(self) -> NDArray[Any] | None:
         return None

@@ -35,8 +35,8 @@ class Source(Protocol):
         """Genes [start, stop) as (stop - start, n_samples), perhaps a view, never to be changed."""
         ...
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
-        """Samples [start, stop) as (stop - start, n_genes); None where blocks of genes must do."""
+    def sample(self, i: int) -> NDArray[Any] | None:
+        """All counts of a sample (n_genes,), perhaps a view; None where blocks of genes must do."""
         ...
 
     def stored(self) -> NDArray[Any] | None:
@@ -58,9 +58,9 @@ class DenseSource:
         block: NDArray[Any] = self._array[:, start:stop].T
         return block
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
-        rows: NDArray[Any] = self._array[start:stop]
-        return rows
+    def sample(self, i: int) -> NDArray[Any] | None:
+        row: NDArray[Any] = self._array[i]
+        return row
 
     def stored(self) -> NDArray[Any] | None:
         return None
@@ -86,7 +86,7 @@ class SparseSource:
         block[places] = self._matrix.data[inside]
         return block.reshape(stop - start, n)
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+    def sample(self, i: int) -> NDArray[Any] | None:
         return None
 
     def stored(self) -> NDArray[Any] | None:
@@ -128,7 +128,7 @@ class _Panels:
             pieces.append(self._panel(k)[max(start - left, 0) : stop - left])
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
+    def sample(self, i: int) -> NDArray[Any] | None:
         return None
 
     def stored(self) -> NDArray[Any] | None:
@@ -190,9 +190,11 @@ class RowSource(_Panels):
         pointers = np.append(0, np.cumsum(ends - begins)).astype(genes.dtype)
         return csr_array((data, genes, pointers), shape=(self.shape[0], stop - start))
 
-    def samples(self, start: int, stop: int) -> NDArray[Any] | None:
-        rows: NDArray[Any] = self._matrix[start:stop].toarray()
-        return rows
+    def sample(self, i: int) -> NDArray[Any] | None:
+        inside = slice(*self._matrix.indptr[i : i + 2].tolist())
+        row = np.zeros(self.shape[1], dtype=self._matrix.dtype)
+        row[self._matrix.indices[inside]] = self._matrix.data[inside]
+        return row
 
     def stored(self) -> NDArray[Any] | None:
         data: NDArray[Any] = self._matrix.data

@@ -101,19 +101,41 @@ class CountMatrix:
             out += 0.0  # -0.0 becomes 0.0: equal counts have equal bits
         return out
 
-    def samples(self, start: int, stop: int) -> NDArray[np.float64]:
-        """All counts of samples [start, stop) as a fresh float64 array (stop - start, n_genes)."""
-        out = np.empty((stop - start, self.n_genes))
-        rows = self._source.samples(start, stop)
-        if rows is not None:
-            out[:] = rows
-        else:
-            step = max(1, _GATHERED_ENTRIES // self.n_samples)
-            for first in range(0, self.n_genes, step):
-                last = min(first + step, self.n_genes)
-                out[:, first:last] = self._source.native(first, last)[:, start:stop].T
+    @property
+    def by_samples(self) -> bool:
+        """Whether some samples can be read without passing over the counts of all."""
+        return self._source.sample(0) is not None
+
+    def samples(
+        self, start: int, stop: int, genes: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float64]:
+        """Counts of samples [start, stop) as a fresh float64 array (stop - start, n_genes).
+
+        Of ``genes`` (positions, ascending) only, if given.
+        """
+        out = np.empty((stop - start, self.n_genes if genes is None else genes.size))
+        for i, row in enumerate(out, start):
+            values = self._source.sample(i)
+            if values is None:
+                self._gather(start, stop, genes, out)
+                break
+            row[:] = values if genes is None else values[genes]
         out += 0.0
         return out
+
+    def _gather(
+        self, start: int, stop: int, genes: NDArray[np.intp] | None, out: NDArray[np.float64]
+    ) -> None:
+        """Fill ``out`` with counts of samples [start, stop) from blocks of genes."""
+        step = max(1, _GATHERED_ENTRIES // self.n_samples)
+        for first in range(0, self.n_genes, step):
+            last = min(first + step, self.n_genes)
+            part = self._source.native(first, last)[:, start:stop]
+            if genes is None:
+                out[:, first:last] = part.T
+            else:
+                low, high = np.searchsorted(genes, (first, last))
+                out[:, low:high] = part[genes[low:high] - first].T
 
     def fingerprint(self) -> str:
         """Text that tells shape and values apart; storage, dtype and names do not enter."""

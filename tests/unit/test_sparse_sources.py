@@ -81,6 +81,7 @@ STORAGES = {
 def test_counts_of_samples(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts_module, "_GATHERED_ENTRIES", 7 * 64)
     counts = as_count_matrix(STORAGES[storage](DENSE))
+    assert counts.by_samples == (storage in ("array", "csr"))
     genes = np.array([5, 900, 6])
     rows = RNG.poisson(2.0, (3, 7)).astype(float)
     replaced = DENSE.astype(float)
@@ -89,6 +90,8 @@ def test_counts_of_samples(storage: str, monkeypatch: pytest.MonkeyPatch) -> Non
         values = counts.samples(start, stop)
         assert values.dtype == np.float64
         np.testing.assert_array_equal(values, DENSE[start:stop])
+        part = counts.samples(start, stop, np.sort(genes))
+        np.testing.assert_array_equal(part, DENSE[start:stop, np.sort(genes)])
         some = counts.take_genes(genes).samples(start, stop)
         np.testing.assert_array_equal(some, DENSE[start:stop, genes])
         other = counts.with_rows(genes, rows).samples(start, stop)
