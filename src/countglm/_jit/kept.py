@@ -14,7 +14,6 @@ import hashlib
 import logging
 import os
 import pickle
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from numba.core.serialize import dumps
 
 # What this file relies on that Numba does not promise.
 _RELIED_ON = ("_reduce", "_rebuild")
-_VERSIONS = (numba.__version__, llvmlite.__version__, platform.python_version(), sys.platform)
+_VERSIONS = (numba.__version__, llvmlite.__version__, *sys.version_info[:2], sys.platform)
 
 
 def usable(result: type = CompileResult) -> bool:
