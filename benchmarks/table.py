@@ -79,25 +79,20 @@ def _engines(result: dict[str, Any]) -> list[str]:
 
 
 def _kernel(result: dict[str, Any]) -> list[str]:
+    kinds = list(result["passes"][0]["ns"])
     lines = [
         "## One pass over one gene",
         "",
-        "Nanoseconds per entry on one core; an entry is one count of one sample. A step of the "
-        "solver computes the change of the deviance, from which the constants of the likelihood "
-        "cancel, with gradient and Hessian. The second column has the full log-likelihood, gamma "
-        "functions included, in place of the change; a fit at a given dispersion computes it "
-        "once, at its end. " + machine_text(result),
+        "Nanoseconds per entry on one core; an entry is one count of one sample. What a pass is of "
+        f"each kind is told by `benchmarks/kernel_pass.py`. {machine_text(result)}",
         "",
-        "| samples | coefficients | deviance change + gradient + Hessian "
-        "| full log-likelihood + gradient + Hessian |",
-        "|---|---|---|---|",
+        f"| samples | coefficients | {' | '.join(kinds)} |",
+        "|---" * (len(kinds) + 2) + "|",
     ]
-    rows = [
-        f"| {row['n_samples']:,} | {row['n_coef']} | {row['ns_per_entry']:.2f} "
-        f"| {row['ns_per_entry_full']:.2f} |"
-        for row in result["passes"]
-    ]
-    return lines + rows
+    for row in result["passes"]:
+        each = " | ".join(f"{row['ns'][kind]:.2f}" for kind in kinds)
+        lines.append(f"| {row['n_samples']:,} | {row['n_coef']} | {each} |")
+    return lines
 
 
 def _startup(result: dict[str, Any]) -> list[str]:
