@@ -58,11 +58,7 @@ def column_groups(
     numbers = np.arange(counts.n_genes) if genes is None else np.flatnonzero(genes)
     group = max(1, _GATHER_ENTRIES // max(1, numbers.size))
     for first in range(0, counts.n_samples, group):
-        columns = np.empty((min(group, counts.n_samples - first), numbers.size))
-        for start, block in gene_blocks(counts):
-            low, high = np.searchsorted(numbers, (start, start + block.shape[0]))
-            part = block[:, first : first + group]
-            columns[:, low:high] = _rows(part, numbers[low:high] - start).T
+        columns = counts.samples(first, min(first + group, counts.n_samples), numbers)
         yield first, numbers, columns
 
 
