@@ -229,17 +229,19 @@ def wald_statistics(
 ) -> tuple[Floats, Floats]:
     """Return statistic and p-value (docs/math.md, eqs. 7.1 to 7.5)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        above, below = (lfc - bound) / se, (-bound - lfc) / se
         distance = (np.abs(lfc) - bound) / se
         if alternative == "greaterAbs":
-            far = (np.abs(lfc) + bound) / se
-            return lfc / se, np.minimum(1.0, _upper_tail(distance, df) + _upper_tail(far, df))
+            near = _upper_tail(distance, df)
+            far = near if bound == 0.0 else _upper_tail((np.abs(lfc) + bound) / se, df)
+            return lfc / se, np.minimum(1.0, near + far)
         if alternative == "greaterAbs2014":
             stat = np.sign(lfc) * np.maximum(distance, 0.0)
             return stat, np.minimum(1.0, 2.0 * _upper_tail(distance, df))
         if alternative == "greater":
+            above = (lfc - bound) / se
             return np.maximum(above, 0.0), _upper_tail(above, df)
         if alternative == "less":
+            below = (-bound - lfc) / se
             return np.minimum(-below, 0.0), _upper_tail(below, df)
         low, high = (bound - lfc) / se, (bound + lfc) / se
         stat = np.minimum(np.maximum(low, 0.0), np.maximum(high, 0.0))
