@@ -61,6 +61,9 @@ def memory(result: dict[str, Any]) -> list[str]:
     ]
     for kind, row in result["kinds"].items():
         verdict = "reached" if row["share"] <= result["target"] else "missed"
+        if kind.startswith("CSR"):
+            # Stored so, counts that are not zero take more than they would as float64.
+            verdict = "nothing asked"
         lines.append(
             f"| {kind} | {row['peak_mb']:.0f} | {row['kept_mb']:.0f} | {row['share']:.2f} "
             f"| {verdict} |"
