@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,16 +44,24 @@ def write_de_products(
     ``suffix`` ends the names of the tables; ``dropped`` genes were left out before. From counts
     as they were read and their sample table, where given, comes result.h5ad.
     """
-    contrasts = [_write_contrast(name, each, folder, suffix) for name, each in results.items()]
-    keys = _keys(results)
-    first = next(iter(results.values()))
-    for result in _fits(results):
-        write_table(sample_table(result.fit), folder / free_name(folder, "samples", suffix))
-        stages = result.dispersion.to_frame(result.fit.gene_names)
-        write_table(stages, folder / free_name(folder, "dispersions", suffix))
-    write_table(_normalized(first, counts), folder / f"normalized_counts{suffix}")
-    if with_report:
-        write_de_report(results, folder / "report.html", title=title)
+    # HDF5 packs without holding Python up: results are saved while tables are written.
+    with ThreadPoolExecutor(1) as pool:
+        saving: list[Future[None]] = []
+        contrasts = []
+        for name, result in results.items():
+            contrasts.append(_write_contrast(name, result, folder, suffix))
+            saving.append(pool.submit(result.save, folder / contrasts[-1]["result"]))
+        keys = _keys(results)
+        first = next(iter(results.values()))
+        for result in _fits(results):
+            write_table(sample_table(result.fit), folder / free_name(folder, "samples", suffix))
+            stages = result.dispersion.to_frame(result.fit.gene_names)
+            write_table(stages, folder / free_name(folder, "dispersions", suffix))
+        write_table(_normalized(first, counts), folder / f"normalized_counts{suffix}")
+        if with_report:
+            write_de_report(results, folder / "report.html", title=title)
+        for each in saving:
+            each.result()
     if h5ad_from is not None:
         annotated = _annotated(results, keys, *h5ad_from)
         annotated.write_h5ad(folder / "result.h5ad", compression="gzip")
@@ -69,8 +78,7 @@ def write_de_products(
 def _write_contrast(name: str, result: DEResult, folder: Path, suffix: str) -> dict[str, Any]:
     table = free_name(folder, f"test_{plain_name(name)}", suffix)
     write_table(result.table, folder / table)
-    stored = free_name(folder, f"result_{plain_name(name)}", ".h5")
-    result.save(folder / stored)
+    stored = f"result_{table.removeprefix('test_').removesuffix(suffix)}.h5"
     facts = result.summary().facts
     return {"name": name, "file": table, "result": stored, **facts}
 
