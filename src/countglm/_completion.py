@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._cones import separable, sides
+from ._cones import sides
 from ._gram_schmidt import gram_schmidt
 from .basis import ZERO, Basis, dependencies, invert_upper, products
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ def split(rows: Floats, null: Floats) -> Split:
     slopes = products(rows, null)
     q, r, independent = gram_schmidt(slopes)
     chosen = np.flatnonzero(independent)
-    inverse = invert_upper(r[np.ix_(chosen, chosen)])
+    inverse = invert_upper(r[chosen][:, chosen])
     q = np.where(np.abs(q) > ZERO, q, 0.0)
     still = null[:, :0]
     if chosen.size < null.shape[1]:
@@ -106,18 +107,7 @@ def split(rows: Floats, null: Floats) -> Split:
     return Split(np.ascontiguousarray(q[:, chosen]), products(null[:, chosen], inverse), still)
 
 
-def separated_cells(cells: Floats, zero: Mask, null: Floats) -> Mask:
-    """Return which distinct design rows (d,) are separated (docs/math.md, 6.1 and 6.2).
-
-    ``zero`` marks those that have counts of 0 only; the directions ``null`` (p, k) move none that
-    has a positive count.
-    """
-    separated = np.zeros_like(zero)
-    separated[zero] = separable(split(cells[zero], null).slopes)
-    return separated
-
-
-def graded_basis(design: Floats, positive: Mask, first: Basis, rest: Mask, extra: Split) -> Basis:
+def graded_basis(design: Floats, positive: Mask, first: Basis, rest: Index, extra: Split) -> Basis:
     """Return a basis that keeps apart what the ``positive`` samples determine.
 
     Directions that only samples of count zero determine can carry information smaller than the
@@ -136,5 +126,7 @@ def graded_basis(design: Floats, positive: Mask, first: Basis, rest: Mask, extra
 
 def complete(design: Floats, separated: Mask, basis: Basis) -> Completion:
     """Return the problem that remains, given its ``basis`` (docs/math.md, 6.3)."""
+    if basis.null.shape[1] == 0:
+        return Completion(separated, basis, basis.null, basis.null[:0], basis.null)
     rows, directions, free = split(design[separated], basis.null)
     return Completion(separated, basis, free, rows, directions)

@@ -64,7 +64,7 @@ def make_basis(design: Floats, keep: Mask | None = None) -> Basis:
     chosen = np.flatnonzero(independent)
     columns = np.zeros((chosen.size, design.shape[0]))
     columns[:, keep] = q[:, chosen].T
-    inverse = invert_upper(r[np.ix_(chosen, chosen)])
+    inverse = invert_upper(r[chosen][:, chosen])
     to_coef = np.zeros((design.shape[1], chosen.size))
     to_coef[chosen] = inverse
     null = dependencies(r, independent, inverse, design[keep])
@@ -98,11 +98,10 @@ def _one_way(design: Floats) -> Basis | None:
 def invert_upper(r: Floats) -> Floats:
     """Return the inverse of an upper triangular matrix by back substitution."""
     p = r.shape[0]
-    out = np.zeros((p, p))
-    for j in range(p):
-        out[j, j] = 1.0 / r[j, j]
-        for i in range(j - 1, -1, -1):
-            out[i, j] = -np.add.reduce(r[i, i + 1 : j + 1] * out[i + 1 : j + 1, j]) / r[i, i]
+    out = np.eye(p)
+    for i in range(p - 1, -1, -1):
+        out[i, i + 1 :] = -np.add.reduce(r[i, i + 1 :, None] * out[i + 1 :, i + 1 :], axis=0)
+        out[i] /= r[i, i]
     return out
 
 

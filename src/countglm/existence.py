@@ -16,7 +16,8 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ._completion import Completion, complete, graded_basis, separated_cells, split
+from ._completion import Completion, complete, graded_basis, split
+from ._cones import separable
 from .basis import make_basis, pad
 
 __all__ = ["Completion", "ExistenceTest", "completion_of", "separated_samples"]
@@ -25,8 +26,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 # Designs that are remembered, and bytes of the answers remembered for each (or a few times the
 # design's own).
-DESIGNS = 8
-MEMORY = 2**22
+DESIGNS = 6
+MEMORY = 2**24
 
 
 class ExistenceTest:
@@ -122,12 +123,19 @@ class _Design:
         """
         positive = cells[self.cell_of] & weighted
         first = make_basis(self.design, positive)
-        zero = self.positive_cells(weighted[None, :])[0] & ~cells
-        separated = separated_cells(self.cells, zero, first.null)[self.cell_of] & weighted
-        rest = weighted & ~separated & ~positive
-        extra = split(self.design[rest], first.null)
-        if extra.slopes.shape[1] == 0:
+        zero = np.flatnonzero(weighted & ~positive)
+        extra = split(self.design[zero], first.null)
+        of = self.cell_of[zero]
+        below = np.zeros(len(self.cells), dtype=np.bool_)
+        distinct, at = np.unique(of, return_index=True)
+        below[distinct] = separable(extra.slopes[at])
+        separated = below[self.cell_of] & weighted
+        left = ~below[of]
+        if not extra.slopes[left].any():
             return self.kept(separated, weighted)
+        rest = zero[left]
+        if rest.size < zero.size:
+            extra = split(self.design[rest], first.null)
         basis = graded_basis(self.design, positive, first, rest, extra)
         return complete(self.design, separated, basis)
 
