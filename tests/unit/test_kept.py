@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_compiling_is_told_once_and_never_again(tmp_path: Path) -> None:
     assert said.startswith("countglm: compiling its kernels for this machine, once")
     assert str(tmp_path) in said
     assert on_a_terminal(tmp_path) == (printed, "")
+
+
+def test_a_bar_of_progress_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from countglm._progress import progress_bar
+
+    monkeypatch.setattr(kept, "_told", [])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress_bar(True, 10, "genes"):
+        kept.announce(Path("folder"))
+    written = re.split(r"[\r\n]+", capsys.readouterr().err)
+    assert [line for line in written if "countglm" in line] == [kept._told[0]]
 
 
 def test_without_a_terminal_it_is_a_line_of_the_log(

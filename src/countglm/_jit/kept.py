@@ -118,6 +118,8 @@ def announce(folder: Path | None) -> None:
     _told.append(text)
     notebook = getattr(builtins, "__IPYTHON__", False)
     if sys.stderr is not None and (notebook or sys.stderr.isatty()):
-        print(text, file=sys.stderr, flush=True)
+        # A bar of progress that is under way is taken off and drawn again below the line.
+        bars = sys.modules.get("tqdm")
+        (print if bars is None else bars.tqdm.write)(text, file=sys.stderr)
     else:
         logging.getLogger("countglm").info(text)
