@@ -170,13 +170,17 @@ def covariance_of(fit: GLMFit, index: NDArray[np.intp], counts: CountMatrix | No
 
 def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
     """Fitted means (n_samples, g) of genes ``index``: 0 where separated, NaN without a fit."""
-    eta = np.log(fit.size_factors)[:, None] + np.zeros((1, index.size))
+    x = fit.design.matrix
+    # Along the longer axis entries are neighbours: broadcasting is slow along short ones.
+    eta = np.empty((x.shape[0], index.size), order="F" if x.shape[0] > index.size else "C")
+    eta[...] = np.log(fit.size_factors)[:, None]
     if fit.offset is not None:
         eta += fit.offset[:, None] if fit.offset.ndim == 1 else fit.offset[:, index]
     # One column after another: the order of addition is fixed, unlike in a BLAS product.
-    for j in range(fit.design.matrix.shape[1]):
-        eta += fit.design.matrix[:, j, None] * fit.finite_coefficients[None, index, j]
-    mu: Floats = np.exp(eta)
+    part = np.empty_like(eta)
+    for j in range(x.shape[1]):
+        eta += np.multiply(x[:, j, None], fit.finite_coefficients[None, index, j], out=part)
+    mu: Floats = np.exp(eta, out=eta)
     pattern = fit.separation_pattern[index]
     zero = np.flatnonzero(pattern >= 0)
     mu[:, zero] = np.where(fit.separated_samples[pattern[zero]].T, 0.0, mu[:, zero])

@@ -30,8 +30,9 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-# Entries that are looked at together: 256 kB an array.
+# Entries that are looked at together, 256 kB an array, but some genes at least.
 _TILE_ENTRIES = 1 << 15
+_LEAST_GENES = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -119,7 +120,7 @@ def find_outliers(
             pieces[start] = (start + genes, y[genes], changed[genes])
 
     if model.weights.given is not None or samples_in_cells(x, MIN_CELL).any():
-        wide = max(model.block, _TILE_ENTRIES // model.n_samples)
+        wide = max(model.block, _TILE_ENTRIES // model.n_samples, _LEAST_GENES)
         replace(model, block=wide).each_block(task, "Cook's distances")
     again, old, new = _joined(pieces, model.n_samples)
     where = np.argwhere(old != new)
