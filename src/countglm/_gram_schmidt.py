@@ -11,7 +11,7 @@ RELATIVE_TOLERANCE = 1e-10
 
 
 def gram_schmidt(
-    x: NDArray[np.float64], tolerance: float = RELATIVE_TOLERANCE
+    x: NDArray[np.float64], tolerance: float = RELATIVE_TOLERANCE, *, in_turn: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Factor ``x = q r`` with orthonormal columns, taken in the order they stand.
 
@@ -26,6 +26,9 @@ def gram_schmidt(
         Finite. Columns may differ in scale by any factor: each is scaled by a power of two first.
     tolerance : float
         A column is dependent if less than this part of its norm remains after projection.
+    in_turn : bool
+        Whether a column loses its part along one predecessor after the other, not along all at
+        once: slower, equal to rounding. Replay keeps to one order, as rounding ends its searches.
 
     Returns
     -------
@@ -37,6 +40,7 @@ def gram_schmidt(
         False where a column is zero or a combination of the columns before it.
     """
     n, p = x.shape
+    project_out = _project_out_in_turn if in_turn else _project_out
     columns = np.array(x.T, dtype=np.float64, order="C")
     exponents = np.frexp(np.abs(columns).max(axis=1, initial=0.0))[1]
     columns = np.ldexp(columns, -exponents[:, None])
@@ -50,7 +54,7 @@ def gram_schmidt(
             continue
         column, rest = columns[j], norm
         if kept:
-            r[kept, j] = _project_out(column, found[: len(kept)])
+            r[kept, j] = project_out(column, found[: len(kept)])
             rest = math.sqrt(np.add.reduce(column * column))
         if rest > tolerance * norm and len(kept) < n:
             np.divide(column, rest, out=found[len(kept)])
@@ -72,3 +76,16 @@ def _project_out(
     second = np.add.reduce(directions * column, axis=1)
     column -= np.add.reduce(second[:, None] * directions, axis=0)
     return np.asarray(first + second)
+
+
+def _project_out_in_turn(
+    column: NDArray[np.float64], directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Do as `_project_out`, with what each direction leaves of the column for the next."""
+    total = np.zeros(len(directions))
+    for _ in range(2):
+        for k, direction in enumerate(directions):
+            along = float(np.add.reduce(direction * column))
+            column -= along * direction
+            total[k] += along
+    return total

@@ -4,12 +4,13 @@ import pytest
 from countglm._gram_schmidt import gram_schmidt
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8])
-def test_factors_are_orthonormal_and_reproduce_x(condition):
+def test_factors_are_orthonormal_and_reproduce_x(condition, in_turn):
     rng = np.random.default_rng(1)
     x = rng.standard_normal((40, 6))
     x[:, 5] = x[:, 0] + x[:, 5] / condition
-    q, r, independent = gram_schmidt(x)
+    q, r, independent = gram_schmidt(x, in_turn=in_turn)
     assert independent.all()
     np.testing.assert_allclose(q.T @ q, np.eye(6), atol=1e-15 * 40)
     np.testing.assert_allclose(q @ r, x, rtol=1e-14, atol=1e-14)

@@ -146,7 +146,7 @@ def make_adjustment(x: Floats, weights: Floats | None, threshold: float) -> Adju
         return Adjustment(cells, members, None, pairs, kept, np.stack(columns, axis=1))
     constant = None
     if cells.shape[0] == cells.shape[1]:
-        _, r, independent = gram_schmidt(cells)
+        _, r, independent = gram_schmidt(cells, in_turn=True)
         if independent.all():
             constant = 2.0 * float(np.add.reduce(np.log(np.diagonal(r))))
     return Adjustment(cells, members, constant, pairs)

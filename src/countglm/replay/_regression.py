@@ -35,7 +35,7 @@ def regression_start(y: Floats, scale: Floats, x: Floats) -> Floats:
     Otherwise the logarithm of the mean normalised count for a column of ones and 0 for the other
     columns; without such a column, 1 for every column.
     """
-    q, r, independent = gram_schmidt(x, RANK_TOLERANCE)
+    q, r, independent = gram_schmidt(x, RANK_TOLERANCE, in_turn=True)
     p = x.shape[1]
     normalised = y / scale
     if not independent.all():

@@ -168,7 +168,7 @@ def map_dispersion(
 
 def least_squares_fit(target: Floats, x: Floats) -> Floats:
     """Fitted values (g, n) of the least squares regression of ``target`` on ``x``."""
-    q, r, _ = gram_schmidt(x)
+    q, r, _ = gram_schmidt(x, in_turn=True)
     return linear_predictor(solve_shared(q, r, target), x)
 
 
