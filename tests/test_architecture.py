@@ -52,8 +52,6 @@ LINEAR_ALGEBRA = re.compile(
 # Allowed by name: a view of diagonals, and LAPACK on one small matrix of a gene or on the design,
 # whose eigenvalues inform and enter no estimate. The sums over samples were made before, by us.
 LAPACK_ALLOWED = {
-    ("_fitting.scaled_spectra", "np.einsum"),
-    ("_fitting.scaled_spectra", "np.linalg.eigvalsh"),
     ("diagnostics.report_design", "np.linalg.svd"),
 }
 

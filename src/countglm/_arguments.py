@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ._names import Names, match_table, sample_names_of
 from ._parallel import is_whole
-from .basis import pad
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ MAX_OFFSET = 600.0
 
 @dataclass(frozen=True, eq=False)
 class PerSample:
-    """A (n,) vector for all genes or a (n, n_genes) matrix, given out as padded gene rows.
+    """A (n,) vector for all genes or a (n, n_genes) matrix, given out as gene rows.
 
     ``given`` keeps what the caller passed, in the order of the counts; None for the default.
     """
@@ -32,10 +31,6 @@ class PerSample:
     given: Floats | None = None
 
     def rows(self, start: int, stop: int) -> Floats:
-        """Return (1, n_pad) for a vector, (stop - start, n_pad) for a matrix."""
-        return pad(self.unpadded(start, stop))
-
-    def unpadded(self, start: int, stop: int) -> Floats:
         """Return (1, n) for a vector, (stop - start, n) for a matrix."""
         if self.values.ndim == 1:
             return self.values[None, :]

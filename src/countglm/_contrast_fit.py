@@ -16,7 +16,7 @@ from ._covariance import TILE_ENTRIES, contrast_variance, fisher_weight, fitted_
 from ._refit import Constraint, Refitter, reached
 from .basis import Basis, make_basis
 from .existence import Completion, completion_of
-from .kernels import blocks
+from .kernels import columns
 from .status import Status
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ def constrained_log_likelihood(
     constraint = Constraint(fit.design.matrix, vector)
     refit = Refitter(fit, constraint.design, threads)
     problem = refit(counts.take_genes(genes), genes, value * constraint.along)
-    return np.where(reached(problem), problem.stats[:, blocks.LOG_LIKELIHOOD], np.nan)
+    return np.where(reached(problem), problem.stats[:, columns.LOG_LIKELIHOOD], np.nan)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ._covariance import fisher_weight
+from ._covariance import fisher_weight, fitted_means
 from ._fit_arrays import FitArrays
 from ._fitting import Prior, Problem
 from ._model import Model
 from .cooks import leverages
+from .status import Status
 
 if TYPE_CHECKING:
     from .results import GLMFit
@@ -39,26 +40,33 @@ class ExactSteps:
 
         NaN where the gene has no count, or no residual degree of freedom.
         """
-        self._genewise = self._run(None, None)
+        self._genewise = self._run(self.model.problem(None, finish=False))
         return self._genewise.alpha.copy()
 
     def shrunken(self, trend: Floats, prior_variance: float) -> Floats:
         """Dispersions at the mode of the posterior under a log-normal prior around the trend."""
         # Genes without a trend have no counts, and are not fitted.
         centre = np.log(np.where(trend > 0.0, trend, 1.0))
-        self._shrunken = self._run(None, Prior(centre, 1.0 / prior_variance))
+        prior = Prior(centre, 1.0 / prior_variance)
+        learnt = None if self._genewise is None else self._genewise.learnt
+        self._shrunken = self._run(self.model.problem(None, prior, finish=False, learnt=learnt))
         return self._shrunken.alpha.copy()
 
     def final(self, alpha: Floats, outlier: NDArray[np.bool_]) -> FitArrays:
-        """Coefficients at the final dispersions: those of the shrunken fit, or of the gene's own.
+        """Coefficients at the final dispersions, with what the searches say of these.
 
-        A dispersion's search ends with a fit that has the bits of one at the dispersion given.
+        Base means are left out: the caller has them.
         """
+        known = np.where(np.isnan(alpha), 0.0, alpha)
+        fit = self._run(self.model.problem(known, means=False))
         if self._genewise is None or self._shrunken is None:
-            return self._run(np.where(np.isnan(alpha), 0.0, alpha), None)
-        arrays: FitArrays = self._shrunken
-        arrays.take(self._genewise, np.flatnonzero(outlier))
-        return arrays
+            return fit
+        searched: FitArrays = self._shrunken
+        searched.take(self._genewise, np.flatnonzero(outlier))
+        fit.take_search(searched)
+        at_edge = fit.at_edge() & (fit.status == Status.CONVERGED)
+        fit.status[at_edge] = Status.BOUNDARY_DISPERSION
+        return fit
 
     def entries(self, fit: GLMFit, start: int, stop: int) -> tuple[Floats, Floats, Floats | None]:
         """Fitted means, leverages and weights (g, n) of genes [start, stop), for Cook's distances.
@@ -66,7 +74,7 @@ class ExactSteps:
         Weights are None where all samples count alike.
         """
         genes = np.arange(start, stop)
-        mu = np.ascontiguousarray(fit.mu(genes).T)
+        mu = np.ascontiguousarray(fitted_means(fit, genes).T)
         information = fisher_weight(mu, fit.dispersion[genes, None])
         weights = self.model.weight_rows(start, stop)
         if weights is not None:
@@ -76,7 +84,6 @@ class ExactSteps:
         information = np.where(np.isfinite(information), information, 0.0)
         return mu, leverages(self.model.design.matrix, information), weights
 
-    def _run(self, alpha: Floats | None, prior: Prior | None) -> Problem:
-        problem = self.model.problem(alpha, prior)
-        self.model.each_block(problem.fit_range)
+    def _run(self, problem: Problem) -> Problem:
+        problem.run(self.model.each_block, self.model.threads)
         return problem

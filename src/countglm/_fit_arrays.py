@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import blocks
+from .kernels import columns
 from .results import GLMFit
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class GeneTrace(NamedTuple):
     coefficients: Floats
 
 
+def gene_trace(rows: Floats, to_coef: Floats) -> GeneTrace:
+    """Return the trace of one gene from the rows that the kernels kept."""
+    gamma = rows[:, 4 : 4 + to_coef.shape[1]]
+    coefficients = np.add.reduce(gamma[:, None, :] * to_coef[None, :, :], axis=2)
+    kind = np.where(rows[:, 0] == 0.0, "fisher", "newton")
+    # Copies: a view would keep the trace of the whole block in memory.
+    return GeneTrace(kind, rows[:, 1].copy(), rows[:, 2].copy(), rows[:, 3].copy(), coefficients)
+
+
 class FitArrays:
     """One row per gene of everything that a fit reports; NaN where nothing was written."""
 
@@ -49,8 +58,8 @@ class FitArrays:
         self.coefficients: Floats = np.full((n_genes, p), np.nan)
         self.finite_coefficients: Floats = np.full((n_genes, p), np.nan)
         self.standard_errors: Floats = np.full((n_genes, p), np.nan)
-        self.stats: Floats = np.full((n_genes, blocks.N_STATS), np.nan)
-        self.counters: NDArray[np.int32] = np.zeros((n_genes, blocks.N_COUNTERS), dtype=np.int32)
+        self.stats: Floats = np.full((n_genes, columns.N_STATS), np.nan)
+        self.counters: NDArray[np.int32] = np.zeros((n_genes, columns.N_COUNTERS), dtype=np.int32)
         self.status: NDArray[np.int8] = np.zeros(n_genes, dtype=np.int8)
         self.base_mean: Floats = np.zeros(n_genes)
         self.separated: list[NDArray[np.bool_] | None] = [None] * n_genes
@@ -59,7 +68,7 @@ class FitArrays:
     @property
     def alpha(self) -> Floats:
         """Dispersions (n_genes,) of the fit."""
-        return self.stats[:, blocks.DISPERSION]
+        return self.stats[:, columns.DISPERSION]
 
     def take(self, other: FitArrays, genes: Index, rows: Index | None = None) -> None:
         """Replace ``genes`` by the rows of ``other`` (rows ``genes`` of it, if none are given)."""
@@ -69,6 +78,12 @@ class FitArrays:
         for gene, row in zip(genes.tolist(), rows.tolist(), strict=True):
             self.separated[gene] = other.separated[row]
             self.traces[gene] = other.traces[row]
+
+    def take_search(self, other: FitArrays) -> None:
+        """Take what the search of the dispersions found: maxima, lead, passes."""
+        self.stats[:, columns.LEAD] = other.stats[:, columns.LEAD]
+        for counter in (columns.MAXIMA, columns.PASSES):
+            self.counters[:, counter] = other.counters[:, counter]
 
 
 def assemble_fit(
@@ -90,18 +105,18 @@ def assemble_fit(
     return GLMFit(
         coefficients=arrays.coefficients,
         standard_errors=arrays.standard_errors,
-        dispersion=stats[:, blocks.DISPERSION].copy(),
+        dispersion=stats[:, columns.DISPERSION].copy(),
         size_factors=size_factors,
-        deviance=stats[:, blocks.DEVIANCE].copy(),
-        log_likelihood=stats[:, blocks.LOG_LIKELIHOOD].copy(),
-        n_iter=arrays.counters[:, blocks.STEPS].copy(),
+        deviance=stats[:, columns.DEVIANCE].copy(),
+        log_likelihood=stats[:, columns.LOG_LIKELIHOOD].copy(),
+        n_iter=arrays.counters[:, columns.STEPS].copy(),
         status=arrays.status,
-        newton_decrement=stats[:, blocks.DECREMENT].copy(),
-        distance_bound=stats[:, blocks.BOUND].copy(),
-        scaled_score=stats[:, blocks.SCORE].copy(),
-        min_eigenvalue=stats[:, blocks.MIN_EIGENVALUE].copy(),
-        condition_number=stats[:, blocks.CONDITION].copy(),
-        max_leverage=stats[:, blocks.MAX_LEVERAGE].copy(),
+        newton_decrement=stats[:, columns.DECREMENT].copy(),
+        distance_bound=stats[:, columns.BOUND].copy(),
+        scaled_score=stats[:, columns.SCORE].copy(),
+        min_eigenvalue=stats[:, columns.MIN_EIGENVALUE].copy(),
+        condition_number=stats[:, columns.CONDITION].copy(),
+        max_leverage=stats[:, columns.MAX_LEVERAGE].copy(),
         base_mean=arrays.base_mean,
         finite_coefficients=arrays.finite_coefficients,
         separation_pattern=pattern,
@@ -116,8 +131,8 @@ def assemble_fit(
         provenance=provenance,
         counts=counts,
         counts_fingerprint=counts.fingerprint(),
-        dispersion_maxima=arrays.counters[:, blocks.MAXIMA].copy(),
-        dispersion_lead=stats[:, blocks.LEAD].copy(),
+        dispersion_maxima=arrays.counters[:, columns.MAXIMA].copy(),
+        dispersion_lead=stats[:, columns.LEAD].copy(),
         trace=tuple(arrays.traces) if traced else None,
     )
 

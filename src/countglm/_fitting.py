@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import Options, PerSample
-from ._fit_arrays import FitArrays, GeneTrace
-from .basis import Basis, make_basis, pad
+from ._fit_arrays import FitArrays, gene_trace
+from ._parallel import run_blocks
+from ._remains import Remains
+from ._rows import Found, Rows
+from ._tiles import (
+    Filled,
+    Layout,
+    Learnt,
+    Task,
+    layout_of,
+    make_filled,
+    make_learnt,
+    run_kernels,
+    sample_order,
+)
+from .basis import Basis, make_basis
 from .existence import Completion, ExistenceTest
-from .kernels import blocks
-from .kernels.gene import make_scratch
-from .kernels.solver import FISHER, NEWTON
+from .kernels import columns
 from .status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .counts import GeneBlocks
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+# Bytes of genes that wait for others whose estimate may not exist either.
+ROOM = 2**25
 
 
 class Prior(NamedTuple):
@@ -33,7 +51,11 @@ class Prior(NamedTuple):
 
 @dataclass(eq=False)
 class Problem(FitArrays):
-    """What is fitted, and the arrays that blocks fill; every block writes rows of its own."""
+    """What is fitted, and the arrays that blocks fill; every block writes rows of its own.
+
+    Without ``finish`` only dispersions are searched; ``learnt`` carries what one search learnt to
+    the next of the same genes.  Without ``means`` the base means are left out.
+    """
 
     counts: GeneBlocks
     design: Floats
@@ -43,176 +65,217 @@ class Problem(FitArrays):
     dispersion: Floats | None
     options: Options
     prior: Prior | None = None
-    basis: Basis = field(init=False)
+    finish: bool = True
+    learnt: Learnt | None = None
+    basis: Basis | None = None
+    means: bool = True
     existence: ExistenceTest = field(init=False)
 
     def __post_init__(self) -> None:
         super().__init__(self.counts.n_genes, self.design.shape[1])
-        self.basis = make_basis(self.design)
         self.existence = ExistenceTest(self.design)
+        self._order = sample_order(self.design)
+        self._again = self.learnt is not None
+        self._waiting: list[Rows] = []
+        self._layout = layout_of(self.basis or make_basis(self.design), self._order)
+        if self.learnt is None and not self.finish:
+            self.learnt = make_learnt(self.counts.n_genes, self._layout.at.rank)
 
-    def fit_range(self, start: int, stop: int) -> None:
-        """Fit genes ``start`` to ``stop``: the task of one block."""
+    def run(self, each_block: Callable[[Callable[[int, int], None]], None], threads: int) -> None:
+        """Fit every gene: ``each_block`` calls a task for the ranges of genes."""
+        each_block(self._fit_range)
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            # In the order of the genes, whichever block came first.
+            waiting.sort(key=lambda rows: int(rows.genes[0]))
+            self._fit_undecided(self._joined(waiting), threads)
+
+    def _fit_range(self, start: int, stop: int) -> None:
+        """Fit genes ``start`` to ``stop``: the task of one block.
+
+        Genes whose estimate may not exist wait for others of the same kind, as far as there is
+        room.
+        """
         values = self.counts.block(start, stop)
-        self.base_mean[start:stop] = (
-            np.add.reduce(values / self.size_factors, axis=1) / values.shape[1]
+        if self.means and self.finish:
+            mean = np.add.reduce(values / self.size_factors, axis=1) / values.shape[1]
+            self.base_mean[start:stop] = mean
+        rows = Rows(
+            np.arange(start, stop), self._sorted(values),
+            self._sorted(self.offset.rows(start, stop)),
+            self._sorted(self.weights.rows(start, stop)),
+        )  # fmt: skip
+        filled = self._filled(stop - start)
+        learnt = (
+            self._nothing_learnt(rows) if self.learnt is None else self.learnt.rows(start, stop)
         )
-        y = pad(values)
-        weight = self.weights.rows(start, stop)
-        codes = self._fit_rows(np.arange(stop - start), start, y, weight, None)
-        groups: dict[int, tuple[Completion, list[int]]] = {}
-        n = values.shape[1]
-        for g in np.flatnonzero(codes == blocks.UNDECIDED).tolist():
-            weighted = weight[min(g, weight.shape[0] - 1), :n] > 0.0
-            completion = self.existence((values[g] > 0.0) & weighted, weighted)
-            groups.setdefault(id(completion), (completion, []))[1].append(g)
-        for completion, rows in groups.values():
-            self._fit_rows(np.array(rows), start, y, weight, completion)
+        self._run(rows, self._layout, self._task(screened=True), learnt, filled)
+        codes = filled.counters[:, columns.CODE]
+        self._write(Found(rows, filled).take(np.flatnonzero(codes == columns.EXISTS)))
+        undecided = np.flatnonzero(codes == columns.UNDECIDED)
+        if undecided.size:
+            waiting = rows.take(undecided)
+            if sum(one.y.nbytes for one in self._waiting) + waiting.y.nbytes <= ROOM:
+                self._waiting.append(waiting)
+            else:
+                self._fit_undecided(waiting, 1)
         self._close_unfitted(codes, start)
 
-    def _scratch(self, basis: Basis) -> tuple[Floats, ...]:
-        return make_scratch(basis.columns.shape[1], basis.columns.shape[0])
-
-    def _fit_rows(
-        self,
-        rows: NDArray[np.intp],
-        start: int,
-        y: Floats,
-        weight: Floats,
-        completion: Completion | None,
-    ) -> NDArray[np.int32]:
-        """Fit some rows of a block in one basis, and write what they give.
-
-        Without a ``completion`` the rows are screened, and only those whose estimate is known to
-        exist are fitted.  Returns the code of every row.
-        """
-        genes = rows + start
-        basis = self.basis if completion is None else completion.basis
-        w = weight if weight.shape[0] == 1 else weight[rows]
-        if completion is not None and completion.separated.any():
-            w = np.where(pad(completion.separated[None, :].astype(np.float64)) > 0.0, 0.0, w)
-        offset = self.offset.rows(start, start + y.shape[0])
-        offset = offset if offset.shape[0] == 1 else offset[rows]
-        estimate = self.dispersion is None
-        alpha = np.zeros(rows.size) if self.dispersion is None else self.dispersion[genes]
-        log_centre, precision = self._prior_of(genes)
-        options = self.options
-        p, rank = basis.to_coef.shape
-        coef = np.zeros((rows.size, p))
-        errors = np.zeros((rows.size, p))
-        stats = np.full((rows.size, blocks.N_STATS), np.nan)
-        counters = np.zeros((rows.size, blocks.N_COUNTERS), dtype=np.int32)
-        hessian = np.zeros((rows.size, p, p))
-        trace = np.full((rows.size, options.max_iter + 1 if options.trace else 0, rank + 4), np.nan)
-        blocks.fit_block(
-            np.ascontiguousarray(y[rows]), offset, w, alpha, basis.columns, basis.raw,
-            basis.to_coef, basis.skeel, completion is None, estimate, options.cap,
-            log_centre, precision,
-            FISHER if options.fisher else NEWTON, options.tol, float(options.max_iter),
-            self._scratch(basis),
-            coef, errors, stats, counters, hessian, trace,
+    def _fit_undecided(self, rows: Rows, threads: int) -> None:
+        """Fit genes in what remains of their problem, those of equal remains together."""
+        members = self._by_completion(rows)
+        rows = rows.take(np.concatenate([genes for _, genes in members]))
+        kinds = [completion for completion, _ in members]
+        sizes = [genes.size for _, genes in members]
+        kind = np.repeat(np.arange(len(kinds)), sizes)
+        separated = self._sorted(np.array([completion.separated for completion in kinds]))
+        if separated.any():
+            rows = rows._replace(weight=np.where(separated[kind], 0.0, rows.weight))
+        bounds = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+        layouts = [layout_of(completion.basis, self._order) for completion in kinds]
+        filled, learnt, task = (
+            self._filled(kind.size), self._nothing_learnt(rows), self._task(screened=False),
         )  # fmt: skip
-        codes = counters[:, blocks.CODE].copy()
-        done = np.flatnonzero(codes == blocks.EXISTS)
-        genes, coef, stats, counters = genes[done], coef[done], stats[done], counters[done]
-        stats[:, blocks.MIN_EIGENVALUE], stats[:, blocks.CONDITION] = scaled_spectra(hessian[done])
-        self.coefficients[genes] = self.finite_coefficients[genes] = coef
-        self.standard_errors[genes] = errors[done]
-        self.stats[genes] = stats
-        self.counters[genes] = counters
-        self.status[genes] = self._statuses(stats, counters, estimate, completion)
-        if estimate and self.prior is None:
-            informative = np.count_nonzero(w > 0.0, axis=1)
-            self._leave_undetermined(np.broadcast_to(informative <= rank, rows.size)[done], genes)
-        if completion is not None and not completion.exists:
-            self._complete(genes, completion)
-            # The status does not tell these from finished ones; what is not reached is NaN.
-            unfinished = genes[counters[:, blocks.CONVERGED] == 0]
-            self.stats[unfinished, blocks.LOG_LIKELIHOOD] = np.nan
-            self.standard_errors[unfinished] = np.nan
-        if options.trace:
-            for gene, rows_of_gene, steps in zip(
-                genes, trace[done], counters[:, blocks.STEPS], strict=True
-            ):
-                self.traces[gene] = _trace(rows_of_gene[: steps + 1], basis.to_coef)
-        return codes
 
-    def _prior_of(self, genes: NDArray[np.intp]) -> Prior:
-        if self.prior is None:
-            return Prior(np.zeros(genes.size), 0.0)
-        return Prior(self.prior.log_centre[genes], self.prior.precision)
+        def fit(start: int, stop: int) -> None:
+            for k in range(start, stop):
+                a, b = bounds[k], bounds[k + 1]
+                some = rows.take(np.arange(a, b))
+                self._run(some, layouts[k], task, learnt.rows(a, b), filled.part(a, b))
 
-    def _leave_undetermined(self, saturated: Mask, genes: NDArray[np.intp]) -> None:
+        run_blocks(fit, len(kinds), block_size=-(-len(kinds) // (8 * threads)), threads=threads)
+        self._write(Found(rows, filled), Remains(kinds, layouts, kind))
+
+    def _joined(self, parts: list[Rows]) -> Rows:
+        """Return the genes of several blocks as one."""
+
+        def together(arrays: list[Floats], values: PerSample) -> Floats:
+            return arrays[0] if values.values.ndim == 1 else np.concatenate(arrays)
+
+        return Rows(
+            np.concatenate([part.genes for part in parts]),
+            np.concatenate([part.y for part in parts]),
+            together([part.offset for part in parts], self.offset),
+            together([part.weight for part in parts], self.weights),
+        )
+
+    def _by_completion(self, rows: Rows) -> list[tuple[Completion, NDArray[np.intp]]]:
+        """Return what remains of the problems, each with its genes (rows)."""
+        y, weight = self._unsorted(rows.y), self._unsorted(rows.weight)
+        weighted = (weight > 0.0)[0] if weight.shape[0] == 1 else weight > 0.0
+        groups: dict[int, tuple[Completion, list[int]]] = {}
+        found = self.existence.many((y > 0.0) & weighted, weighted)
+        for g, completion in enumerate(found):
+            groups.setdefault(id(completion), (completion, []))[1].append(g)
+        return [(completion, np.array(genes)) for completion, genes in groups.values()]
+
+    def _sorted(self, values: Any) -> Any:
+        if self._order is not None:
+            values = values[:, self._order]
+        return np.ascontiguousarray(values)
+
+    def _unsorted(self, values: Floats) -> Floats:
+        if self._order is None:
+            return values
+        out = np.empty_like(values)
+        out[:, self._order] = values
+        return out
+
+    def _filled(self, n_genes: int) -> Filled:
+        rows = self.options.max_iter + 1 if self.options.trace else 0
+        return make_filled(n_genes, self.design.shape[1], rows)
+
+    def _nothing_learnt(self, rows: Rows) -> Learnt:
+        return make_learnt(rows.genes.size if self.dispersion is None else 1, self.design.shape[1])
+
+    def _task(self, screened: bool) -> Task:
+        options = self.options
+        return Task(
+            screened=screened, estimate=self.dispersion is None, again=screened and self._again,
+            finish=self.finish, cap=options.cap,
+            precision=0.0 if self.prior is None else self.prior.precision,
+            fisher=options.fisher, tol=options.tol, max_steps=float(options.max_iter),
+        )  # fmt: skip
+
+    def _run(self, rows: Rows, layout: Layout, task: Task, learnt: Learnt, filled: Filled) -> None:
+        nothing = np.zeros(rows.genes.size)
+        centre = nothing if self.prior is None else self.prior.log_centre[rows.genes]
+        alpha = nothing if self.dispersion is None else self.dispersion[rows.genes]
+        run_kernels(rows.y, rows.offset, rows.weight, alpha, centre, layout, task, learnt, filled)
+
+    def _write(self, found: Found, remains: Remains | None = None) -> None:
+        """Write what was found of some genes; ``remains`` tells of those in other bases."""
+        genes, filled = found.rows.genes, found.filled
+        self.stats[genes] = filled.stats
+        self.counters[genes] = filled.counters
+        if self.finish:
+            self.coefficients[genes] = self.finite_coefficients[genes] = filled.coef
+            self.standard_errors[genes] = filled.errors
+            self.status[genes] = self._statuses(genes)
+        if self.dispersion is None and self.prior is None:
+            rank = self._layout.at.rank if remains is None else remains.ranks
+            saturated = np.count_nonzero(found.rows.weight > 0.0, axis=1) <= rank
+            self._leave_undetermined(genes[np.broadcast_to(saturated, genes.shape)])
+        if self.finish and remains is not None:
+            self._complete(genes, remains)
+        if self.options.trace and self.finish:
+            for row, gene in enumerate(genes.tolist()):
+                layout = self._layout if remains is None else remains.layouts[remains.kind[row]]
+                kept = filled.trace[row, : filled.counters[row, columns.STEPS] + 1]
+                self.traces[gene] = gene_trace(kept, layout.frame.to_coef)
+
+    def _leave_undetermined(self, genes: NDArray[np.intp]) -> None:
         """Take back the dispersion of genes whose samples are fitted exactly whatever it is."""
-        undetermined = genes[saturated]
-        columns = np.array([blocks.DISPERSION, blocks.LOG_LIKELIHOOD, blocks.LEAD])
-        self.stats[np.ix_(undetermined, columns)] = np.nan
-        self.counters[undetermined, blocks.MAXIMA] = 0
-        self.standard_errors[undetermined] = np.nan
-        sound = np.isin(self.status[undetermined], (Status.CONVERGED, Status.BOUNDARY_DISPERSION))
-        self.status[undetermined[sound]] = Status.SINGULAR
+        if genes.size == 0:
+            return
+        lost = np.array([columns.DISPERSION, columns.LOG_LIKELIHOOD, columns.LEAD])
+        self.stats[np.ix_(genes, lost)] = np.nan
+        self.counters[genes, columns.MAXIMA] = 0
+        self.standard_errors[genes] = np.nan
+        sound = np.isin(self.status[genes], (Status.CONVERGED, Status.BOUNDARY_DISPERSION))
+        self.status[genes[sound]] = Status.SINGULAR
 
-    def _statuses(
-        self,
-        stats: Floats,
-        counters: NDArray[np.int32],
-        estimate: bool,
-        completion: Completion | None,
-    ) -> NDArray[np.int8]:
-        converged = counters[:, blocks.CONVERGED] == 1
-        alpha = stats[:, blocks.DISPERSION]
-        edge = estimate & ((alpha <= 0.0) | (alpha >= self.options.cap))
-        fine = np.where(edge, Status.BOUNDARY_DISPERSION, Status.CONVERGED)
-        if completion is not None and not completion.exists:
-            fine = np.full(alpha.size, Status.SINGULAR if completion.singular else Status.SEPARATED)
-        elif not converged.all():
-            fine = np.where(converged, fine, Status.MAX_ITER)
-        return fine.astype(np.int8)
+    def _statuses(self, genes: NDArray[np.intp]) -> NDArray[np.int8]:
+        converged = self.counters[genes, columns.CONVERGED] == 1
+        fine = np.full(genes.size, Status.CONVERGED, dtype=np.int8)
+        if self.dispersion is None:
+            fine[self.at_edge(genes)] = Status.BOUNDARY_DISPERSION
+        return np.where(converged, fine, np.int8(Status.MAX_ITER))
 
-    def _complete(self, genes: NDArray[np.intp], completion: Completion) -> None:
+    def at_edge(self, genes: NDArray[np.intp] | slice = slice(None)) -> Mask:
+        """Return which dispersions lie at an end of their range."""
+        alpha = self.alpha[genes]
+        return np.asarray((alpha <= 0.0) | (alpha >= self.options.cap))
+
+    def _complete(self, genes: NDArray[np.intp], remains: Remains) -> None:
         """Write the limits of what has no finite value."""
-        moved = completion.limits != 0.0
-        self.coefficients[np.ix_(genes, np.flatnonzero(moved))] = completion.limits[moved]
-        self.standard_errors[np.ix_(genes, np.flatnonzero(moved))] = np.nan
-        self.stats[genes, blocks.MIN_EIGENVALUE] = 0.0
-        self.stats[genes, blocks.CONDITION] = np.inf
-        if completion.separated.any():
-            for gene in genes:
-                self.separated[gene] = completion.separated
+        rows = np.flatnonzero(~np.array([one.exists for one in remains.kinds])[remains.kind])
+        if rows.size == 0:
+            return
+        limits = remains.limits[remains.kind[rows]]
+        lost = genes[rows]
+        self.status[lost] = remains.ends[remains.kind[rows]]
+        row, coefficient = np.nonzero(limits)
+        self.coefficients[lost[row], coefficient] = limits[row, coefficient]
+        self.standard_errors[lost[row], coefficient] = np.nan
+        self.stats[lost, columns.MIN_EIGENVALUE] = 0.0
+        self.stats[lost, columns.CONDITION] = np.inf
+        # The status does not tell these from finished ones; what is not reached is NaN.
+        unfinished = lost[self.counters[lost, columns.CONVERGED] == 0]
+        self.stats[unfinished, columns.LOG_LIKELIHOOD] = np.nan
+        self.standard_errors[unfinished] = np.nan
+        for gene, kind in zip(lost.tolist(), remains.kind[rows].tolist(), strict=True):
+            separated = remains.kinds[kind].separated
+            if separated.any():
+                self.separated[gene] = separated
 
     def _close_unfitted(self, codes: NDArray[np.int32], start: int) -> None:
-        zero = start + np.flatnonzero(codes == blocks.ALL_ZERO)
+        zero = start + np.flatnonzero(codes == columns.ALL_ZERO)
         self.status[zero] = Status.ALL_ZERO
-        self.stats[zero, blocks.DEVIANCE] = 0.0
-        self.stats[zero, blocks.LOG_LIKELIHOOD] = 0.0
-        empty = start + np.flatnonzero(codes == blocks.NO_WEIGHT)
+        self.stats[zero, columns.DEVIANCE] = 0.0
+        self.stats[zero, columns.LOG_LIKELIHOOD] = 0.0
+        empty = start + np.flatnonzero(codes == columns.NO_WEIGHT)
         self.status[empty] = Status.INVALID
         if self.dispersion is not None:
             unfitted = np.r_[zero, empty]
-            self.stats[unfitted, blocks.DISPERSION] = self.dispersion[unfitted]
-
-
-def _trace(rows: Floats, to_coef: Floats) -> GeneTrace:
-    gamma = rows[:, 4:]
-    coefficients = np.add.reduce(gamma[:, None, :] * to_coef[None, :, :], axis=2)
-    kind = np.where(rows[:, 0] == 0.0, "fisher", "newton")
-    # Copies: a view would keep the trace of the whole block in memory.
-    return GeneTrace(kind, rows[:, 1].copy(), rows[:, 2].copy(), rows[:, 3].copy(), coefficients)
-
-
-def scaled_spectra(hessian: Floats) -> tuple[Floats, Floats]:
-    """Return smallest eigenvalues and condition numbers (docs/math.md, 4.7).
-
-    Of the unit-diagonal scaling of symmetric matrices (g, p, p), lower triangles given; NaN and
-    infinity where a matrix is not finite or has a zero diagonal.
-    """
-    diagonal = np.sqrt(np.abs(np.einsum("gii->gi", hessian)))
-    sound = np.isfinite(hessian).all(axis=(1, 2)) & (diagonal > 0.0).all(axis=1)
-    low, condition = np.full(len(hessian), np.nan), np.full(len(hessian), np.inf)
-    if hessian.shape[1] and sound.any():
-        d = diagonal[sound]
-        values = np.linalg.eigvalsh(hessian[sound] / (d[:, :, None] * d[:, None, :]))
-        low[sound] = np.maximum(values[:, 0], 0.0)
-        with np.errstate(divide="ignore"):
-            condition[sound] = values[:, -1] / low[sound]
-    return low, condition
+            self.stats[unfitted, columns.DISPERSION] = self.dispersion[unfitted]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._parallel import resolve_block_size, run_blocks
-from .basis import make_basis, pad
-from .kernels.fixed_means import fixed_means_block
-from .kernels.gene import make_scratch
+from ._tiles import Task, make_filled, make_layout, make_learnt, run_kernels
+from .basis import Basis, make_basis
+from .kernels import columns
 
 if TYPE_CHECKING:
     from ._fitting import Prior
@@ -62,24 +63,36 @@ def dispersion_at_means(
     docs/math.md, 5.1 to 5.5 and 14.2.  Cox and Reid (1987), J. R. Stat. Soc. B 49:1.
     """
     n_samples, n_genes = mu.shape
-    basis = make_basis(x)
-    columns = np.ascontiguousarray(basis.columns[: basis.columns.shape[0] if adjust else 0])
-    weight = pad(np.ones((1, n_samples)))[0]
+    layout = make_layout(_adjusting(make_basis(x), adjust), None)
+    weight = np.ones((1, n_samples))
     centre = np.zeros(n_genes) if prior is None else prior.log_centre
     precision = 0.0 if prior is None else float(prior.precision)
+    task = Task(
+        screened=False, estimate=True, cap=float(cap), precision=precision, fixed=True, finish=False
+    )
     found = FixedMeans(np.full(n_genes, np.nan), np.zeros(n_genes, dtype=np.int32))
 
-    def task(start: int, stop: int) -> None:
+    def search(start: int, stop: int) -> None:
         means = np.ascontiguousarray(mu[:, start:stop].T)
         known = np.isfinite(means).all(axis=1) & np.isfinite(centre[start:stop])
         rows = np.flatnonzero(known)
-        alpha, maxima = np.zeros(rows.size), np.zeros(rows.size, dtype=np.int32)
-        fixed_means_block(
-            pad(counts.block(start, stop)[rows]), pad(means[rows]), weight, columns, float(cap),
-            np.ascontiguousarray(centre[start:stop][rows]), precision,
-            make_scratch(weight.size, columns.shape[0]), alpha, maxima,
+        with np.errstate(divide="ignore"):
+            offset = np.log(means[rows])
+        filled = make_filled(rows.size, layout.at.p)
+        run_kernels(
+            np.ascontiguousarray(counts.block(start, stop)[rows]), offset, weight,
+            np.zeros(rows.size), np.ascontiguousarray(centre[start:stop][rows]), layout, task,
+            make_learnt(rows.size, layout.at.rank), filled,
         )  # fmt: skip
-        found.alpha[start + rows], found.maxima[start + rows] = alpha, maxima
+        found.alpha[start + rows] = filled.stats[:, columns.DISPERSION]
+        found.maxima[start + rows] = filled.counters[:, columns.MAXIMA]
 
-    run_blocks(task, n_genes, block_size=resolve_block_size(None, n_samples), threads=threads)
+    run_blocks(search, n_genes, block_size=resolve_block_size(None, n_samples), threads=threads)
     return found
+
+
+def _adjusting(basis: Basis, adjust: bool) -> Basis:
+    """The basis of the Cox-Reid term: without columns there is none."""
+    if adjust:
+        return basis
+    return replace(basis, columns=basis.columns[:0], to_coef=basis.to_coef[:, :0])

@@ -16,12 +16,11 @@ from countglm._columns import (
     scale_to_unit_geometric_mean,
 )
 from countglm._parallel import resolve_block_size, resolve_threads, run_blocks
+from countglm._tiles import Task, make_filled, make_layout, make_learnt, run_kernels
 from countglm._trimmed import GeneFits, maximise_trimmed
-from countglm.basis import make_basis, pad
+from countglm.basis import make_basis
 from countglm.errors import InputError
-from countglm.kernels import blocks
-from countglm.kernels.gene import make_scratch
-from countglm.kernels.solver import NEWTON
+from countglm.kernels import columns
 
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
@@ -59,7 +58,7 @@ def iterate_size_factors(counts: CountMatrix, threads: int | None) -> Floats:
     for _ in range(MAX_ROUNDS):
         fits = _shrunken_fits(y, np.exp(log_s), pool)
         mu = np.exp(fits.log_mean[:, None] + log_s)
-        change = maximise_trimmed(GeneFits(y[:, : log_s.size], mu, fits.alpha, fits.log_likelihood))
+        change = maximise_trimmed(GeneFits(y, mu, fits.alpha, fits.log_likelihood))
         if np.abs(change).max() <= TOLERANCE:
             return scale_to_unit_geometric_mean(np.exp(log_s + change))
         back = _extrapolation(change, last_change)
@@ -82,9 +81,9 @@ def _extrapolation(change: Floats, last_change: Floats) -> float:
 
 
 def _genes_with_counts(counts: CountMatrix) -> Floats:
-    """Return the counts (n_genes, padded n_samples) of the genes that are not all zero."""
+    """Return the counts (n_genes, n_samples) of the genes that are not all zero."""
     kept = [block[(block > 0).any(axis=1)] for _, block in gene_blocks(counts)]
-    return pad(np.concatenate(kept))
+    return np.concatenate(kept)
 
 
 def _shrunken_fits(y: Floats, s: Floats, threads: int) -> InterceptFits:
@@ -106,29 +105,22 @@ def _fit_intercepts(
     y: Floats, s: Floats, threads: int, prior_log: float, prior_precision: float
 ) -> InterceptFits:
     """Fit mean and dispersion of every gene under the size factors ``s``."""
-    n = s.size
-    basis = make_basis(np.ones((n, 1)))
-    offset, weight = pad(np.log(s)[None, :]), pad(np.ones((1, n)))
-    n_genes = y.shape[0]
-    coef, errors = np.zeros((n_genes, 1)), np.zeros((n_genes, 1))
-    stats = np.zeros((n_genes, blocks.N_STATS))
-    counters = np.zeros((n_genes, blocks.N_COUNTERS), dtype=np.int32)
-    centre = np.full(n_genes, prior_log)
+    n, n_genes = s.size, y.shape[0]
+    layout = make_layout(make_basis(np.ones((n, 1))), None)
+    offset, weight = np.log(s)[None, :], np.ones((1, n))
+    task = Task(screened=False, estimate=True, cap=float(max(10, n)), precision=prior_precision)
+    fits = InterceptFits(np.zeros(n_genes), np.zeros(n_genes), np.zeros(n_genes))
 
     def fit(start: int, stop: int) -> None:
-        rows = slice(start, stop)
-        blocks.fit_block(
-            y[rows], offset, weight, np.zeros(stop - start), basis.columns, basis.raw,
-            basis.to_coef, basis.skeel, False, True, float(max(10, n)),
-            centre[rows], prior_precision,
-            NEWTON, 1e-8, 100.0, make_scratch(y.shape[1], 1),
-            coef[rows], errors[rows], stats[rows], counters[rows],
-            np.zeros((stop - start, 1, 1)), np.zeros((stop - start, 0, 5)),
+        size = stop - start
+        filled = make_filled(size, 1)
+        run_kernels(
+            y[start:stop], offset, weight, np.zeros(size), np.full(size, prior_log), layout, task,
+            make_learnt(size, 1), filled,
         )  # fmt: skip
+        fits.log_mean[start:stop] = filled.coef[:, 0]
+        fits.alpha[start:stop] = filled.stats[:, columns.DISPERSION]
+        fits.log_likelihood[start:stop] = filled.stats[:, columns.LOG_LIKELIHOOD]
 
     run_blocks(fit, n_genes, block_size=resolve_block_size(None, n), threads=threads)
-    return InterceptFits(
-        coef[:, 0].copy(),
-        stats[:, blocks.DISPERSION].copy(),
-        stats[:, blocks.LOG_LIKELIHOOD].copy(),
-    )
+    return fits

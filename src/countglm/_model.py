@@ -20,6 +20,7 @@ from .size_factors import resolve_size_factors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._tiles import Learnt
     from .counts import CountMatrix
     from .design import Design
     from .results import GLMFit
@@ -64,13 +65,13 @@ class Model:
 
     def scale(self, start: int, stop: int) -> Floats:
         """What fitted means of genes [start, stop) are multiplied by: (1, n) or (g, n)."""
-        return np.exp(self.offset.unpadded(start, stop))
+        return np.exp(self.offset.rows(start, stop))
 
     def weight_rows(self, start: int, stop: int) -> Floats | None:
         """Weights of genes [start, stop), (1, n) or (g, n); None where the caller gave none."""
         if self.weights.given is None:
             return None
-        return self.weights.unpadded(start, stop)
+        return self.weights.rows(start, stop)
 
     def normalized(self, start: int, stop: int) -> Floats:
         """Counts of genes [start, stop) divided by their scale (g, n)."""
@@ -87,11 +88,23 @@ class Model:
             progress=False,
         )
 
-    def problem(self, alpha: Floats | None, prior: Prior | None = None) -> Problem:
-        """The fit of every gene at dispersions ``alpha``, or estimating them; not yet run."""
+    def problem(
+        self,
+        alpha: Floats | None,
+        prior: Prior | None = None,
+        *,
+        finish: bool = True,
+        learnt: Learnt | None = None,
+        means: bool = True,
+    ) -> Problem:
+        """The fit of every gene at dispersions ``alpha``, or estimating them; not yet run.
+
+        Without ``finish`` nothing but dispersions; ``learnt`` is of a search of the same genes;
+        without ``means`` the base means are left out.
+        """
         return Problem(
             self.counts, self.design.matrix, self.size_factors, self.offset, self.weights,
-            alpha, self.options, prior,
+            alpha, self.options, prior, finish, learnt, means=means,
         )  # fmt: skip
 
     def assemble(self, arrays: FitArrays, family: str, record: dict[str, Any]) -> GLMFit:

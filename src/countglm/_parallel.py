@@ -14,9 +14,9 @@ import numpy as np
 from .errors import InputError
 
 # Entries of a block: small enough that an interrupt is answered at once and skewed genes balance,
-# large enough that Python's share of the time is small.
-BLOCK_ENTRIES = 16384
-MAX_BLOCK = 512
+# large enough that Python's share of the time is small; and its genes, in whole tiles.
+BLOCK_ENTRIES = 65536
+TILE, MIN_BLOCK, MAX_BLOCK = 8, 16, 2048
 
 
 def is_whole(value: object, least: int) -> bool:
@@ -40,7 +40,7 @@ def resolve_threads(threads: int | None) -> int:
 def resolve_block_size(block_size: int | None, n_samples: int) -> int:
     """Return the genes per block: as given, or from the number of samples."""
     if block_size is None:
-        return min(MAX_BLOCK, max(1, BLOCK_ENTRIES // n_samples))
+        return min(MAX_BLOCK, max(MIN_BLOCK, BLOCK_ENTRIES // n_samples // TILE * TILE))
     if not is_whole(block_size, 1):
         raise InputError(
             f"block_size={block_size!r} must be a whole number of at least 1, or None."

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ._contrast_fit import TILE
 from ._refit import Constraint, Refitter, reached
 from .counts import CountMatrix
-from .kernels import blocks
+from .kernels import columns
 from .results import GLMFit
 
 Floats = NDArray[np.float64]
@@ -98,7 +98,7 @@ def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, end
         genes, side = ends.genes[active], ends.side[active]
         shift = (side * at[active])[:, None] * along
         problem = refit(subset.take_genes(active), genes, shift)
-        fall = problem.stats[:, blocks.DEVIANCE] - fit.deviance[genes]
+        fall = problem.stats[:, columns.DEVIANCE] - fit.deviance[genes]
         slope = -2.0 * side * refit.slopes(problem, genes, along)
         # A value too far out to be fitted is outside.
         inside = reached(problem) & (fall < ends.fall[active])

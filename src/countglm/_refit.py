@@ -13,9 +13,11 @@ from ._gram_schmidt import gram_schmidt
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
 from .basis import make_basis
 from .existence import ExistenceTest
-from .kernels import blocks
+from .kernels import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .counts import CountMatrix
     from .results import GLMFit
 
@@ -44,13 +46,17 @@ class Refitter:
         weights = np.ones(fit.n_samples) if fit.weights is None else _of(fit.weights, genes)
         problem = Problem(
             counts, self._design, fit.size_factors, PerSample(self._offset(genes, shift)),
-            PerSample(weights), fit.dispersion[genes].copy(), self._options,
+            PerSample(weights), fit.dispersion[genes].copy(), self._options, basis=self._basis,
         )  # fmt: skip
-        problem.basis, problem.existence = self._basis, self._existence
-        run_blocks(
-            problem.fit_range, genes.size, threads=self._threads,
-            block_size=resolve_block_size(None, fit.n_samples),
-        )  # fmt: skip
+        problem.existence = self._existence
+
+        def each_block(task: Callable[[int, int], None]) -> None:
+            run_blocks(
+                task, genes.size, threads=self._threads,
+                block_size=resolve_block_size(None, fit.n_samples),
+            )  # fmt: skip
+
+        problem.run(each_block, self._threads)
         return problem
 
     def _offset(self, genes: Index, shift: Floats | None) -> Floats:
@@ -91,7 +97,7 @@ class Refitter:
 
 def reached(problem: Problem) -> NDArray[np.bool_]:
     """Return which genes (g,) came to their optimum."""
-    return np.asarray(problem.counters[:, blocks.CONVERGED] == 1)
+    return np.asarray(problem.counters[:, columns.CONVERGED] == 1)
 
 
 def _of(values: Floats, genes: Index) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ._fit_arrays import FitArrays
 from ._model import Model
 from .design import is_mean_only
-from .kernels import blocks
+from .kernels import columns
 from .replay import (
     CoefficientFit,
     contrast_values,
@@ -111,7 +111,7 @@ class ReplaySteps:
                 )
                 self.fitted[kept], self.leverage[kept] = fit.mu, fit.leverage
                 _write(arrays, kept, alpha[kept], fit)
-                arrays.stats[kept, blocks.DEVIANCE] = self._deviance(kept, y, alpha[kept], fit)
+                arrays.stats[kept, columns.DEVIANCE] = self._deviance(kept, y, alpha[kept], fit)
 
         self.model.each_block(task, "coefficients")
         return arrays
@@ -213,8 +213,8 @@ class ReplaySteps:
 def _write(arrays: FitArrays, genes: NDArray[np.intp], alpha: Floats, fit: CoefficientFit) -> None:
     arrays.coefficients[genes] = arrays.finite_coefficients[genes] = fit.beta
     arrays.standard_errors[genes] = fit.standard_errors
-    arrays.stats[genes, blocks.DISPERSION] = alpha
-    arrays.stats[genes, blocks.LOG_LIKELIHOOD] = fit.log_likelihood
-    arrays.counters[genes, blocks.STEPS] = fit.iterations
-    arrays.counters[genes, blocks.CONVERGED] = fit.converged
+    arrays.stats[genes, columns.DISPERSION] = alpha
+    arrays.stats[genes, columns.LOG_LIKELIHOOD] = fit.log_likelihood
+    arrays.counters[genes, columns.STEPS] = fit.iterations
+    arrays.counters[genes, columns.CONVERGED] = fit.converged
     arrays.status[genes] = np.where(fit.converged, Status.CONVERGED, Status.MAX_ITER)

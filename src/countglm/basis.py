@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._gram_schmidt import gram_schmidt
-from .kernels.gene import LANES
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -26,10 +25,10 @@ class Basis:
 
     Attributes
     ----------
-    columns : (r, n_pad) float64
-        Basis columns as rows, padded with zeros; r is the rank.
-    raw : (p, n_pad) float64
-        Design columns as rows, padded with zeros.
+    columns : (r, n) float64
+        Basis columns as rows; r is the rank.
+    raw : (p, n) float64
+        Design columns as rows.
     to_coef : (p, r) float64
         From basis coordinates to coefficients.
     skeel : float
@@ -43,14 +42,6 @@ class Basis:
     to_coef: Floats
     skeel: float
     null: Floats
-
-
-def pad(rows: Floats) -> Floats:
-    """Return ``rows`` (m, n) with zeros appended so that n is a multiple of the kernels' lanes."""
-    m, n = rows.shape
-    out = np.zeros((m, -(-n // LANES) * LANES))
-    out[:, :n] = rows
-    return out
 
 
 def make_basis(design: Floats, keep: Mask | None = None) -> Basis:
@@ -68,7 +59,7 @@ def make_basis(design: Floats, keep: Mask | None = None) -> Basis:
     to_coef = np.zeros((design.shape[1], chosen.size))
     to_coef[chosen] = inverse
     null = dependencies(r, independent, inverse, design[keep])
-    return Basis(pad(columns), pad(design.T), to_coef, _skeel(to_coef, r[chosen]), null)
+    return Basis(columns, design.T, to_coef, _skeel(to_coef, r[chosen]), null)
 
 
 def products(x: Floats, y: Floats) -> Floats:
@@ -92,7 +83,7 @@ def _one_way(design: Floats) -> Basis | None:
     to_coef = np.add.reduce(inverse[:, None, :] * q[None, :, :], axis=2)
     indicator = np.zeros((p, n))
     indicator[group.reshape(-1), np.arange(n)] = 1.0
-    return Basis(pad(indicator), pad(design.T), to_coef, _skeel(to_coef, rows), np.zeros((p, 0)))
+    return Basis(indicator, design.T, to_coef, _skeel(to_coef, rows), np.zeros((p, 0)))
 
 
 def invert_upper(r: Floats) -> Floats:

@@ -53,7 +53,7 @@ class Judgement(NamedTuple):
 def optimum_at(model: Model, alpha: Floats) -> GLMFit:
     """Return the fit of a model at dispersions (n_genes,); genes without one are fitted at 1."""
     problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
-    model.each_block(problem.fit_range)
+    problem.run(model.each_block, model.threads)
     return model.assemble(problem, "nb", {})
 
 
@@ -95,7 +95,7 @@ def _judge_tile(model: Model, fit: GLMFit, beta: Floats, start: int, stop: int) 
     given = model.weight_rows(start, stop)
     w = np.ones((1, y.shape[1])) if given is None else given
     alpha = fit.dispersion[start:stop, None]
-    eta = np.zeros_like(y) + model.offset.unpadded(start, stop)
+    eta = np.zeros_like(y) + model.offset.rows(start, stop)
     away = np.zeros_like(y)
     # One column after another: the order of addition is fixed, unlike in a BLAS product.
     for j in range(x.shape[1]):

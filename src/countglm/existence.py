@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ._completion import Completion, complete, graded_basis, split
 from ._cones import separable
-from .basis import make_basis, pad
+from .basis import make_basis
 
 __all__ = ["Completion", "ExistenceTest", "completion_of", "separated_samples"]
 
@@ -88,7 +88,7 @@ class _Design:
         self.cell_of = cell_of.reshape(-1)
         self._order = np.argsort(self.cell_of, kind="stable")
         self._starts = np.searchsorted(self.cell_of[self._order], np.arange(len(self.cells)))
-        self._raw = pad(design.T)
+        self._raw = design.T
         self._memory: OrderedDict[bytes, Completion] = OrderedDict()
         self._bytes, self._capacity = 0, max(MEMORY, 8 * design.nbytes)
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class _Design:
                 return self._memory[key]
         answer = solve()
         if answer.basis.raw is not self._raw:
-            # One padded design serves all patterns.
+            # One design serves all patterns.
             answer = replace(answer, basis=replace(answer.basis, raw=self._raw))
         with self._lock:
             if key not in self._memory:

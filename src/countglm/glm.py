@@ -113,7 +113,7 @@ def fit_glm(
     )  # fmt: skip
     alpha = resolve_dispersion(dispersion, family, model.counts)
     problem = model.problem(alpha)
-    model.each_block(problem.fit_range)
+    problem.run(model.each_block, model.threads)
     options = model.options
     record = provenance(
         family=family,

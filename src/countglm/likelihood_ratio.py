@@ -12,7 +12,7 @@ from ._gram_schmidt import gram_schmidt
 from ._reduced import reduced_design
 from ._refit import Refitter, reached
 from .inference import LN2, contrast_columns, contrast_frame
-from .kernels import blocks
+from .kernels import columns
 from .status import Status
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _statistics(
     genes = np.flatnonzero(finished & ~np.isin(fit.status, unfit))
     problem = Refitter(fit, design, threads)(counts.take_genes(genes), genes)
     # Deviances and not likelihoods: the part of these that both share is large and rounded.
-    gain = np.maximum(problem.stats[:, blocks.DEVIANCE] - fit.deviance[genes], 0.0)
+    gain = np.maximum(problem.stats[:, columns.DEVIANCE] - fit.deviance[genes], 0.0)
     stat[genes] = np.where(reached(problem), gain, np.nan)
     gone = zip(genes.tolist(), problem.separated, strict=True)
     return stat, {gene: samples for gene, samples in gone if samples is not None}

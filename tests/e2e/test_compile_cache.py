@@ -19,8 +19,8 @@ _released_residual = residual
 
 
 @_kernel
-def residual(y, mu, alpha):
-    return _released_residual(y, 1.5 * mu, alpha)
+def residual(y, mu, share):
+    return _released_residual(y, 1.5 * mu, share)
 """
 
 

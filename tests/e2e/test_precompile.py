@@ -112,7 +112,7 @@ def test_nothing_is_left_to_compile(prepared: Prepared) -> None:
 
 def test_a_second_time_finds_what_is_there(prepared: Prepared) -> None:
     told = prepared.run("-m", "countglm", "precompile").stdout
-    assert told.startswith(f"Nothing to compile: {len(prepared.facts['compiled'])} kernels found")
+    assert told.startswith("Nothing to compile: 1 kernel found")
     assert prepared.facts["cache"] in told
 
 

@@ -1,24 +1,12 @@
-"""The kernels of numbers in a form that tests can call, compiled or not."""
+"""The kernels of numbers in a form that tests can call: one number at a time, or eight."""
 
 from __future__ import annotations
 
-from types import ModuleType, SimpleNamespace
-
-from countglm._jit import callable_form
 from countglm.kernels import family as _family
 from countglm.kernels import special as _special
+from tests.support.compiled import lanes, numbers, own_kernels
 
-
-def _callable(module: ModuleType) -> SimpleNamespace:
-    """Return the module's own functions by name, each compiled when it is first called."""
-    own = {
-        name: callable_form(value)
-        for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", "") == module.__name__
-    }
-    constants = {name: value for name, value in vars(module).items() if name.isupper()}
-    return SimpleNamespace(**constants, **own)
-
-
-special = _callable(_special)
-family = _callable(_family)
+special = own_kernels(_special, numbers)
+family = own_kernels(_family, numbers)
+special_lanes = own_kernels(_special, lanes)
+family_lanes = own_kernels(_family, lanes)

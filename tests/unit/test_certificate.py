@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from countglm.kernels import blocks, certificate, gene, smallmat, solver
+from countglm.kernels import columns
 from tests.support import reference as ref
-from tests.support.blocks import fit_block, one_gene
-
-GENES = {
-    "poisson": (np.array([3.0, 0, 7, 5, 1, 9, 12, 2]), 0.0),
-    "moderate": (np.array([30.0, 0, 75, 52, 11, 90, 120, 2]), 0.4),
-    "overdispersed": (np.array([1.0, 0, 4000, 2, 90, 3, 800, 5]), 30.0),
-    "large": (np.array([4e8, 3e8, 9e8, 1e8, 4e8, 6e8, 5e8, 2e8]), 1e-6),
-}
-DESIGN = np.column_stack([np.ones(8), np.arange(8) % 2, [0.3, -1, 2, 0.5, 1.5, -0.7, 0.1, -2]])
+from tests.support.blocks import fit_block
+from tests.support.certified import DESIGN, GENES
 
 
 @pytest.mark.parametrize("name", GENES)
@@ -36,9 +29,9 @@ def test_bound_holds_wherever_the_iterations_stop(name: str, max_iter: int) -> N
             mp.sqrt(sum(g * mp.fdot(row, gap) for g, row in zip(gap, hessian, strict=True)))
         )
         decrement = float(ref.decrement(problem, reported, mpf(alpha)))
-    assert away <= fit.stats[0, blocks.BOUND]
+    assert away <= fit.stats[0, columns.BOUND]
     # The reported decrement is the exact one plus its rounding term, never less.
-    assert decrement <= fit.stats[0, blocks.DECREMENT] <= decrement * (1 + 1e-9) + 1e-9
+    assert decrement <= fit.stats[0, columns.DECREMENT] <= decrement * (1 + 1e-9) + 1e-9
 
 
 @pytest.mark.parametrize("name", GENES)
@@ -47,8 +40,8 @@ def test_converged_fits_are_within_their_bound_of_fifty_digits(name: str) -> Non
     fit = fit_block(counts, DESIGN, alpha)
     best = ref.maximise(ref.make_problem(counts, DESIGN), mpf(alpha))
     away = ref.distance(ref.make_problem(counts, DESIGN), fit.coefficients[0], best, mpf(alpha))
-    assert fit.counters[0, blocks.CONVERGED] == 1
-    assert away <= fit.stats[0, blocks.BOUND] <= 1e-8
+    assert fit.counters[0, columns.CONVERGED] == 1
+    assert away <= fit.stats[0, columns.BOUND] <= 1e-8
 
 
 @pytest.mark.parametrize("name", GENES)
@@ -60,121 +53,102 @@ def test_leverage_spectrum_and_score_of_the_report(name: str) -> None:
     hessian = DESIGN.T @ (observed[:, None] * DESIGN)
     leverage = observed * np.einsum("ij,jk,ik->i", DESIGN, np.linalg.inv(hessian), DESIGN)
     stats = fit.stats[0]
-    assert stats[blocks.MAX_LEVERAGE] == pytest.approx(leverage.max(), rel=1e-10)
+    assert stats[columns.MAX_LEVERAGE] == pytest.approx(leverage.max(), rel=1e-10)
     scale = 1 / np.sqrt(np.diag(hessian))
     values = np.linalg.eigvalsh(hessian * np.outer(scale, scale))
-    assert stats[blocks.MIN_EIGENVALUE] == pytest.approx(values[0], rel=1e-10)
-    assert stats[blocks.CONDITION] == pytest.approx(values[-1] / values[0], rel=1e-10)
-    assert 0.0 <= stats[blocks.SCORE] <= 1e-8
+    assert stats[columns.MIN_EIGENVALUE] == pytest.approx(values[0], rel=1e-10)
+    assert stats[columns.CONDITION] == pytest.approx(values[-1] / values[0], rel=1e-10)
+    assert 0.0 <= stats[columns.SCORE] <= 1e-8
 
 
 def test_no_bound_is_claimed_without_proof() -> None:
     counts = np.array([0.0, 0, 0, 5000, 0, 0, 1, 2])
     fit = fit_block(counts, DESIGN, 2.0, max_iter=1)
-    assert fit.stats[0, blocks.DECREMENT] > 0.5
-    assert fit.stats[0, blocks.BOUND] == math.inf
-    assert fit.counters[0, blocks.CONVERGED] == 0
+    assert fit.stats[0, columns.DECREMENT] > 0.5
+    assert fit.stats[0, columns.BOUND] == math.inf
+    assert fit.counters[0, columns.CONVERGED] == 0
 
 
-@pytest.mark.plain
-@pytest.mark.parametrize("radius", [0.0, 1e-12, 0.3, 2.0, 50.0])
-@pytest.mark.parametrize("decrement", [0.0, 1e-300, 1e-12, 1e-3, 0.3])
-def test_bound_is_its_formula(decrement: float, radius: float) -> None:
-    bound = certificate.distance_bound(decrement, radius)
-    v = mpf(decrement) * mpf(radius)
-    if v >= 1:
-        assert bound == math.inf
-        return
-    with mp.workdps(50):
-        exact = -mp.log1p(-v) / radius if radius else mpf(decrement)
-        assert exact * (1 - mpf(2) ** -51) <= bound <= exact * (1 + mpf("1e-8"))
+def test_certificates_do_not_depend_on_neighbours_or_segments() -> None:
+    rng = np.random.default_rng(5)
+    group = np.repeat([0, 1, 2], [70, 8, 90])
+    design = (group[:, None] == np.arange(3)).astype(float)
+    y = rng.negative_binomial(2.0, 0.05, (8, group.size)).astype(float)
+    alpha = 10.0 ** np.arange(-6.0, 2.0)
+    together = fit_block(y, design, alpha)
+    # The samples of a group lie apart: a segment each, and another basis row order.
+    mixed = rng.permutation(group.size)
+    apart = fit_block(y[:, mixed], design[mixed], alpha)
+    for g in range(8):
+        alone = fit_block(y[g], design, alpha[g])
+        np.testing.assert_array_equal(alone.stats[0], together.stats[g])
+    exact = [columns.DEVIANCE, columns.LOG_LIKELIHOOD, columns.MAX_LEVERAGE, columns.CONDITION]
+    np.testing.assert_allclose(apart.stats[:, exact], together.stats[:, exact], rtol=1e-10)
+    np.testing.assert_allclose(apart.coefficients, together.coefficients, rtol=1e-10)
+    np.testing.assert_allclose(apart.standard_errors, together.standard_errors, rtol=1e-12)
 
 
-@pytest.mark.plain
-def test_bound_refuses_what_is_not_a_number() -> None:
-    assert certificate.distance_bound(math.nan, 1.0) == math.inf
-    assert certificate.distance_bound(1.0, 1.0) == math.inf
-    assert certificate.distance_bound(math.inf, 0.5) == math.inf
-
-
-def at_optimum(name: str):
-    """A gene laid out at its optimum, with the observed Hessian factored."""
+@pytest.mark.parametrize("name", GENES)
+def test_errors_and_spectra_are_those_of_fifty_digits(name: str) -> None:
     counts, alpha = GENES[name]
-    case = one_gene(counts, DESIGN)
     fit = fit_block(counts, DESIGN, alpha)
-    gamma = np.linalg.solve(case.basis.to_coef, fit.coefficients[0])
-    ws = case.ws
-    gene.evaluate(case.y, case.w, case.offset, alpha, case.basis.columns, gamma, ws)
-    _, ridge = solver.quadratic_model(case.y, case.w, alpha, case.basis.columns, solver.NEWTON, ws)
-    assert ridge == 0.0
-    smallmat.invert_factor(ws.chol, ws.scale, ws.inverse)
-    return case, gamma
+    problem = ref.make_problem(counts, DESIGN)
+    with mp.workdps(50):
+        beta = [mpf(float(b)) for b in fit.coefficients[0]]
+        errors = [float(v) for v in ref.standard_errors(problem, beta, mpf(alpha))]
+        hessian = mp.matrix(ref.information(problem, beta, mpf(alpha), expected=False))
+        for j in range(3):
+            for k in range(3):
+                if j != k:
+                    hessian[j, k] /= mp.sqrt(hessian[j, j] * hessian[k, k])
+        for j in range(3):
+            hessian[j, j] = mpf(1)
+        values = sorted(float(v) for v in mp.eigsy(hessian, eigvals_only=True))
+    np.testing.assert_allclose(fit.standard_errors[0], errors, rtol=1e-13)
+    assert fit.stats[0, columns.MIN_EIGENVALUE] == pytest.approx(values[0], rel=1e-12)
+    assert fit.stats[0, columns.CONDITION] == pytest.approx(values[-1] / values[0], rel=1e-12)
 
 
-@pytest.mark.plain
-@pytest.mark.parametrize("name", GENES)
-def test_leverages_are_quadratic_forms_of_the_inverse(name: str) -> None:
-    case, _ = at_optimum(name)
-    ws, q = case.ws, case.basis.columns
-    out = np.zeros(q.shape[1])
-    certificate.leverages(q, ws.inverse, ws.scratch, out)
-    hessian = q @ np.diag(ws.info) @ q.T
-    np.testing.assert_allclose(
-        out, np.einsum("ji,jk,ki->i", q, np.linalg.inv(hessian), q), rtol=1e-9
-    )
-    assert np.sum(ws.info * out) == pytest.approx(3.0, rel=1e-9), "leverages sum to the rank"
+@pytest.mark.parametrize("gap", [1e-2, 1e-4, 1e-6])
+def test_smallest_eigenvalue_of_nearly_dependent_columns(gap: float) -> None:
+    # The second column is the first but for one part in 1/gap: still the caller's coding.
+    half = np.where(np.arange(8) % 2, 1.0, -1.0)
+    design = np.column_stack([np.ones(8), 1.0 + gap * half])
+    fit = fit_block(np.full(8, 40.0), design, 0.1)
+    # Equal means: the scaled Hessian has the cosine of the columns beside its diagonal.
+    cosine = 1.0 / math.sqrt(1.0 + gap * gap)
+    low = gap * gap / (1.0 + gap * gap) / (1.0 + cosine)
+    # Entries of the matrix are rounded: 1 - cosine is what remains of them.
+    assert fit.stats[0, columns.MIN_EIGENVALUE] == pytest.approx(low, rel=1e-6, abs=3e-15)
+    assert fit.counters[0, columns.CONVERGED] == 1
 
 
-@pytest.mark.plain
-def test_decrement_and_scaled_score_are_their_formulas() -> None:
-    case, _ = at_optimum("moderate")
-    ws = case.ws
-    ws.score[:] = [0.5, -2.0, 0.25]
-    hessian = np.tril(ws.hessian) + np.tril(ws.hessian, -1).T
-    exact = math.sqrt(ws.score @ np.linalg.inv(hessian) @ ws.score)
-    assert certificate.decrement_of(ws) == pytest.approx(exact, rel=1e-12)
-    worst = np.max(np.abs(ws.score) / np.sqrt(np.diag(hessian) * 40.0))
-    assert certificate.scaled_score(ws.score, ws.hessian, 40.0) == pytest.approx(worst, rel=1e-15)
-    few = certificate.scaled_score(ws.score, ws.hessian, 0.0)
-    assert few == certificate.scaled_score(ws.score, ws.hessian, 1.0)
-    assert certificate.scaled_score(ws.score, np.zeros((3, 3)), 40.0) == math.inf
+def test_a_singular_coding_has_no_condition() -> None:
+    design = np.column_stack([np.ones(8), np.arange(8) % 2, 1 - np.arange(8) % 2])
+    fit = fit_block(GENES["moderate"][0], design, 0.3)
+    assert fit.stats[0, columns.MIN_EIGENVALUE] <= 1e-15
+    assert fit.stats[0, columns.CONDITION] >= 1e15
+    assert fit.counters[0, columns.CONVERGED] == 1
 
 
-@pytest.mark.plain
-@pytest.mark.parametrize("name", GENES)
-def test_rounding_term_covers_the_error_of_the_computed_score(name: str) -> None:
-    case, gamma = at_optimum(name)
-    _, alpha = GENES[name]
-    ws, q, n = case.ws, case.basis.columns, 8
-    with mp.workdps(60):
-        exact = []
-        for i in range(n):
-            eta = mp.fdot([mpf(float(v)) for v in q[:, i]], [mpf(float(g)) for g in gamma])
-            mu = mp.exp(eta)
-            exact.append((mpf(float(case.y[i])) - mu) / (1 + mpf(alpha) * mu))
-        score = [mp.fdot([mpf(float(v)) for v in row[:n]], exact) for row in q]
-        error = np.array([float(mpf(float(u)) - s) for u, s in zip(ws.score, score, strict=True)])
-    hessian = np.tril(ws.hessian) + np.tril(ws.hessian, -1).T
-    effect = math.sqrt(error @ np.linalg.solve(hessian, error))
-    spread = np.zeros(q.shape[1])
-    certificate.add_absolute_terms(q, gamma, spread)
-    radius = certificate.rounding_radius(q, gamma, case.offset, spread, case.basis.skeel, ws)
-    assert effect <= radius
-    # A term far above the error would call every fit converged.
-    assert radius <= 1e-7
+def test_nothing_is_certified_where_the_hessian_is_singular() -> None:
+    weight = np.where(np.arange(8) < 2, 1.0, 0.0)
+    fit = fit_block(GENES["moderate"][0], DESIGN, 0.3, weight=weight)
+    assert fit.stats[0, columns.DECREMENT] == math.inf
+    assert fit.stats[0, columns.BOUND] == math.inf
+    assert np.isnan(fit.stats[0, columns.MAX_LEVERAGE])
+    assert np.isnan(fit.standard_errors).all()
+    assert fit.counters[0, columns.CONVERGED] == 0
 
 
-@pytest.mark.plain
-def test_absolute_terms_are_added() -> None:
-    columns = np.array([[1.0, -2.0, 0.0, 3.0], [0.5, 0.5, -4.0, 1.0]])
-    out = np.ones(4)
-    certificate.add_absolute_terms(columns, np.array([-2.0, 3.0]), out)
-    np.testing.assert_array_equal(out, [4.5, 6.5, 13.0, 10.0])
-
-
-@pytest.mark.plain
-def test_largest_value_ignores_samples_without_weight() -> None:
-    values = np.array([-5.0, 1.0, 2.0, np.nan, 7.0, -6.5, 0.0, 0.0])
-    weight = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0])
-    assert certificate.largest_where(values, weight) == 6.5
-    assert certificate.largest_where(values, np.zeros(8)) == 0.0
+def test_samples_without_weight_have_no_leverage() -> None:
+    counts, alpha = GENES["moderate"]
+    weight = np.ones(8)
+    weight[7] = 0.0
+    design = DESIGN.copy()
+    design[7, 2] = 30.0
+    fit = fit_block(counts, design, alpha, weight=weight)
+    kept = fit_block(counts[:7], design[:7], alpha)
+    found = fit.stats[0, columns.MAX_LEVERAGE], fit.stats[0, columns.BOUND]
+    assert found[0] == pytest.approx(kept.stats[0, columns.MAX_LEVERAGE], rel=1e-8)
+    assert found[0] <= 1.0

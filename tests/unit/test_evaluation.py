@@ -28,7 +28,7 @@ def model(weights: Any = None) -> Any:
 
 def optimum(problem: Any, alpha: np.ndarray) -> Any:
     run = problem.problem(alpha)
-    problem.each_block(run.fit_range)
+    run.run(problem.each_block, 1)
     return problem.assemble(run, "nb", {})
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import countglm
 from countglm._arguments import resolve_offset, resolve_options, resolve_weights
-from countglm._fitting import Problem, scaled_spectra
+from countglm._fitting import Prior, Problem
+from countglm._tiles import Learnt
 from countglm.counts import as_count_matrix
-from countglm.kernels import blocks
+from countglm.kernels import columns
 from countglm.status import Status
 
 GROUP = np.array([0, 0, 0, 1, 1, 1, 2, 2])
@@ -31,18 +33,23 @@ def problem(weights=None, dispersion=0.3, **options) -> Problem:
     counts = as_count_matrix(COUNTS)
     chosen = {"solver": "irls", "tol": 1e-8, "max_iter": 100, "max_dispersion": None}
     trace = options.pop("trace", False)
+    search = {name: options.pop(name) for name in ("prior", "finish", "learnt") if name in options}
     settings = resolve_options(**(chosen | options), trace=trace, n=8)
     alpha = None if dispersion is None else np.full(COUNTS.shape[1], dispersion)
     return Problem(
         counts, DESIGN, FACTORS, resolve_offset(None, FACTORS, counts),
-        resolve_weights(weights, counts), alpha, settings,
+        resolve_weights(weights, counts), alpha, settings, **search,
     )  # fmt: skip
 
 
-def run(bounds=((0, 6),), **options) -> Problem:
+def run(bounds=((0, 6),), threads=1, **options) -> Problem:
     made = problem(**options)
-    for start, stop in bounds:
-        made.fit_range(start, stop)
+
+    def each_block(task) -> None:
+        for start, stop in bounds:
+            task(start, stop)
+
+    made.run(each_block, threads)
     return made
 
 
@@ -102,15 +109,15 @@ def test_base_mean_is_the_mean_of_normalised_counts() -> None:
 def test_statistics_of_genes_without_estimate() -> None:
     done = run()
     zero = done.stats[1]
-    assert zero[blocks.LOG_LIKELIHOOD] == zero[blocks.DEVIANCE] == 0.0
-    assert zero[blocks.DISPERSION] == 0.3
+    assert zero[columns.LOG_LIKELIHOOD] == zero[columns.DEVIANCE] == 0.0
+    assert zero[columns.DISPERSION] == 0.3
     assert np.isnan(done.coefficients[1]).all()
-    assert np.isnan(zero[blocks.DECREMENT])
+    assert np.isnan(zero[columns.DECREMENT])
     for gene in (2, 3, 5):
-        assert done.stats[gene, blocks.MIN_EIGENVALUE] == 0.0
-        assert done.stats[gene, blocks.CONDITION] == np.inf
-        assert done.stats[gene, blocks.DECREMENT] <= 1e-8
-    assert np.isnan(run(dispersion=None).stats[1, blocks.DISPERSION])
+        assert done.stats[gene, columns.MIN_EIGENVALUE] == 0.0
+        assert done.stats[gene, columns.CONDITION] == np.inf
+        assert done.stats[gene, columns.DECREMENT] <= 1e-8
+    assert np.isnan(run(dispersion=None).stats[1, columns.DISPERSION])
 
 
 @pytest.mark.parametrize("dispersion", [0.3, None])
@@ -170,7 +177,7 @@ def test_status_of_dispersions_at_the_ends() -> None:
 def test_running_out_of_steps() -> None:
     done = run(max_iter=1)
     assert Status.MAX_ITER in done.status
-    assert done.counters[:, blocks.STEPS].max() == 1
+    assert done.counters[:, columns.STEPS].max() == 1
 
 
 def test_traces_end_at_the_coefficients() -> None:
@@ -179,12 +186,12 @@ def test_traces_end_at_the_coefficients() -> None:
     for gene in (0, 2, 3, 4, 5):
         trace = done.traces[gene]
         assert trace is not None
-        steps = done.counters[gene, blocks.STEPS]
+        steps = done.counters[gene, columns.STEPS]
         assert trace.coefficients.shape == (steps + 1, 3)
         assert len(trace.kind) == len(trace.deviance) == len(trace.step_length) == steps + 1
         assert set(trace.kind) <= {"fisher", "newton"}
         np.testing.assert_allclose(trace.coefficients[-1], done.finite_coefficients[gene])
-        assert trace.deviance[-1] == pytest.approx(done.stats[gene, blocks.DEVIANCE], abs=1e-9)
+        assert trace.deviance[-1] == pytest.approx(done.stats[gene, columns.DEVIANCE], abs=1e-9)
     assert run().traces == [None] * 6
 
 
@@ -192,18 +199,90 @@ def test_traces_change_nothing() -> None:
     np.testing.assert_array_equal(run(trace=True).stats, run().stats)
 
 
-@pytest.mark.parametrize("gap", [1e-2, 1e-6, 1e-10, 1e-13])
-def test_smallest_eigenvalue_near_singularity(gap: float) -> None:
-    # Correlation 1 - gap between two columns of any scale: eigenvalues gap and 2 - gap.
-    corner = 1e2 * (1 - gap)
-    low, condition = scaled_spectra(np.array([[[1e10, 0.0], [corner, 1e-6]]]))
-    assert low[0] == pytest.approx(gap, rel=1e-2, abs=1e-15)
-    assert condition[0] == pytest.approx((2 - gap) / low[0], rel=1e-14)
+SEARCHED = ("stats", "counters")
 
 
-def test_spectra_of_matrices_that_have_none() -> None:
-    with_nan = np.array([[np.nan, 0.0], [0.0, 1.0]])
-    hessian = np.array([np.diag([4.0, 0.0]), with_nan, np.diag([3.0, 5.0])])
-    low, condition = scaled_spectra(hessian)
-    np.testing.assert_array_equal(np.isnan(low), [True, True, False])
-    np.testing.assert_allclose(condition, [np.inf, np.inf, 1.0], rtol=1e-14)
+def test_a_search_alone_leaves_coefficients_out() -> None:
+    alone, whole = run(dispersion=None, finish=False), run(dispersion=None)
+    np.testing.assert_array_equal(alone.alpha, whole.alpha)
+    lead = columns.LEAD
+    np.testing.assert_array_equal(alone.stats[:, lead], whole.stats[:, lead])
+    for index in (columns.MAXIMA, columns.PASSES):
+        np.testing.assert_array_equal(alone.counters[:, index], whole.counters[:, index])
+    assert np.isnan(alone.coefficients).all()
+    assert np.isnan(alone.stats[:, columns.DEVIANCE])[[0, 2, 3, 4, 5]].all()
+
+
+@pytest.mark.parametrize("bounds", [((0, 6),), ((3, 6), (0, 3)), ((0, 1), (1, 5), (5, 6))])
+def test_a_second_search_learns_from_the_first(bounds) -> None:
+    prior = Prior(np.log([0.3, 1.0, 0.2, 0.4, 0.1, 0.2]), 2.0)
+    first = run(bounds, dispersion=None, finish=False)
+    assert isinstance(first.learnt, Learnt)
+    fresh = run(dispersion=None, prior=prior, finish=False)
+    again = run(bounds, dispersion=None, prior=prior, finish=False, learnt=first.learnt)
+    np.testing.assert_allclose(again.alpha, fresh.alpha, rtol=1e-9)
+    known = np.array([0, 4])
+    passes = [p.counters[known, columns.PASSES].sum() for p in (again, fresh)]
+    assert passes[0] < passes[1]
+    # The bits are those of whatever blocks.
+    whole = run(dispersion=None, finish=False)
+    other = run(dispersion=None, prior=prior, finish=False, learnt=whole.learnt)
+    for name in SEARCHED:
+        np.testing.assert_array_equal(getattr(again, name), getattr(other, name))
+
+
+def mixed(values: np.ndarray) -> np.ndarray:
+    """Samples in an order in which equal rows of the design do not lie together."""
+    return values[np.array([6, 0, 3, 4, 1, 7, 2, 5])]
+
+
+@pytest.mark.parametrize("dispersion", [0.3, None])
+def test_the_order_of_the_samples_moves_rounding_alone(dispersion) -> None:
+    options = {"dispersion": dispersion}
+    one = countglm.fit_glm(COUNTS, DESIGN, size_factors=FACTORS, **options)
+    two = countglm.fit_glm(mixed(COUNTS), mixed(DESIGN), size_factors=mixed(FACTORS), **options)
+    np.testing.assert_array_equal(one.status, two.status)
+    np.testing.assert_allclose(one.coefficients, two.coefficients, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(one.standard_errors, two.standard_errors, rtol=1e-9)
+    np.testing.assert_allclose(one.dispersion, two.dispersion, rtol=1e-9)
+    np.testing.assert_allclose(one.log_likelihood, two.log_likelihood, rtol=1e-11)
+    order = np.array([6, 0, 3, 4, 1, 7, 2, 5])
+    assert (one.separation_pattern >= 0).tolist() == [False, False, True, True, False, True]
+    for gene in (2, 3, 5):
+        lost, moved = (fit.separated_samples[fit.separation_pattern[gene]] for fit in (one, two))
+        np.testing.assert_array_equal(lost[order], moved)
+
+
+def test_offsets_and_weights_of_genes_follow_the_order_of_samples() -> None:
+    rng = np.random.default_rng(2)
+    offset, weights = rng.normal(size=(8, 6)), rng.uniform(0.5, 2.0, (8, 6))
+    one = countglm.fit_glm(
+        COUNTS, DESIGN, dispersion=0.3, size_factors=FACTORS, offset=offset, weights=weights
+    )
+    two = countglm.fit_glm(
+        mixed(COUNTS), mixed(DESIGN), dispersion=0.3, size_factors=mixed(FACTORS),
+        offset=mixed(offset), weights=mixed(weights),
+    )  # fmt: skip
+    np.testing.assert_allclose(one.coefficients, two.coefficients, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(one.deviance, two.deviance, rtol=1e-9)
+    alone = countglm.fit_glm(
+        COUNTS[:, [4]], DESIGN, dispersion=0.3, size_factors=FACTORS,
+        offset=offset[:, [4]], weights=weights[:, [4]],
+    )  # fmt: skip
+    np.testing.assert_array_equal(alone.coefficients[0], one.coefficients[4])
+
+
+def test_threads_block_sizes_and_storage_change_no_bit() -> None:
+    rng = np.random.default_rng(7)
+    y = rng.negative_binomial(1.0, 0.1, (8, 70))
+    y[:, 5] = 0
+    fits = [
+        countglm.fit_glm(values, DESIGN, size_factors=FACTORS, block_size=size, threads=threads)
+        for values, size, threads in (
+            (y, None, 1), (y, 1, 1), (y, 9, 2), (np.asfortranarray(y), 64, 1),
+            (y.astype(np.int32), 7, 1), (sparse.csc_matrix(y), 16, 2), (y.astype(float), 8, 1),
+        )
+    ]  # fmt: skip
+    for other in fits[1:]:
+        for name in ("coefficients", "standard_errors", "dispersion", "deviance", "status"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(fits[0], name))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import struct
+import threading
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -116,6 +118,49 @@ def test_kernels_fall_back_to_the_usual_pipeline() -> None:
 
     assert part_options() == {"pipeline_class": PartCompiler}
     assert part_options(object) == {}
+
+
+def test_numba_resolves_types_as_before_after_a_lean_compilation() -> None:
+    from countglm._jit.lean import BaseFunction, compiling_leanly
+
+    usual, seen = BaseFunction.get_call_type, []
+
+    def compile_one(name: str) -> str:
+        seen.append(BaseFunction.get_call_type)
+        # A thread that compiles meanwhile waits for its turn.
+        if name == "first":
+            other = threading.Thread(target=compiling_leanly(compile_one), args=("second",))
+            other.start()
+            other.join(timeout=0.05)
+            assert len(seen) == 1
+            waiting.append(other)
+        if name == "fails":
+            raise TypeError(name)
+        return name
+
+    waiting: list[threading.Thread] = []
+    assert compiling_leanly(compile_one)("first") == "first"
+    waiting[0].join(timeout=10)
+    assert len(seen) == 2
+    assert usual not in seen
+    assert BaseFunction.get_call_type is usual
+    with pytest.raises(TypeError, match="fails"):
+        compiling_leanly(compile_one)("fails")
+    assert BaseFunction.get_call_type is usual
+
+
+def test_lean_kernels_skip_passes_that_numba_has() -> None:
+    from countglm._jit.lean import _UNUSED, DefaultPassBuilder, PartCompiler
+
+    state = MagicMock(func_ir=None)
+    state.flags.no_rewrites = False
+    usual = DefaultPassBuilder.define_nopython_pipeline(state).passes
+    names = {one[0].name() for one in usual}
+    lean = {
+        one[0].name() for one in PartCompiler.define_pipelines(MagicMock(state=state))[0].passes
+    }
+    assert names - lean == _UNUSED, "what Numba has no longer is left out for nothing"
+    assert len(lean - names) == 1
 
 
 def test_no_home_directory_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

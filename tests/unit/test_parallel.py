@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from countglm import _parallel
+from countglm._jit import LANES
 from countglm._parallel import resolve_block_size, resolve_threads, run_blocks
 from countglm.errors import InputError
 
@@ -178,9 +179,12 @@ def test_wrong_numbers_are_named(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("samples", [1, 6, 128, 1000, 10**6])
-def test_default_blocks_hold_about_the_same_number_of_counts(samples: int) -> None:
+def test_default_blocks_are_whole_tiles_of_about_as_many_counts(samples: int) -> None:
     block = resolve_block_size(None, samples)
-    assert 1 <= block <= _parallel.MAX_BLOCK
-    if 1 < block < _parallel.MAX_BLOCK:
-        assert block * samples <= _parallel.BLOCK_ENTRIES < (block + 1) * samples
+    assert _parallel.MIN_BLOCK <= block <= _parallel.MAX_BLOCK
+    assert block % _parallel.TILE == 0
+    assert _parallel.TILE == LANES
+    if _parallel.MIN_BLOCK < block < _parallel.MAX_BLOCK:
+        more = block + _parallel.TILE
+        assert block * samples <= _parallel.BLOCK_ENTRIES < more * samples
     assert resolve_block_size(7, samples) == 7

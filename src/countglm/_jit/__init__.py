@@ -29,7 +29,7 @@ from countglm._jit.intrinsics import (
     stay_small,
 )
 from countglm._jit.kept import EntryCache, usable
-from countglm._jit.lean import part_options
+from countglm._jit.lean import compiling_leanly, part_options
 
 # Numba's own annotations lack the options below.
 _njit: Any = numba.njit
@@ -144,6 +144,8 @@ def entry(func: Callable[..., Any]) -> Any:
         dispatcher._cache = EntryCache(
             f"{func.__module__}.{func.__qualname__}", CACHE_FOLDERS, CACHE_DIR
         )
+    if not JIT_DISABLED:
+        dispatcher.compile = compiling_leanly(dispatcher.compile)
     ENTRIES.append(dispatcher)
     return dispatcher
 

@@ -7,12 +7,17 @@ its library here keeps the unoptimised code for linking and emits nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from types import MethodType
 from typing import Any
 
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.types.functions import BaseFunction
 from numba.core.untyped_passes import IRProcessing
 
 
@@ -58,13 +63,30 @@ class _PartLibrary(FunctionPass):
         return True
 
 
+# Passes for what no kernel has: closures, ``with`` blocks, array expressions, literals, inlining.
+_UNUSED = {
+    "with_lifting",
+    "inline_closure_likes",
+    "dead_branch_prune",
+    "make_function_op_code_to_jit_function",
+    "inline_inlinables",
+    "find_literally",
+    "literal_unroll",
+    "LiteralPropagation",
+    "inline_overloads",
+    "nopython_rewrites",
+    "dump_parfor_diagnostics",
+}
+
+
 class PartCompiler(CompilerBase):
-    """Numba's usual pipeline with that library."""
+    """Numba's usual pipeline with that library, and without passes that no kernel needs."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the nopython pipeline, the library made just before lowering."""
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state, "countglm_part")
         pipeline.add_pass_after(_PartLibrary, IRProcessing)
+        pipeline.passes = [one for one in pipeline.passes if one[0].name() not in _UNUSED]
         pipeline.finalize()
         return [pipeline]
 
@@ -81,3 +103,40 @@ def part_options(library: type = CPUCodeLibrary) -> dict[str, Any]:
     if all(hasattr(library, name) for name in _RELIED_ON):
         return {"pipeline_class": PartCompiler}
     return {}
+
+
+@contextmanager
+def _remembered_types() -> Iterator[None]:
+    """Resolve each function and argument types once.
+
+    Numba tries a dozen meanings of every operator, each time it meets one, before it comes to the
+    right one: half of the compile time of the kernels.
+    """
+    resolve = BaseFunction.get_call_type
+    known: dict[Any, Any] = {}
+
+    def remember(self: Any, context: Any, args: Any, kws: Any) -> Any:
+        key = (self, tuple(args), tuple(sorted(kws.items())))
+        if key not in known:
+            known[key] = resolve(self, context, args, kws)
+        return known[key]
+
+    # Numba's types are loosely annotated.
+    base: Any = BaseFunction
+    base.get_call_type = remember
+    try:
+        yield
+    finally:
+        base.get_call_type = resolve
+
+
+def compiling_leanly(compile_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a dispatcher's ``compile`` that does what this module is for."""
+
+    @wraps(compile_)
+    def compile_leanly(*args: Any, **kwargs: Any) -> Any:
+        # One thread at a time: another would restore what it found when it came.
+        with global_compiler_lock, _remembered_types():
+            return compile_(*args, **kwargs)
+
+    return compile_leanly

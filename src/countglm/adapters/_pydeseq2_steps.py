@@ -21,7 +21,7 @@ from countglm.counts import as_count_matrix
 from countglm.errors import InputError
 from countglm.existence import ExistenceTest
 from countglm.inference import wald_statistics
-from countglm.kernels import blocks
+from countglm.kernels import columns
 from countglm.replay import fit_coefficients
 from countglm.replay._linear import influence
 from countglm.replay._regression import LN2, linear_predictor
@@ -85,9 +85,9 @@ def coefficients_of(
     alpha = np.array(resolve_dispersion(alpha, "nb", model.counts), dtype=np.float64)
     problem = model.problem(alpha)
     problem.existence = existence
-    model.each_block(problem.fit_range)
+    problem.run(model.each_block, model.threads)
     beta = problem.coefficients
-    converged = problem.counters[:, blocks.CONVERGED] == 1
+    converged = problem.counters[:, columns.CONVERGED] == 1
     lost = np.flatnonzero(~np.isfinite(beta).all(axis=1))
     if lost.size:
         beta[lost], converged[lost] = _bounded(model.take(lost), alpha[lost], min_mu, tol, max_iter)

@@ -1,133 +1,122 @@
-"""Loops over the genes of one block: the compiled, cached entries that Python calls.
+"""The genes of one block: the compiled, cached entry that Python calls.
 
-Blocks are gene-major float64 arrays padded over samples (``gene.LANES``).  ``offset`` and
-``weight`` have one row for all genes or one row a gene.
+Blocks are gene-major float64 arrays (genes, samples).  ``offset`` and ``weight`` have one row for
+all genes or one row a gene.
 """
 
 from __future__ import annotations
 
-import math
+from countglm._jit import entry, kernel, stay_apart
+from countglm._jit.lanes import choose, load, spread, store
+from countglm._jit.reference import by_reference
 
-from countglm._jit import entry, kernel, lane_dot, stay_apart
-
-from .certificate import (
-    MAX_CONDITION,
-    add_absolute_terms,
-    decrement_of,
-    distance_bound,
-    largest_where,
-    leverages,
-    rounding_radius,
-    scaled_score,
-)
-from .dispersion import maximise_profile
-from .gene import (
-    evaluate,
-    expected_weights,
-    gram,
-    half_deviance_sum,
-    lay_out,
-    observed_weights,
-    project,
-    saturated_log_likelihood,
-)
-from .smallmat import condition_bound, factor, invert_factor, smallest_pivot
-from .solver import set_start, solve
-
-# Columns of the statistics that ``fit_block`` returns for every gene.
-(
+from .certificate import certify, standard_errors
+from .columns import (
+    ALL_ZERO,
+    CODE,
+    CONVERGED,
     DISPERSION,
-    DEVIANCE,
-    LOG_LIKELIHOOD,
-    DECREMENT,
-    BOUND,
-    SCORE,
-    MIN_EIGENVALUE,
-    CONDITION,
-    MAX_LEVERAGE,
+    EXISTS,
     LEAD,
     N_STATS,
-) = range(11)
-# Columns of the counters.
-STEPS, CONVERGED, MAXIMA, CODE, N_COUNTERS = range(5)
-# What ``screen`` finds, in the column CODE.
-EXISTS, UNDECIDED, ALL_ZERO, NO_WEIGHT = range(4)
+    NO_WEIGHT,
+    STEPS,
+    UNDECIDED,
+)
+from .deviance import saturated_log_likelihood
+from .layout import Block
+from .profiles import find_dispersions
+from .search import START_DISPERSION
+from .smallmat import factor, smallest_pivot
+from .solver import set_start, solve
+from .special import exp
+from .tile import LANES, fill_lane, positive_equations, tabulate
 
 
 @kernel
-def certify(y, w, offset, alpha, basis, raw, coef, raw_coef, skeel, tol, ws, stats_out):
-    """Certify the reported coefficients (eqs. 4.1 to 4.5); return True if they are converged."""
+def fill(d, at, y, offset, weight, genes):
+    """Put genes into the lanes; lanes left over repeat the last."""
+    for lane in range(LANES):
+        g = genes[min(lane, genes.size - 1)]
+        own_offset, own_weight = offset.shape[0] > 1, weight.shape[0] > 1
+        fill_lane(
+            d, at, lane, y[g], offset[g if own_offset else 0], weight[g if own_weight else 0],
+            own_offset, own_weight,
+        )  # fmt: skip
+
+
+@kernel
+def screen(d, at, frame, weight, genes, counters_out):
+    """Set the codes: do the samples with positive counts alone determine the coefficients?"""
     stay_apart()
-    evaluate(y, w, offset, alpha, raw, raw_coef, ws)
-    half = half_deviance_sum(y, w, alpha, ws.mu)
-    stats_out[DEVIANCE] = 2.0 * half
-    stats_out[LOG_LIKELIHOOD] = saturated_log_likelihood(y, w, alpha) - half
-    observed_weights(y, w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.hessian)
-    project(basis, ws.resid, ws.score)
-    stats_out[SCORE] = scaled_score(ws.score, ws.hessian, lane_dot(w, y))
-    if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
-        stats_out[DECREMENT] = math.inf
-        stats_out[BOUND] = math.inf
-        return False
-    invert_factor(ws.chol, ws.scale, ws.inverse)
-    decrement = decrement_of(ws)
-    ws.eta[:] = 0.0
-    add_absolute_terms(basis, coef, ws.eta)
-    add_absolute_terms(raw, raw_coef, ws.eta)
-    floor = rounding_radius(basis, coef, offset, ws.eta, skeel, ws)
-    leverages(basis, ws.inverse, ws.scratch, ws.step_eta)
-    radius = math.sqrt(largest_where(ws.step_eta, w))
-    stats_out[DECREMENT] = decrement + floor
-    for i in range(w.size):
-        ws.scratch[i] = ws.info[i] * ws.step_eta[i]
-    stats_out[MAX_LEVERAGE] = largest_where(ws.scratch, w)
-    if condition_bound(ws.inverse, ws.scale) < MAX_CONDITION:
-        stats_out[BOUND] = distance_bound(decrement + floor, radius)
-    else:
-        stats_out[BOUND] = math.inf
-    return decrement + floor <= tol or decrement <= 4.0 * floor
-
-
-@kernel
-def standard_errors(w, alpha, basis, to_coef, ws, out):
-    """Set the standard errors from the Fisher information at the current mu (eq. 4.6)."""
-    expected_weights(w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.hessian)
-    if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
-        out[:] = math.nan
-        return
-    invert_factor(ws.chol, ws.scale, ws.inverse)
-    for j in range(out.size):
-        s = 0.0
-        for m in range(basis.shape[0]):
-            t = 0.0
-            for k in range(m + 1):
-                t += ws.inverse[m, k] * to_coef[j, k]
-            s += t * t
-        out[j] = math.sqrt(s)
-
-
-@kernel
-def screen(y, w, basis, ws):
-    """Return a code: do the samples with positive counts alone determine the coefficients?"""
-    positive = 0
-    weighted = 0
-    for i in range(w.size):
-        here = w[i] > 0.0 and y[i] > 0.0
-        ws.info[i] = 1.0 if here else 0.0
-        positive += 1 if here else 0
-        weighted += 1 if w[i] > 0.0 else 0
-    if weighted == 0:
-        return NO_WEIGHT
-    if positive == 0:
-        return ALL_ZERO
-    gram(basis, ws.info, ws.hessian)
-    regular = factor(ws.hessian, 0.0, ws.chol, ws.scale) and smallest_pivot(ws.chol) > 1e-4
-    for j in range(basis.shape[0]):
+    positive, weighted = positive_equations(d, at, frame, weight)
+    regular = factor(d, at.hessian, at.rank, spread(0.0), at.chol, at.size)
+    regular = regular & (smallest_pivot(d, at.chol, at.rank) > 1e-4)
+    for j in range(at.rank):
         # A column that is rounding on these samples would be scaled up to look like one.
-        regular = regular and ws.hessian[j, j] > 1e-6
-    return EXISTS if regular else UNDECIDED
+        regular = regular & (load(d, at.hessian + j * (j + 3) // 2) > 1e-6)
+    code = choose(regular, float(EXISTS), float(UNDECIDED))
+    code = choose(positive == 0.0, float(ALL_ZERO), code)
+    store(d, at.value, choose(weighted == 0.0, float(NO_WEIGHT), code))
+    for lane in range(genes.size):
+        counters_out[genes[lane], CODE] = int(d[at.value, lane])
+
+
+@kernel
+def screen_and_start(
+    d, at, frame, scale, weight_row, block, order, screened, begin_search, counters_out
+):
+    """Sort out the genes whose estimate is not known to exist; start the others."""
+    y, offset, weight, carry = block.y, block.offset, block.weight, block.carry
+    for g in range(y.shape[0]):
+        order[g] = g
+        counters_out[g, CODE] = EXISTS
+    if not (screened or begin_search):
+        return
+    for first in range(0, y.shape[0], LANES):
+        genes = order[first : min(first + LANES, y.shape[0])]
+        fill(d, at, y, offset, weight, genes)
+        if screened:
+            screen(d, at, frame, weight_row, genes, counters_out)
+        if begin_search:
+            set_start(d, at, frame, scale, weight_row, spread(START_DISPERSION))
+            for lane in range(genes.size):
+                for k in range(at.rank):
+                    carry[genes[lane], k] = d[at.coef + k, lane]
+
+
+@kernel
+def write_tile(d, at, genes, steps, coef_out, se_out, stats_out, counters_out):
+    """Write what was found of the genes of a tile."""
+    store(d, at.value, steps)
+    for lane in range(genes.size):
+        g = genes[lane]
+        counters_out[g, STEPS] = int(d[at.value, lane])
+        counters_out[g, CONVERGED] = 1 if d[at.slope, lane] > 0.0 else 0
+        for j in range(at.p):
+            coef_out[g, j] = d[at.raw_coef + j, lane]
+            se_out[g, j] = d[at.errors + j, lane]
+        for k in range(N_STATS):
+            if k not in (DISPERSION, LEAD):
+                stats_out[g, k] = d[at.stats + k, lane]
+
+
+@kernel
+def fit_tile(d, at, frame, scale, weight, genes, use_fisher, tol, max_steps, trace_out):
+    """Fit the genes of a tile at the dispersions in ``alpha``; return the steps taken.
+
+    A cold start: the same bits for a dispersion given and for one that was searched.
+    """
+    stay_apart()
+    alpha = load(d, at.alpha)
+    set_start(d, at, frame, scale, weight, alpha)
+    steps = solve(d, at, frame, scale, weight, alpha, use_fisher, tol, max_steps, genes, trace_out)
+    for j in range(at.p):
+        total = spread(0.0)
+        for k in range(at.rank):
+            total += load(d, at.coef + k) * frame.to_coef[j, k]
+        store(d, at.raw_coef + j, total)
+    return steps
 
 
 @entry
@@ -136,65 +125,81 @@ def fit_block(
     offset,
     weight,
     alpha,
-    basis,
-    raw,
-    to_coef,
-    skeel,
+    design,
+    places,
     screened,
     estimate,
+    again,
+    fixed,
+    finish,
     cap,
     prior_log,
     prior_precision,
-    kind,
+    use_fisher,
     tol,
     max_steps,
-    scratch,
+    work,
+    scale_row,
+    order,
+    memory,
+    carry,
+    times,
+    slopes,
     coef_out,
     se_out,
     stats_out,
     counters_out,
-    hessian_out,
     trace_out,
 ):
-    """Fit every gene of a block: dispersion if asked, coefficients, certificate, errors.
+    """Fit every gene of a block: dispersion if asked, then coefficients, certificate, errors.
 
-    Where ``screened``, genes whose estimate is not known to exist are left out, with their code.
-
-    ``hessian_out`` gets the observed Hessian in the given coding (lower triangles); the columns
-    of its spectrum in ``stats_out`` are left to the caller.
+    ``design`` is a `Frame`, ``places`` an `At`.  Where ``screened``, genes whose estimate is not
+    known to exist are left out, with their code.
+    ``times``, ``slopes`` and ``carry`` keep what a search learnt for another search of the gene,
+    which is told by ``again``.  Where the means are ``fixed`` they are the exponentials of
+    ``offset``, and the coefficients stay 0.
     """
-    p = basis.shape[0]
-    ws = lay_out(scratch)
-    coef = ws.coef
-    for g in range(y.shape[0]):
-        yg = y[g]
-        o = offset[g if offset.shape[0] > 1 else 0]
-        w = weight[g if weight.shape[0] > 1 else 0]
-        stats = stats_out[g]
-        counters = counters_out[g]
-        code = screen(yg, w, basis, ws) if screened else EXISTS
-        counters[CODE] = code
-        if code != EXISTS:
-            continue
-        a = alpha[g]
-        if estimate:
-            set_start(yg, w, o, 0.1, basis, coef, ws)
-            a, maxima, lead = maximise_profile(
-                yg, w, o, basis, coef, ws, skeel, cap, prior_log[g], prior_precision
-            )
-            counters[MAXIMA] = maxima
-            stats[LEAD] = lead
-        stats[DISPERSION] = a
-        # A cold start: the same bits as a fit with this dispersion given.
-        set_start(yg, w, o, a, basis, coef, ws)
-        steps, _ = solve(yg, w, o, a, basis, coef, ws, kind, tol, max_steps, skeel, trace_out[g])
-        counters[STEPS] = steps
-        for j in range(raw.shape[0]):
-            s = 0.0
-            for k in range(p):
-                s += to_coef[j, k] * coef[k]
-            coef_out[g, j] = s
-        ok = certify(yg, w, o, a, basis, raw, coef, coef_out[g], skeel, tol, ws, stats)
-        counters[CONVERGED] = 1 if ok else 0
-        gram(raw, ws.info, hessian_out[g])
-        standard_errors(w, a, basis, to_coef, ws, se_out[g])
+    frame, at = by_reference(design), by_reference(places)
+    n_genes = y.shape[0]
+    own_offset = offset.shape[0] > 1
+    if not own_offset:
+        for i in range(at.n):
+            scale_row[i] = exp(offset[0, i])
+    scale = scale_row[: 0 if own_offset else at.n]
+    weight_row = weight[0, : 0 if weight.shape[0] > 1 else at.n]
+    block = by_reference(Block(y, offset, weight, carry, times, slopes))
+    screen_and_start(
+        work, at, frame, scale, weight_row, block, order, screened,
+        estimate and not (again or fixed), counters_out,
+    )  # fmt: skip
+    count = 0
+    for g in range(n_genes):
+        if counters_out[g, CODE] == EXISTS:
+            order[count] = g
+            count += 1
+            stats_out[g, DISPERSION] = alpha[g]
+    if estimate:
+        find_dispersions(
+            work, at, frame, scale, weight_row, order[:count], block, memory, cap, prior_log,
+            prior_precision, fixed, stats_out, counters_out,
+        )  # fmt: skip
+    if not finish:
+        return
+    for first in range(0, count, LANES):
+        genes = order[first : min(first + LANES, count)]
+        fill(work, at, y, offset, weight, genes)
+        rows = first - first
+        for lane in range(LANES):
+            g = genes[min(lane, genes.size - 1)]
+            work[at.alpha, lane] = stats_out[g, DISPERSION]
+            w = weight[g if weight.shape[0] > 1 else 0]
+            rows = max(rows, tabulate(work, at, lane, y[g], w))
+        steps = fit_tile(
+            work, at, frame, scale, weight_row, genes, use_fisher, tol, max_steps, trace_out
+        )
+        dispersion = load(work, at.alpha)
+        saturated = saturated_log_likelihood(work, at, rows, dispersion)
+        good = certify(work, at, frame, scale, weight_row, dispersion, saturated, tol, at.stats)
+        store(work, at.slope, choose(good, 1.0, 0.0))
+        standard_errors(work, at, frame, at.errors)
+        write_tile(work, at, genes, steps, coef_out, se_out, stats_out, counters_out)

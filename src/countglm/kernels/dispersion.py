@@ -1,116 +1,172 @@
-"""Dispersion of one gene: the true maximum of the Cox-Reid adjusted profile likelihood.
+"""Dispersions of eight genes: true maxima of their Cox-Reid adjusted profile likelihoods.
 
-The coefficients are re-maximised at every alpha.  Derivatives are taken in alpha itself, which
-is smooth through the boundary alpha = 0.  Equation numbers refer to ``docs/math.md``.
+Coefficients and dispersion move together: one pass over the samples gives the slope of the
+profile at the current dispersion, a Newton step of the coefficients, and where they go as the
+dispersion moves.  Derivatives are taken in alpha itself, which is smooth through the boundary
+alpha = 0.  Equation numbers refer to ``docs/math.md``.
 """
 
 from __future__ import annotations
 
 import math
 
-from countglm._jit import kernel, lane_sum, stay_apart
+from countglm._jit import kernel, stay_apart
+from countglm._jit.lanes import choose, load, some, spread, store
 
-from .certificate import leverages
-from .family import count_slope_large, count_slope_small, dispersion_score
-from .gene import (
-    combine,
-    expected_weights,
-    gram,
-    half_deviance_sum,
-    project,
-    saturated_log_likelihood,
+from .family import (
+    SMALL,
+    count_slope_large,
+    count_slope_small,
+    dispersion_score,
+    expected_information,
+    observed_information,
+    poisson_share,
+    residual,
 )
-from .search import BEST, COMPARE, COUNT, DONE, PHASE, advance, begin, lead
-from .smallmat import back_solve, factor, half_solve, invert_factor, log_determinant
-from .solver import NEWTON, solve
+from .smallmat import (
+    back_solve,
+    factor,
+    half_solve,
+    invert_factor,
+    log_determinant,
+    quadratic_form,
+)
+from .solver import newton_step
+from .special import exp, reciprocals
+from .tile import (
+    CHUNK,
+    add_row,
+    add_to,
+    clear,
+    mean_of,
+    predictor,
+    weight_of,
+)
 
-# Decrement at which the coefficients of the profile are taken as re-maximised; one more full
-# step follows, and Newton squares it.
-PROFILE_TOL = 1e-6
-PROFILE_STEPS = 60.0
-
-
-@kernel
-def coefficient_motion(alpha, basis, ws):
-    """Set ``ws.step_eta`` to the derivative of eta in alpha along the profile (eq. 5.2)."""
-    for i in range(ws.mu.size):
-        ws.scratch[i] = -ws.resid[i] * (ws.mu[i] / (1.0 + alpha * ws.mu[i]))
-    project(basis, ws.scratch, ws.score)
-    half_solve(ws.chol, ws.scale, ws.score, ws.vector)
-    back_solve(ws.chol, ws.scale, ws.vector, ws.step)
-    combine(basis, ws.step, ws.step_eta)
-
-
-@kernel
-def slope_sum(y, w, alpha, ws):
-    """Return d/d alpha of likelihood and Cox-Reid term (eq. 5.3); ``ws.eta`` holds x' B⁻¹ x."""
-    counts, out, mu = ws.scratch, ws.scratch2, ws.mu
-    if alpha <= 0.1:
-        for i in range(y.size):
-            counts[i] = count_slope_small(y[i], alpha)
-    else:
-        for i in range(y.size):
-            counts[i] = count_slope_large(y[i], alpha)
-    for i in range(y.size):
-        counts[i] = dispersion_score(y[i], mu[i], alpha, counts[i])
-    for i in range(y.size):
-        v = 1.0 + alpha * mu[i]
-        out[i] = (mu[i] / v) * (ws.step_eta[i] / v - mu[i] / v) * ws.eta[i]
-    for i in range(y.size):
-        out[i] = w[i] * (counts[i] - 0.5 * out[i])
-    return lane_sum(out)
+# A larger ridge makes the motion of the coefficients something else than the profile's.
+MAX_PROFILE_RIDGE = 1e-6
 
 
 @kernel
-def profile(y, w, offset, alpha, basis, coef, ws, skeel, prior_log, prior_precision, want_value):
-    """Return the adjusted profile log-likelihood (eq. 5.1) or its slope in alpha (eq. 5.3).
+def count_slopes(d, at, count, alpha):
+    """Return the sum of what depends on the counts alone, from a table of ``count`` (eq. 2.8)."""
+    stay_apart()
+    total = spread(0.0)
+    large = alpha > SMALL
+    several = some(large)
+    low = choose(large, SMALL, alpha)
+    r = 1.0 / choose(large, alpha, SMALL)
+    base = reciprocals(r)
+    for k in range(count):
+        y = load(d, at.values + k)
+        value = count_slope_small(y, low)
+        if several:
+            value = choose(large, count_slope_large(y, r, base), value)
+        total += load(d, at.masses + k) * value
+    return total
 
-    The coefficients are re-maximised from ``coef``, where they are left.
+
+@kernel
+def sums_of_slope(d, at, frame, scale, weight, alpha):
+    """Set score, information of both kinds and how the score moves with alpha; return the slope.
+
+    Of the likelihood alone, but for the part of the counts (eq. 2.7).  ``first`` and ``second``
+    keep what the adjustment needs of every segment (eq. 5.3).
     """
     stay_apart()
-    solve(
-        y, w, offset, alpha, basis, coef, ws, NEWTON, PROFILE_TOL, PROFILE_STEPS, skeel, ws.no_trace
-    )
-    coefficient_motion(alpha, basis, ws)
-    expected_weights(w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.hessian)
-    if not factor(ws.hessian, 0.0, ws.chol, ws.scale):
-        return math.nan
-    if want_value:
-        value = saturated_log_likelihood(y, w, alpha) - half_deviance_sum(y, w, alpha, ws.mu)
-        value -= 0.5 * log_determinant(ws.chol, ws.scale)
-        if prior_precision > 0.0:
-            gap = math.log(alpha) - prior_log
-            value -= 0.5 * prior_precision * gap * gap
-        return value
-    invert_factor(ws.chol, ws.scale, ws.inverse)
-    leverages(basis, ws.inverse, ws.scratch, ws.eta)
-    slope = slope_sum(y, w, alpha, ws)
-    if prior_precision > 0.0:
-        if alpha == 0.0:
-            return math.inf
-        slope -= prior_precision * (math.log(alpha) - prior_log) / alpha
-    return slope
+    r, t = at.rank, frame.products.shape[1]
+    clear(d, at.score, r)
+    clear(d, at.motion, r)
+    clear(d, at.hessian, t)
+    clear(d, at.fisher, t)
+    total = spread(0.0)
+    for begin in range(0, at.segments, CHUNK):
+        clear(d, at.part, r)
+        clear(d, at.noise, r)
+        clear(d, at.square, t)
+        clear(d, at.inverse, t)
+        partial = spread(0.0)
+        for s in range(begin, min(begin + CHUNK, at.segments)):
+            unit = exp(predictor(d, at.coef, frame.rows, s))
+            zero = spread(0.0)
+            slope, curve, fisher, drift, first, second, value = (
+                zero, zero, zero, zero, zero, zero, zero,
+            )  # fmt: skip
+            for i in range(frame.bounds[s], frame.bounds[s + 1]):
+                y, w = load(d, at.y + i), weight_of(d, at, weight, i)
+                mu = mean_of(d, at, scale, unit, i)
+                share = poisson_share(mu, alpha)
+                error = w * residual(y, mu, share)
+                info = expected_information(mu, share)
+                weighted = w * info
+                slope += error
+                drift -= error * info
+                curve += w * observed_information(y, mu, alpha, share)
+                fisher += weighted
+                first += weighted * share
+                second += weighted * info
+                value += w * dispersion_score(y, mu, alpha, share)
+            partial += value
+            store(d, at.first + s, first)
+            store(d, at.second + s, second)
+            add_row(d, at.part, frame.rows, s, slope)
+            add_row(d, at.noise, frame.rows, s, drift)
+            add_row(d, at.square, frame.products, s, curve)
+            add_row(d, at.inverse, frame.products, s, fisher)
+        total += partial
+        add_to(d, at.score, at.part, r)
+        add_to(d, at.motion, at.noise, r)
+        add_to(d, at.hessian, at.square, t)
+        add_to(d, at.fisher, at.inverse, t)
+    return total
 
 
 @kernel
-def maximise_profile(y, w, offset, basis, coef, ws, skeel, cap, prior_log, prior_precision):
-    """Return (alpha, number of local maxima, lead over the runner-up) on [0, cap].
+def adjustment_slope(d, at, frame):
+    """Return the derivative of log det of the Fisher information along the profile (eq. 5.3).
 
-    ``search`` walks cells of equal width in log(1 + alpha/low), refines every fall of the slope
-    through 0, and compares the maxima found, ends included.  Several maxima are rare and real;
-    the cells make this a search, not a proof.
+    Expects T of the Fisher information in ``inverse`` and the motion of the coefficients.
     """
-    largest = 0.0
-    for i in range(y.size):
-        if w[i] > 0.0:
-            largest = y[i] if y[i] > largest else largest
-    state = ws.search
-    alpha = begin(state, largest, cap)
-    while state[PHASE] != DONE:
-        answer = profile(
-            y, w, offset, alpha, basis, coef, ws, skeel, prior_log, prior_precision,
-            state[PHASE] == COMPARE,
-        )  # fmt: skip
-        alpha = advance(state, ws.maxima, alpha, answer)
-    return state[BEST], int(state[COUNT]), lead(state)
+    stay_apart()
+    total = spread(0.0)
+    for begin in range(0, at.segments, CHUNK):
+        partial = spread(0.0)
+        for s in range(begin, min(begin + CHUNK, at.segments)):
+            leverage = quadratic_form(d, at.inverse, at.rank, frame.rows, s)
+            move = predictor(d, at.motion, frame.rows, s)
+            partial += leverage * (load(d, at.first + s) * move - load(d, at.second + s))
+        total += partial
+    return total
+
+
+@kernel
+def profile_slope(d, at, frame, scale, weight, count, alpha, fixed):
+    """Return slope in alpha of the profile (eq. 5.3) and decrement of the coefficients.
+
+    ``step`` becomes the Newton step of the coefficients, ``motion`` their derivative in alpha
+    along the profile (eq. 5.2); the slope is corrected for the step that is still to go (eq. 5.4).
+    Where the means are ``fixed`` the coefficients stay as they are.
+    """
+    stay_apart()
+    slope = sums_of_slope(d, at, frame, scale, weight, alpha)
+    slope -= count_slopes(d, at, count, alpha)
+    decrement, ridge = spread(0.0), spread(0.0)
+    if fixed:
+        clear(d, at.motion, at.rank)
+        clear(d, at.step, at.rank)
+    else:
+        decrement, ridge = newton_step(d, at)
+        half_solve(d, at.chol, at.size, at.rank, at.motion, at.vector)
+        back_solve(d, at.chol, at.size, at.rank, at.vector, at.motion)
+        for k in range(at.rank):
+            slope += load(d, at.motion + k) * load(d, at.score + k)
+    sound = factor(d, at.fisher, at.rank, spread(0.0), at.chol, at.size)
+    invert_factor(d, at.chol, at.size, at.rank, at.inverse)
+    slope -= 0.5 * adjustment_slope(d, at, frame)
+    return choose(sound & (ridge <= MAX_PROFILE_RIDGE), slope, math.nan), decrement
+
+
+@kernel
+def log_adjustment(d, at):
+    """Return half the log determinant of the Fisher information of the last slope (eq. 5.1)."""
+    return 0.5 * log_determinant(d, at.chol, at.size, at.rank)

@@ -1,167 +1,120 @@
 """One observation: negative binomial with log link, Poisson as its limit at alpha = 0.
 
 Count ``y`` with mean ``mu`` and variance ``mu + alpha mu²``.  Every function reaches alpha = 0
-without a branch in the caller.  Equation numbers refer to ``docs/math.md``.
+without a branch in the caller, and takes one number or eight at once.  ``share`` is
+1 / (1 + alpha mu) (eq. 1.5), the part of the variance that is Poisson's: a division that the
+others have in common.  Equation numbers refer to ``docs/math.md``.
 """
 
 from __future__ import annotations
 
-import math
-
-from countglm._jit import kernel, stay_apart
+from countglm._jit import kernel
+from countglm._jit.lanes import choose, magnitude
 
 from .special import (
-    entropy_excess,
-    expm1,
-    log1p,
-    log1p_excess,
-    log1p_ratio,
-    quotient_excess,
-    stirling_difference,
+    LOG_2PI,
+    SERIES,
+    SHIFT,
+    bernoulli_tail,
+    log,
+    log_excess,
+    shifted_reciprocals,
+    stirling_difference_small,
     stirling_remainder,
 )
 
-LOG_2PI = 1.8378770664093453
+# Up to this dispersion the series in alpha converge to rounding.
+SMALL = 0.1
 
 
 @kernel
-def residual(y, mu, alpha):
+def poisson_share(mu, alpha):
+    """Return 1 / (1 + alpha mu) (eq. 1.5)."""
+    return 1.0 / (1.0 + alpha * mu)
+
+
+@kernel
+def residual(y, mu, share):
     """Return the derivative of the log-likelihood in eta, (y - mu) / (1 + alpha mu) (eq. 1.2)."""
-    return (y - mu) / (1.0 + alpha * mu)
+    return (y - mu) * share
 
 
 @kernel
-def expected_information(mu, alpha):
+def expected_information(mu, share):
     """Return the Fisher information in eta, mu / (1 + alpha mu) (eq. 1.3)."""
-    return mu / (1.0 + alpha * mu)
+    return mu * share
 
 
 @kernel
-def observed_information(y, mu, alpha):
+def observed_information(y, mu, alpha, share):
     """Return minus the second derivative in eta, mu (1 + alpha y) / (1 + alpha mu)² (eq. 1.4)."""
-    v = 1.0 + alpha * mu
-    return (mu / v) * ((1.0 + alpha * y) / v)
+    return (mu * share) * ((1.0 + alpha * y) * share)
 
 
 @kernel
-def half_deviance_change(y, mu, alpha, step):
-    """Return the change of half the deviance when eta moves by ``step`` from log(mu) (eq. 1.5).
-
-    The difference is formed before anything cancels, so that its error is relative to the
-    step and not to the count: this is what controls the step length.
-    """
-    v = 1.0 + alpha * mu
-    # Where alpha mu > 1 the linear part of log(1 + alpha mu e^step) is taken out first.
-    large = alpha * mu > 1.0
-    r = 1.0 / (alpha if alpha > 0.0 else 1.0)
-    e = expm1(-step if large else step) / v
-    ratio = log1p_ratio(e if large else alpha * mu * e)
-    curved = (1.0 + alpha * y) * e * ratio * (r if large else mu)
-    return curved + (r if large else -y) * step
-
-
-@kernel
-def half_deviance(y, mu, alpha):
-    """Return half the unit deviance without cancellation (eq. 2.5); mu = 0 needs y = 0."""
-    stay_apart()
-    if y == 0.0:
-        return mu * log1p_ratio(alpha * mu) if mu > 0.0 else 0.0
+def half_deviance(y, mu, alpha, share):
+    """Return half the unit deviance without cancellation (eq. 2.5), mu > 0."""
     e = y - mu
-    q2 = alpha * e / (1.0 + alpha * mu)
-    if abs(e) < 0.5 * mu:
-        q1 = e / mu
-        if alpha * mu <= 1.0:
-            return e * (q1 * entropy_excess(q1) - q2 * entropy_excess(q2))
-        # With r = 1/alpha: r (e/(y+r)) (e/mu) (r/(mu+r)) - y L(q1') + r L(q2).
-        scaled = e / (1.0 + alpha * mu)
-        q1 = q1 / (1.0 + alpha * y)
-        return (
-            scaled * q1
-            - y * q1 * q1 * log1p_excess(q1)
-            + alpha * scaled * scaled * log1p_excess(q2)
-        )
-    q1 = e / (mu * (1.0 + alpha * y))
-    if abs(q1) < 0.5:
-        first = math.log1p(q1)
-    else:
-        first = math.log((y / mu) * ((1.0 + alpha * mu) / (1.0 + alpha * y)))
-    if q2 > -0.5:
-        return y * first - (e / (1.0 + alpha * mu)) * log1p_ratio(q2)
-    return y * first - math.log((1.0 + alpha * y) / (1.0 + alpha * mu)) / alpha
+    growth = 1.0 + alpha * y
+    scaled = e * share
+    # Relative excess of the odds y/(y + r) over mu/(mu + r), and of y + r over mu + r.
+    q1 = e / (mu * growth)
+    q2 = alpha * scaled
+    u1 = y / (mu * growth * share)
+    l1 = log(choose(u1 < 1e-300, 1e-300, u1))
+    l2 = log(growth * share)
+    second = log_excess(q2, l2)
+    inverse = 1.0 / growth
+    bracket = inverse * (share - (y / mu) * inverse * log_excess(q1, l1))
+    # Products in an order that neither overflows nor underflows at means beyond 1e150.
+    near = (e / mu) * (e * (bracket + (alpha * mu * share) * share * second))
+    large = magnitude(q2) >= SERIES
+    ratio = choose(large, l2 / choose(large, q2, 1.0), 1.0 - q2 * second)
+    return choose(magnitude(q1) < 0.5, near, y * l1 - scaled * ratio)
 
 
 @kernel
-def log_normalizer(y, alpha):
-    """Return the saturated log-likelihood of one count, the log pmf at mu = y (eq. 2.6)."""
-    if y == 0.0:
-        return 0.0
-    return (
-        -0.5 * (LOG_2PI + math.log(y) + math.log1p(alpha * y))
-        + stirling_difference(y, alpha)
-        - stirling_remainder(y)
-    )
+def log_normalizer_small(y, alpha):
+    """Return the log pmf of a count y > 0 at mu = y (eq. 2.6), for alpha <= 0.1."""
+    growth = 1.0 + alpha * y
+    shape = stirling_difference_small(1.0 / growth, alpha)
+    return shape - stirling_remainder(y) - 0.5 * (LOG_2PI + log(y * growth))
 
 
 @kernel
-def _bernoulli_tail(z2, i2):
-    """Return sum_k B_2k/2k (1 - z2^k) i2^(k-1), k = 1..7, the tail of eq. 2.8."""
-    p = z2
-    total = (1.0 - p) / 12.0
-    power = i2
-    p *= z2
-    total -= power * (1.0 - p) / 120.0
-    power *= i2
-    p *= z2
-    total += power * (1.0 - p) / 252.0
-    power *= i2
-    p *= z2
-    total -= power * (1.0 - p) / 240.0
-    power *= i2
-    p *= z2
-    total += power * (1.0 - p) / 132.0
-    power *= i2
-    p *= z2
-    total -= power * (1.0 - p) * (691.0 / 32760.0)
-    power *= i2
-    p *= z2
-    return total + power * (1.0 - p) / 12.0
+def log_normalizer_large(y, alpha):
+    """Return the log pmf of a count y > 0 at mu = y (eq. 2.6), for alpha > 0.1."""
+    r = 1.0 / alpha
+    shape = stirling_remainder(y + r) - stirling_remainder(r)
+    return shape - stirling_remainder(y) - 0.5 * (LOG_2PI + log(y * (1.0 + alpha * y)))
 
 
 @kernel
 def count_slope_small(y, alpha):
-    """Return ``count_slope`` for alpha <= 0.1, by the asymptotic series in alpha (eq. 2.8)."""
-    z = 1.0 / (1.0 + alpha * y)
-    return 0.5 * y * z + _bernoulli_tail(z * z, alpha * alpha)
-
-
-@kernel
-def count_slope_large(y, alpha):
-    """Return ``count_slope`` for alpha > 0.1: the series after ten upward shifts (eq. 2.8)."""
-    r = 1.0 / alpha
-    total = 0.0
-    for j in range(10):
-        shifted = r + j
-        total += y / (shifted * (y + shifted))
-    shifted = r + 10.0
-    z = shifted / (y + shifted)
-    i2 = 1.0 / (shifted * shifted)
-    total += log1p(y / shifted) - log1p(y / r)
-    total += 0.5 * y / (shifted * (y + shifted)) + i2 * _bernoulli_tail(z * z, i2)
-    return r * r * total
-
-
-@kernel
-def count_slope(y, alpha):
-    """Return r² [psi(y + r) - psi(r) - log(1 + y/r)], r = 1/alpha, >= 0 (eq. 2.8).
+    """Return r² [psi(y + r) - psi(r) - log(1 + y/r)], r = 1/alpha, >= 0 (eq. 2.8), alpha <= 0.1.
 
     The part of the derivative in alpha that depends on the count alone; y/2 at alpha = 0.
     """
-    return count_slope_small(y, alpha) if alpha <= 0.1 else count_slope_large(y, alpha)
+    z = 1.0 / (1.0 + alpha * y)
+    return 0.5 * y * z + bernoulli_tail(z * z, alpha * alpha)
 
 
 @kernel
-def dispersion_score(y, mu, alpha, slope):
-    """Return the derivative of the log-likelihood in alpha (eq. 2.7), ``slope = count_slope``."""
-    v = 1.0 + alpha * mu
-    scaled = (y - mu) / v
-    return scaled * scaled * quotient_excess(alpha * scaled, (1.0 + alpha * y) / v) - slope
+def count_slope_large(y, r, base):
+    """Return what `count_slope_small` does for r < 10: the series after ten upward shifts.
+
+    ``base`` is ``reciprocals(r)``.
+    """
+    up = r + SHIFT
+    ratio, first, far = shifted_reciprocals(y + r)
+    z = up * far
+    i2 = 1.0 / (up * up)
+    sums = base - ratio + log((y + up) * r * first / up)
+    return (r * r) * (sums + 0.5 * y * far / up + i2 * bernoulli_tail(z * z, i2))
+
+
+@kernel
+def dispersion_score(y, mu, alpha, share):
+    """Return the derivative of the log-likelihood in alpha (eq. 2.7), without the count's part."""
+    scaled = (y - mu) * share
+    return scaled * scaled * log_excess(alpha * scaled, log((1.0 + alpha * y) * share))

@@ -1,180 +1,151 @@
-"""Coefficients of one gene at a given dispersion: Fisher scoring and Newton in one loop.
+"""Coefficients of eight genes at given dispersions: Fisher scoring and Newton in one loop.
 
-The two differ in one argument, the weights of the quadratic model.  Equation numbers refer to
+The two differ in the weights of the quadratic model alone.  Equation numbers refer to
 ``docs/math.md``.
 """
 
 from __future__ import annotations
 
-import math
-
 from countglm._jit import kernel, stay_apart
+from countglm._jit.lanes import choose, load, some, spread, store
 
-from .certificate import add_absolute_terms, largest_where, rounding_radius
-from .gene import (
-    combine,
-    deviance_change,
-    evaluate,
-    expected_weights,
-    gram,
-    half_deviance_sum,
-    observed_weights,
-    project,
-    start_response,
-)
-from .smallmat import back_solve, factor, half_solve, invert_factor, norm, smallest_pivot
+from .deviance import half_deviance_sum
+from .smallmat import back_solve, factor, half_solve, norm
+from .special import log1p
+from .tile import largest_move, score_and_information, start_equations
 
 # Fisher steps hand over to Newton below this decrement, in standard errors ...
 HANDOVER = 0.1
 # ... or after two steps that do not shrink the decrement by this factor.
 SLOW = 0.25
-# The first length tried moves no linear predictor by more than this: a Fisher step can point far
-# out where alpha is large and the likelihood flat.
-LONGEST = 10.0
-# A factor with a smaller diagonal may be rounding, and promises nothing about its step.
-HEALTHY = 1e-5
-# Below this decrement the rounding term is worth its cost.
-NEAR = 1e-4
-FISHER, NEWTON = 0.0, 1.0
+# Below this decrement a Newton step leaves an error of its square.
+NEAR = 1e-6
+# Below this one a decrement that no longer shrinks is rounding.
+NOISE = 1e-4
+MAX_RIDGE = 1e3
 
 
 @kernel
-def factor_with_ridge(ws):
-    """Factor ``ws.hessian``, adding the smallest ridge that makes it positive; -1 if none does."""
-    ridge = 0.0
-    while not factor(ws.hessian, ridge, ws.chol, ws.scale):
-        ridge = 100.0 * ridge if ridge > 0.0 else 1e-13
-        if ridge > 1e3:
-            return -1.0
-    return ridge
+def factor_with_ridge(d, at):
+    """Factor the information, adding the smallest ridge that makes it positive.
 
-
-@kernel
-def set_start(y, w, offset, alpha, basis, coef, ws):
-    """Set ``coef`` to the weighted least-squares fit of log(y + 1/4) - offset (eq. 3.2)."""
-    stay_apart()
-    start_response(y, w, offset, alpha, ws)
-    gram(basis, ws.info, ws.hessian)
-    project(basis, ws.resid, ws.score)
-    if factor_with_ridge(ws) < 0.0:
-        coef[:] = 0.0
-        return
-    half_solve(ws.chol, ws.scale, ws.score, ws.vector)
-    back_solve(ws.chol, ws.scale, ws.vector, coef)
-
-
-@kernel
-def quadratic_model(y, w, alpha, basis, kind, ws):
-    """Set Hessian, score and factor at the current mu; return (decrement, ridge), eq. 3.3."""
-    stay_apart()
-    if kind == FISHER:
-        expected_weights(w, alpha, ws.mu, ws.info)
-    else:
-        observed_weights(y, w, alpha, ws.mu, ws.info)
-    gram(basis, ws.info, ws.hessian)
-    project(basis, ws.resid, ws.score)
-    ridge = factor_with_ridge(ws)
-    if ridge < 0.0:
-        return math.inf, ridge
-    half_solve(ws.chol, ws.scale, ws.score, ws.vector)
-    return norm(ws.vector), ridge
-
-
-@kernel
-def step_length(y, w, alpha, decrement, guaranteed, ws):
-    """Return the first of t, t/2, t/4, ... that lowers the deviance enough (eq. 3.4).
-
-    ``t`` is 1, or less so that no eta moves by more than ``LONGEST``.  An exact Newton step
-    (``guaranteed``) needs no test when it moves no eta by more than 1, and is never cut below
-    log(1 + S)/S: self-concordance promises the descent there.
+    Returns the ridge; more than ``MAX_RIDGE`` where none does.
     """
     stay_apart()
-    largest = largest_where(ws.step_eta, w)
-    if guaranteed and largest <= 1.0:
-        return 1.0
-    safe = math.log1p(largest) / largest if guaranteed else 0.0
-    length = LONGEST / largest if largest > LONGEST else 1.0
-    for _ in range(60):
-        if length <= safe:
-            return safe
-        change = deviance_change(y, w, alpha, ws, length)
-        if change <= -1e-4 * length * decrement * decrement:
-            return length
-        length *= 0.5
-    return length
-
-
-@kernel
-def rounding_floor(offset, basis, coef, skeel, ws):
-    """Return the rounding term of the decrement at the current observed Hessian (eq. 4.3)."""
-    stay_apart()
-    invert_factor(ws.chol, ws.scale, ws.inverse)
-    # step_eta and eta are free here: eta is set again by the next evaluation.
-    ws.eta[:] = 0.0
-    add_absolute_terms(basis, coef, ws.eta)
-    return rounding_radius(basis, coef, offset, ws.eta, skeel, ws)
-
-
-@kernel
-def record(trace, row, kind, length, decrement, y, w, alpha, coef, ws):
-    """Keep one iterate: kind of step, its length, decrement, deviance, coefficients."""
-    stay_apart()
-    if row >= trace.shape[0]:
-        return
-    trace[row, 0] = kind
-    trace[row, 1] = length
-    trace[row, 2] = decrement
-    trace[row, 3] = 2.0 * half_deviance_sum(y, w, alpha, ws.mu)
-    for j in range(coef.size):
-        trace[row, 4 + j] = coef[j]
-
-
-@kernel
-def solve(y, w, offset, alpha, basis, coef, ws, kind, tol, max_steps, skeel, trace):
-    """Minimise the deviance from ``coef``; return (steps taken, converged).
-
-    Counts and switches are floats: Numba compiles a function anew for every literal integer or
-    boolean that it is called with.
-
-    1. quadratic model at the current point: score, information, factor, decrement;
-    2. Fisher scoring hands over to Newton near the optimum, or where it does not contract;
-    3. stop at a decrement within ``tol`` or the rounding floor, after one more full step;
-    4. step, halved by the deviance.
-    """
-    stay_apart()
-    evaluate(y, w, offset, alpha, basis, coef, ws)
-    steps = 0.0
-    slow = 0.0
-    previous = math.inf
-    polished = False
-    length = 0.0
+    ridge = spread(0.0)
     while True:
-        decrement, ridge = quadratic_model(y, w, alpha, basis, kind, ws)
-        if ridge < 0.0:
-            return steps, False
-        if kind == FISHER:
-            slow = slow + 1.0 if decrement > SLOW * previous else 0.0
-            previous = decrement
-            if decrement < HANDOVER or slow >= 2.0:
-                kind = NEWTON
-                continue
-        if trace.shape[0] > 0:
-            record(trace, int(steps), kind, length, decrement, y, w, alpha, coef, ws)
-        near = False
-        if kind == NEWTON and ridge == 0.0 and decrement < NEAR:
-            near = decrement <= tol
-            if not near:
-                floor = rounding_floor(offset, basis, coef, skeel, ws)
-                near = decrement <= 4.0 * floor
-        if (near and polished) or steps >= max_steps:
-            return steps, near
-        polished = near
-        half_solve(ws.chol, ws.scale, ws.score, ws.vector)
-        back_solve(ws.chol, ws.scale, ws.vector, ws.step)
-        combine(basis, ws.step, ws.step_eta)
-        sure = kind == NEWTON and ridge == 0.0 and smallest_pivot(ws.chol) > HEALTHY
-        length = step_length(y, w, alpha, decrement, sure, ws)
-        for j in range(coef.size):
-            coef[j] += length * ws.step[j]
-        evaluate(y, w, offset, alpha, basis, coef, ws)
-        steps += 1.0
+        sound = factor(d, at.hessian, at.rank, ridge, at.chol, at.size)
+        failed = ~sound & (ridge <= MAX_RIDGE)
+        if not some(failed):
+            return choose(sound, ridge, 1e6)
+        ridge = choose(failed, choose(ridge > 0.0, 100.0 * ridge, 1e-13), ridge)
+
+
+@kernel
+def newton_step(d, at):
+    """Set the step from score and information; return (decrement, ridge), eq. 3.3."""
+    ridge = factor_with_ridge(d, at)
+    half_solve(d, at.chol, at.size, at.rank, at.score, at.vector)
+    decrement = norm(d, at.vector, at.rank)
+    back_solve(d, at.chol, at.size, at.rank, at.vector, at.step)
+    return choose(ridge > MAX_RIDGE, 1e300, decrement), ridge
+
+
+@kernel
+def set_start(d, at, frame, scale, weight, alpha):
+    """Set the coefficients to the weighted least squares of log(y + 1/4) - offset (eq. 3.2)."""
+    start_equations(d, at, frame, scale, weight, alpha)
+    _, ridge = newton_step(d, at)
+    for k in range(at.rank):
+        store(d, at.coef + k, choose(ridge > MAX_RIDGE, 0.0, load(d, at.step + k)))
+
+
+@kernel
+def step_length(d, at, frame, weight):
+    """Return the length of a step that is sure to lower the deviance (eq. 3.4).
+
+    1 where it moves no linear predictor by more than 1, else log(1 + S)/S for the largest move S.
+    """
+    one = spread(1.0)
+    size = norm(d, at.step, at.rank) * frame.reach
+    if not some(size > 1.0):
+        return one
+    move = choose(size > 1.0, largest_move(d, at, frame, weight, at.step), 0.0)
+    safe = choose(move > 1.0, move, 1.0)
+    return choose(move > 1.0, log1p(safe) / safe, one)
+
+
+@kernel
+def take_step(d, at, length):
+    """Add ``length`` steps to the coefficients."""
+    for k in range(at.rank):
+        # Not length * step: a step that is not taken may not be a number.
+        moved = load(d, at.coef + k) + length * load(d, at.step + k)
+        store(d, at.coef + k, choose(length > 0.0, moved, load(d, at.coef + k)))
+
+
+@kernel
+def record(d, at, frame, scale, weight, alpha, fisher, length, decrement, steps, genes, trace):
+    """Keep the iterates of the genes of a tile: kind, step, decrement, deviance, coefficients."""
+    stay_apart()
+    store(d, at.noise, 2.0 * half_deviance_sum(d, at, frame, scale, weight, at.coef, alpha))
+    for lane in range(genes.size):
+        row = int(steps[lane])
+        store(d, at.vector, choose(fisher, 0.0, 1.0))
+        trace[genes[lane], row, 0] = d[at.vector, lane]
+        store(d, at.vector, length)
+        trace[genes[lane], row, 1] = d[at.vector, lane]
+        store(d, at.vector, decrement)
+        trace[genes[lane], row, 2] = d[at.vector, lane]
+        trace[genes[lane], row, 3] = d[at.noise, lane]
+        for k in range(at.rank):
+            trace[genes[lane], row, 4 + k] = d[at.coef + k, lane]
+
+
+@kernel
+def solve(d, at, frame, scale, weight, alpha, use_fisher, tol, max_steps, genes, trace):
+    """Minimise the deviances from the current coefficients; return the steps taken.
+
+    1. score, information, factor, decrement at the current point;
+    2. Fisher scoring hands over to Newton near the optimum, or where it does not contract;
+    3. step, shortened so that the deviance is sure to fall;
+    4. stop after a full Newton step from a decrement of ``NEAR`` or of rounding: the certificate
+       judges where it led.
+    """
+    stay_apart()
+    fisher = spread(use_fisher) > 0.0
+    near = min(NEAR, 100.0 * tol)
+    steps, slow = spread(0.0), spread(0.0)
+    previous, length = spread(1e300), spread(0.0)
+    active = spread(max_steps) > 0.0
+    while some(active):
+        score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher)
+        decrement, ridge = newton_step(d, at)
+        if trace.shape[1] > 0:
+            store(d, at.motion, steps)
+            record(
+                d, at, frame, scale, weight, alpha, fisher, length, decrement,
+                d[at.motion], genes, trace,
+            )  # fmt: skip
+        settled = decrement <= near
+        stalled = (decrement <= NOISE) & (decrement > SLOW * previous)
+        last = (settled | stalled) & ~fisher & (ridge == 0.0)
+        slow = choose(fisher & (decrement > SLOW * previous), slow + 1.0, 0.0)
+        fisher = fisher & ~(active & ((decrement < HANDOVER) | (slow >= 2.0)))
+        previous = decrement
+        hopeless = ridge > MAX_RIDGE
+        taken = choose(active & ~hopeless, step_length(d, at, frame, weight), 0.0)
+        take_step(d, at, taken)
+        steps += choose(taken > 0.0, 1.0, 0.0)
+        length = choose(taken > 0.0, taken, length)
+        active = active & ~(last | hopeless) & (steps < max_steps)
+    if trace.shape[1] > 0:
+        # The row where each gene ended: the loop goes on only as long as one of the tile moves.
+        score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher)
+        decrement, _ = newton_step(d, at)
+        store(d, at.motion, steps)
+        record(
+            d, at, frame, scale, weight, alpha, fisher, length, decrement,
+            d[at.motion], genes, trace,
+        )  # fmt: skip
+    return steps

@@ -1,32 +1,33 @@
-"""Elementary and special functions of one number, accurate to rounding where kernels need it.
+"""Elementary and special functions, accurate to rounding where kernels need it.
 
-``exp`` and friends are branch-free polynomials so that loops over samples vectorise: the library
-functions that Numba calls do not.  Equation numbers refer to ``docs/math.md``.
+Every function takes one number or eight at once (``countglm._jit.lanes``): they are polynomials
+free of branches, as the library functions that Numba calls work on one number only.  Equation
+numbers refer to ``docs/math.md``.
 """
 
 from __future__ import annotations
 
-import math
-
-from countglm._jit import bits_float, float_bits, kernel, stay_apart
+from countglm._jit import kernel
+from countglm._jit.lanes import ROUNDER, choose, exponent, magnitude, mantissa, two_to
 
 LN2_HI = 6.93147180369123816490e-01
 LN2_LO = 1.90821492927058770002e-10
 LOG2_E = 1.4426950408889634
-# Adding this rounds to an integer and leaves it in the low bits of the mantissa.
-ROUNDER = 6755399441055744.0
-ROUNDER_BITS = 4843621399236968448
-SQRT_HALF_BITS = 4604544271217802189
+LOG_2PI = 1.8378770664093453
 # exp() of these stays a normal number, also after a multiplication by a dispersion below 1e4.
 EXP_MIN = -700.0
 EXP_MAX = 700.0
+# Arguments of the gamma functions are shifted upwards by this much before the series.
+SHIFT = 10.0
+# Nearer to 0 than this x - log(1 + x) is a series: the rounding of a logarithm of a quotient,
+# some 2 ulp, would be a large part of x²/2.
+SERIES = 1.0 / 3.0
 
 
 @kernel
 def _exp_tail(r):
     """Return (exp(r) - 1 - r) / r² for |r| <= ln(2)/2 by its Taylor polynomial (error < 2⁻⁵⁸)."""
-    q = 1.0 / 6227020800.0
-    q = q * r + 1.0 / 479001600.0
+    q = r * (1.0 / 6227020800.0) + 1.0 / 479001600.0
     q = q * r + 1.0 / 39916800.0
     q = q * r + 1.0 / 3628800.0
     q = q * r + 1.0 / 362880.0
@@ -42,32 +43,18 @@ def _exp_tail(r):
 @kernel
 def exp(x):
     """Return eˣ, x clipped to ±700, by reduction to |r| <= ln(2)/2 (about 1 ulp)."""
-    x = EXP_MIN if x < EXP_MIN else x
-    x = EXP_MAX if x > EXP_MAX else x
-    shifted = x * LOG2_E + ROUNDER
+    low = choose(x < EXP_MIN, EXP_MIN, x)
+    both = choose(low > EXP_MAX, EXP_MAX, low)
+    shifted = both * LOG2_E + ROUNDER
     k = shifted - ROUNDER
-    r = (x - k * LN2_HI) - k * LN2_LO
-    scale = bits_float((float_bits(shifted) - ROUNDER_BITS + 1023) << 52)
-    return (1.0 + (r + r * r * _exp_tail(r))) * scale
-
-
-@kernel
-def expm1(x):
-    """Return eˣ - 1, x clipped to ±700, without cancellation near 0."""
-    x = EXP_MIN if x < EXP_MIN else x
-    x = EXP_MAX if x > EXP_MAX else x
-    shifted = x * LOG2_E + ROUNDER
-    k = shifted - ROUNDER
-    r = (x - k * LN2_HI) - k * LN2_LO
-    scale = bits_float((float_bits(shifted) - ROUNDER_BITS + 1023) << 52)
-    return (r + r * r * _exp_tail(r)) * scale + (scale - 1.0)
+    r = (both - k * LN2_HI) - k * LN2_LO
+    return (1.0 + (r + r * r * _exp_tail(r))) * two_to(shifted)
 
 
 @kernel
 def _atanh_tail(z):
     """Return (2 atanh(s)/s - 2) / s² at z = s² <= 0.0295, by its series (error < 2⁻⁵⁶)."""
-    q = 2.0 / 23.0
-    q = q * z + 2.0 / 21.0
+    q = z * (2.0 / 23.0) + 2.0 / 21.0
     q = q * z + 2.0 / 19.0
     q = q * z + 2.0 / 17.0
     q = q * z + 2.0 / 15.0
@@ -82,11 +69,8 @@ def _atanh_tail(z):
 @kernel
 def log(x):
     """Return the natural logarithm of a positive normal number (about 1 ulp)."""
-    bits = float_bits(x)
-    e = (bits - SQRT_HALF_BITS) >> 52
-    m = bits_float(bits - (e << 52))
-    k = bits_float(ROUNDER_BITS + e) - ROUNDER
-    f = m - 1.0
+    k = exponent(x)
+    f = mantissa(x) - 1.0
     s = f / (2.0 + f)
     z = s * s
     half_square = 0.5 * f * f
@@ -98,22 +82,17 @@ def log(x):
 def log1p(x):
     """Return log(1 + x) for x >= -1 (the limit is floored near -690), accurate near 0."""
     u = 1.0 + x
-    u = 1e-300 if u < 1e-300 else u
-    return log(u) + (x - (u - 1.0)) / u
-
-
-@kernel
-def log1p_ratio(x):
-    """Return log(1 + x) / x, 1 at x = 0."""
-    safe = x if x != 0.0 else 1.0
-    value = log1p(safe) / safe
-    return value if x != 0.0 else 1.0
+    safe = choose(u < 1e-300, 1e-300, u)
+    return log(safe) + (x - (safe - 1.0)) / safe
 
 
 @kernel
 def _odd_series(t2):
-    """Return 1/3 + t²/5 + t⁴/7 + ... for t² <= 0.0028, the tail shared by eqs. 2.1 and 2.2."""
-    q = 1.0 / 15.0
+    """Return 1/3 + t²/5 + t⁴/7 + ... for t² <= 0.04, the tail of eq. 2.1."""
+    q = t2 * (1.0 / 23.0) + 1.0 / 21.0
+    q = q * t2 + 1.0 / 19.0
+    q = q * t2 + 1.0 / 17.0
+    q = q * t2 + 1.0 / 15.0
     q = q * t2 + 1.0 / 13.0
     q = q * t2 + 1.0 / 11.0
     q = q * t2 + 1.0 / 9.0
@@ -123,80 +102,124 @@ def _odd_series(t2):
 
 
 @kernel
-def _excess(x, logarithm):
-    """Return (x - logarithm) / x², by the series of log(1 + x) where x is small (eq. 2.1)."""
-    ratio = 1.0 / (2.0 + x)
+def log_excess(x, logarithm):
+    """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1), given the logarithm; x > -1.
+
+    The logarithm is used only where ``abs(x) >= SERIES``: of a quotient that is accurate where
+    1 + x has cancelled.
+    """
+    large = magnitude(x) >= SERIES
+    # One division for both forms.
+    ratio = choose(large, x - logarithm, 1.0) / choose(large, x * x, 2.0 + x)
     t = x * ratio
     # x - log1p(x) = x t - 2 t³ (1/3 + t²/5 + ...), and t/x = 1/(2 + x).
-    series = ratio - 2.0 * t * ratio * ratio * _odd_series(t * t)
-    safe = x if abs(x) >= 0.1 else 1.0
-    direct = (safe - logarithm) / (safe * safe)
-    return series if abs(x) < 0.1 else direct
+    return choose(large, ratio, ratio - 2.0 * t * ratio * ratio * _odd_series(t * t))
 
 
 @kernel
-def log1p_excess(x):
-    """Return (x - log(1 + x)) / x², 1/2 at x = 0 (eq. 2.1); x > -1, free of branches."""
-    return _excess(x, log1p(x))
-
-
-@kernel
-def quotient_excess(x, u):
-    """Return ``log1p_excess(x)`` given u = 1 + x.
-
-    For a caller whose quotient ``u`` is accurate where 1 + x has cancelled.
-    """
-    return _excess(x, log(u))
-
-
-@kernel
-def entropy_excess(x):
-    """Return [(1 + x) log(1 + x) - x] / x² for x > -1, 1/2 at x = 0 (eq. 2.2)."""
-    if abs(x) < 0.1:
-        t = x / (2.0 + x)
-        return (1.0 + (1.0 + t) * t * _odd_series(t * t)) / (2.0 + x)
-    return ((1.0 + x) * math.log1p(x) - x) / (x * x)
-
-
-@kernel
-def stirling_remainder(z):
-    """Return log Γ(z) - [(z - ½) log z - z + ½ log 2π] for z > 0 (eq. 2.3)."""
-    stay_apart()
-    extra = 0.0
-    while z < 10.0:
-        extra += (z + 0.5) * math.log1p(1.0 / z) - 1.0
-        z += 1.0
-    i = 1.0 / (z * z)
-    q = 1.0 / 156.0
-    q = q * i - 691.0 / 360360.0
+def _stirling_series(z):
+    """Return log Γ(z) - [(z - ½) log z - z + ½ log 2π] for z >= 10 (eq. 2.3)."""
+    w = 1.0 / z
+    i = w * w
+    q = i * (1.0 / 156.0) - 691.0 / 360360.0
     q = q * i + 1.0 / 1188.0
     q = q * i - 1.0 / 1680.0
     q = q * i + 1.0 / 1260.0
     q = q * i - 1.0 / 360.0
     q = q * i + 1.0 / 12.0
-    return extra + q / z
+    return q * w
 
 
 @kernel
-def stirling_difference(y, a):
-    """Return δ(y + 1/a) - δ(1/a) for the Stirling remainder δ, stable as a -> 0 (eq. 2.4)."""
-    stay_apart()
-    if a > 0.1:
-        r = 1.0 / a
-        return stirling_remainder(y + r) - stirling_remainder(r)
-    lam = math.log1p(a * y)
+def stirling_remainder(z):
+    """Return log Γ(z) - [(z - ½) log z - z + ½ log 2π] for z > 0 (eq. 2.3)."""
+    small = z < SHIFT
+    safe = choose(small, z, 1.0)
+    product = safe
+    for j in range(1, 10):
+        product = product * (safe + float(j))
+    up = safe + SHIFT
+    # log Γ(z) = log Γ(z + 10) - log(z (z + 1) ... (z + 9)), with up¹⁰ over the product: the
+    # logarithms are smaller than those of up and z, and so is their rounding.
+    square = up * up
+    fourth = square * square
+    quotient = fourth * fourth * square / product
+    shift = (safe - 0.5) * log(up / safe) + (log(quotient) - SHIFT)
+    return _stirling_series(choose(small, z + SHIFT, z)) + choose(small, shift, 0.0)
+
+
+@kernel
+def stirling_difference_small(z, a):
+    """Return δ(y + 1/a) - δ(1/a) for a <= 0.1, with z = 1/(1 + a y) (eq. 2.4).
+
+    δ is the Stirling remainder; stable as a -> 0.
+    """
+    z2 = z * z
     a2 = a * a
-    total = math.expm1(-lam) / 12.0
+    p = z
+    total = (p - 1.0) * (1.0 / 12.0)
     power = a2
-    total -= power * math.expm1(-3.0 * lam) / 360.0
-    power *= a2
-    total += power * math.expm1(-5.0 * lam) / 1260.0
-    power *= a2
-    total -= power * math.expm1(-7.0 * lam) / 1680.0
-    power *= a2
-    total += power * math.expm1(-9.0 * lam) / 1188.0
-    power *= a2
-    total -= power * math.expm1(-11.0 * lam) * (691.0 / 360360.0)
-    power *= a2
-    total += power * math.expm1(-13.0 * lam) / 156.0
-    return a * total
+    p = p * z2
+    total = total - power * (p - 1.0) * (1.0 / 360.0)
+    power = power * a2
+    p = p * z2
+    total = total + power * (p - 1.0) * (1.0 / 1260.0)
+    power = power * a2
+    p = p * z2
+    total = total - power * (p - 1.0) * (1.0 / 1680.0)
+    power = power * a2
+    p = p * z2
+    total = total + power * (p - 1.0) * (1.0 / 1188.0)
+    power = power * a2
+    p = p * z2
+    total = total - power * (p - 1.0) * (691.0 / 360360.0)
+    power = power * a2
+    p = p * z2
+    return a * (total + power * (p - 1.0) * (1.0 / 156.0))
+
+
+@kernel
+def bernoulli_tail(z2, i2):
+    """Return sum_k B_2k/2k (1 - z2^k) i2^(k-1), k = 1..7, the tail of eq. 2.8."""
+    p = z2
+    total = (1.0 - p) * (1.0 / 12.0)
+    power = i2
+    p = p * z2
+    total = total - power * (1.0 - p) * (1.0 / 120.0)
+    power = power * i2
+    p = p * z2
+    total = total + power * (1.0 - p) * (1.0 / 252.0)
+    power = power * i2
+    p = p * z2
+    total = total - power * (1.0 - p) * (1.0 / 240.0)
+    power = power * i2
+    p = p * z2
+    total = total + power * (1.0 - p) * (1.0 / 132.0)
+    power = power * i2
+    p = p * z2
+    total = total - power * (1.0 - p) * (691.0 / 32760.0)
+    power = power * i2
+    p = p * z2
+    return total + power * (1.0 - p) * (1.0 / 12.0)
+
+
+@kernel
+def shifted_reciprocals(z):
+    """Return the sum of 1/(z + j) over j = 0 ... 9, 1/z and 1/(z + 10), with one division."""
+    rest = z + 1.0
+    derivative = z * 0.0 + 1.0
+    for j in range(2, 10):
+        factor = z + float(j)
+        derivative = derivative * factor + rest
+        rest = rest * factor
+    up = z + SHIFT
+    product = z * rest
+    inverse = 1.0 / (product * up)
+    return (derivative * z + rest) * up * inverse, rest * up * inverse, product * inverse
+
+
+@kernel
+def reciprocals(z):
+    """Return the sum of 1/(z + j) over j = 0 ... 9."""
+    total, _, _ = shifted_reciprocals(z)
+    return total

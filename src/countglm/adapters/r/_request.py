@@ -107,7 +107,7 @@ def _sample_names(counts: CountMatrix) -> list[str]:
 
 def _full(values: PerSample, counts: CountMatrix) -> NDArray[np.float64]:
     """A value per sample and gene (n_samples, n_genes)."""
-    rows = values.unpadded(0, counts.n_genes)
+    rows = values.rows(0, counts.n_genes)
     return np.ascontiguousarray(np.broadcast_to(rows, (counts.n_genes, counts.n_samples)).T)
 
 

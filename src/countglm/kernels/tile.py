@@ -1,0 +1,201 @@
+"""Eight genes side by side: where their numbers lie, and sums over their samples.
+
+Lane k of every row of the workspace belongs to one gene, so that no gene's numbers depend on its
+neighbours'.  Samples with equal rows of the design form segments: their linear predictors differ
+by their offsets alone, so a segment costs one exponential and one product.  Sums run in the order
+of the samples as partial sums of at most ``SEGMENT`` samples and ``CHUNK`` segments.
+Equation numbers refer to ``docs/math.md``.
+"""
+
+from __future__ import annotations
+
+from countglm._jit import LANES as LANES
+from countglm._jit import kernel, stay_apart
+from countglm._jit.lanes import choose, load, spread, store
+
+from .family import (
+    expected_information,
+    observed_information,
+    poisson_share,
+    residual,
+)
+from .special import exp, log
+
+CHUNK = 64
+# Fitted means stay within these, so that products of a few remain numbers.
+LEAST_MEAN, MOST_MEAN = 1e-300, 1e300
+
+
+@kernel
+def fill_lane(d, at, lane, y, offset, weight, own_offset, own_weight):
+    """Put one gene into a lane: counts, means per unit, weights."""
+    for i in range(at.n):
+        d[at.y + i, lane] = y[i]
+    if own_offset:
+        for i in range(at.n):
+            d[at.scale + i, lane] = exp(offset[i])
+    if own_weight:
+        for i in range(at.n):
+            d[at.weight + i, lane] = weight[i]
+
+
+@kernel
+def tabulate(d, at, lane, y, weight):
+    """List the positive counts of a gene with their weights; return their number.
+
+    Where the counts are small and the samples many, every distinct count stands once.
+    """
+    top = 0.0
+    whole = True
+    for i in range(at.n):
+        top = y[i] if y[i] > top else top
+        whole = whole and y[i] == float(int(y[i]))
+    for i in range(at.n):
+        d[at.values + i, lane] = 1.0
+        d[at.masses + i, lane] = 0.0
+    if whole and 2.0 * top < at.n:
+        for i in range(at.n):
+            d[at.masses + int(y[i]), lane] += weight[i]
+        for k in range(1, int(top) + 1):
+            d[at.values + k - 1, lane] = float(k)
+            d[at.masses + k - 1, lane] = d[at.masses + k, lane]
+        d[at.masses + int(top), lane] = 0.0
+        return int(top)
+    count = 0
+    for i in range(at.n):
+        if y[i] > 0.0 and weight[i] > 0.0:
+            d[at.values + count, lane] = y[i]
+            d[at.masses + count, lane] = weight[i]
+            count += 1
+    return count
+
+
+@kernel
+def clear(d, start, count):
+    """Set rows to zero."""
+    for k in range(count):
+        store(d, start + k, 0.0)
+
+
+@kernel
+def add_to(d, target, source, count):
+    """Add rows to others."""
+    for k in range(count):
+        store(d, target + k, load(d, target + k) + load(d, source + k))
+
+
+@kernel
+def predictor(d, coef, rows, s):
+    """Return the linear predictor of segment ``s`` without offset."""
+    eta = spread(0.0)
+    for k in range(rows.shape[1]):
+        eta += load(d, coef + k) * rows[s, k]
+    return eta
+
+
+@kernel
+def mean_of(d, at, scale, unit, i):
+    """Return the fitted mean of sample ``i``; ``unit`` is that of an offset of 0 (eq. 1.5)."""
+    shared = spread(scale[i]) if scale.size > 0 else load(d, at.scale + i)
+    mu = unit * shared
+    low = choose(mu < LEAST_MEAN, LEAST_MEAN, mu)
+    return choose(low > MOST_MEAN, MOST_MEAN, low)
+
+
+@kernel
+def weight_of(d, at, weight, i):
+    """Return the weight of sample ``i``; an empty row means that every gene has its own."""
+    return spread(weight[i]) if weight.size > 0 else load(d, at.weight + i)
+
+
+@kernel
+def add_row(d, target, rows, s, value):
+    """Add ``value`` times row ``s`` to a vector."""
+    for k in range(rows.shape[1]):
+        store(d, target + k, load(d, target + k) + value * rows[s, k])
+
+
+@kernel
+def score_and_information(d, at, frame, scale, weight, coef, alpha, fisher):
+    """Set score and information at ``coef`` (eqs. 1.2-1.4), Fisher's where ``fisher``."""
+    stay_apart()
+    r, t = at.rank, frame.products.shape[1]
+    clear(d, at.score, r)
+    clear(d, at.hessian, t)
+    for begin in range(0, at.segments, CHUNK):
+        clear(d, at.part, r)
+        clear(d, at.square, t)
+        for s in range(begin, min(begin + CHUNK, at.segments)):
+            unit = exp(predictor(d, coef, frame.rows, s))
+            slope, curve = spread(0.0), spread(0.0)
+            for i in range(frame.bounds[s], frame.bounds[s + 1]):
+                y, w = load(d, at.y + i), weight_of(d, at, weight, i)
+                mu = mean_of(d, at, scale, unit, i)
+                share = poisson_share(mu, alpha)
+                slope += w * residual(y, mu, share)
+                expected = expected_information(mu, share)
+                observed = observed_information(y, mu, alpha, share)
+                curve += w * choose(fisher, expected, observed)
+            add_row(d, at.part, frame.rows, s, slope)
+            add_row(d, at.square, frame.products, s, curve)
+        add_to(d, at.score, at.part, r)
+        add_to(d, at.hessian, at.square, t)
+
+
+@kernel
+def start_equations(d, at, frame, scale, weight, alpha):
+    """Set the normal equations of a start at mu = y + 1/4 (eq. 3.2)."""
+    stay_apart()
+    clear(d, at.score, at.rank)
+    clear(d, at.hessian, frame.products.shape[1])
+    one = spread(1.0)
+    for s in range(at.segments):
+        slope, curve = spread(0.0), spread(0.0)
+        for i in range(frame.bounds[s], frame.bounds[s + 1]):
+            mu = load(d, at.y + i) + 0.25
+            # At alpha near 0 the zero counts would weigh nothing and be extrapolated out of sight.
+            share = poisson_share(mu, choose(alpha > 0.1, alpha, 0.1))
+            w = weight_of(d, at, weight, i) * expected_information(mu, share)
+            curve += w
+            slope += w * log(mu / mean_of(d, at, scale, one, i))
+        add_row(d, at.score, frame.rows, s, slope)
+        add_row(d, at.hessian, frame.products, s, curve)
+
+
+@kernel
+def positive_equations(d, at, frame, weight):
+    """Set the Gram matrix of the samples with positive counts; return (positive, weighted)."""
+    stay_apart()
+    clear(d, at.hessian, frame.products.shape[1])
+    positive, weighted = spread(0.0), spread(0.0)
+    for s in range(at.segments):
+        count = spread(0.0)
+        for i in range(frame.bounds[s], frame.bounds[s + 1]):
+            heavy = weight_of(d, at, weight, i) > 0.0
+            weighted += choose(heavy, 1.0, 0.0)
+            count += choose(heavy & (load(d, at.y + i) > 0.0), 1.0, 0.0)
+        positive += count
+        add_row(d, at.hessian, frame.products, s, count)
+    return positive, weighted
+
+
+@kernel
+def largest_move(d, at, frame, weight, step):
+    """Return the largest change of a linear predictor of positive weight for a step."""
+    stay_apart()
+    largest = spread(0.0)
+    for s in range(at.segments):
+        move = predictor(d, step, frame.rows, s)
+        size = choose(move < 0.0, -move, move)
+        if weight.size == 0:
+            heavy = spread(0.0)
+            for i in range(frame.bounds[s], frame.bounds[s + 1]):
+                heavy += load(d, at.weight + i)
+            size = choose(heavy > 0.0, size, 0.0)
+        else:
+            heavy_row = 0.0
+            for i in range(frame.bounds[s], frame.bounds[s + 1]):
+                heavy_row += weight[i]
+            size = size if heavy_row > 0.0 else spread(0.0)
+        largest = choose(size > largest, size, largest)
+    return largest
