@@ -8,7 +8,7 @@ from machine import machine_text
 
 # No stage but the kernels may take more than this share of a pipeline's time.
 LARGEST_SHARE = 0.25
-KERNELS = ("gene-wise dispersions", "posterior dispersions, coefficients, certificate")
+KERNELS = ("gene-wise dispersions", "posterior dispersions", "coefficients, certificate")
 
 
 def profile(result: dict[str, Any]) -> list[str]:
@@ -17,10 +17,10 @@ def profile(result: dict[str, Any]) -> list[str]:
         "## Stages of a pipeline",
         "",
         "`differential_expression` with its defaults on one thread, CPU seconds of the quickest "
-        "run. **passes**: evaluations of a gene's likelihood with its derivatives, on average over "
-        "the genes that were fitted; **ns**: all time of the stage over its passes and entries; "
-        "**over bare**: that over the bare pass, which evaluates likelihood, gradient and Hessian "
-        f"and nothing else. {machine_text(result)}",
+        "run. **passes**: those over a gene's samples, steps of a search or of the coefficients, "
+        "on average over the genes that were fitted; **ns**: all time of the stage over its passes "
+        "and entries; **over bare**: that over the bare pass, gradient and Hessian and nothing "
+        f"else on one core. {machine_text(result)}",
     ]
     for row in result["sizes"].values():
         largest = max(

@@ -1,9 +1,11 @@
-"""Nanoseconds per entry of one pass over a gene on one core, without and with the full likelihood.
+"""Nanoseconds per entry of one pass over a gene on one core: what the engine's passes cost.
 
-The first pass is what one step of the solver computes for one gene: linear predictor, means,
-weighted residuals and observed information, the change of the deviance for a step, score and
-Hessian. The second computes the full log-likelihood, constants included, in place of the change.
-An entry is one count of one sample.
+Eight genes run side by side, as in the engine, and no two samples have equal rows of the design:
+then a pass costs most. A step of the coefficients is what the solver repeats, gradient and Hessian
+at given coefficients and dispersion: the unit of benchmarks/profile.py. With the deviance it is
+what the certificate needs once. A step of a dispersion search gives the slope of the adjusted
+profile, gradient, both Hessians, and how all of them move with the dispersion. An entry is one
+count of one sample.
 """
 
 from __future__ import annotations
@@ -14,88 +16,86 @@ from typing import Any
 import numpy as np
 
 from countglm._jit import entry
-from countglm.basis import pad
-from countglm.kernels.gene import (
-    deviance_change,
-    evaluate,
-    gram,
-    half_deviance_sum,
-    lay_out,
-    make_scratch,
-    observed_weights,
-    project,
-    saturated_log_likelihood,
-)
+from countglm._jit.lanes import load, store
+from countglm.basis import make_basis
+from countglm.kernels import layout
+from countglm.kernels.deviance import half_deviance_sum
+from countglm.kernels.dispersion import profile_slope
+from countglm.kernels.tile import LANES, fill_lane, score_and_information, tabulate
 from machine import describe_machine, save_result
 from table import write_page
 
 SHAPES = ((1000, 4), (100, 4), (24, 4), (8, 4), (8, 2))
 ENTRIES = 400_000
 REPEATS = 15
-STEP = "deviance change + gradient + Hessian"
-FULL = "full log-likelihood + gradient + Hessian"
 
 
-# Two entries and not a switch: with both in one function LLVM does not vectorise the shorter.
+# An entry each: they are timed as they stand, without a switch inside.
 @entry
-def step_passes(y, w, offset, alpha, columns, coef, scratch, values_out):
-    """Make the pass of one solver step over every row of ``y``."""
-    ws = lay_out(scratch)
-    for g in range(y.shape[0]):
-        evaluate(y[g], w, offset, alpha, columns, coef[g], ws)
-        observed_weights(y[g], w, alpha, ws.mu, ws.info)
-        change = deviance_change(y[g], w, alpha, ws, 1.0)
-        project(columns, ws.resid, ws.score)
-        gram(columns, ws.info, ws.hessian)
-        values_out[g] = change + ws.score[0] + ws.hessian[0, 0]
+def step_passes(d, at, frame, scale, weight, rows, fisher, count):
+    """Make ``count`` passes of gradient and Hessian."""
+    alpha = load(d, at.alpha)
+    for _ in range(count):
+        score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher > alpha)
 
 
 @entry
-def full_passes(y, w, offset, alpha, columns, coef, scratch, values_out):
-    """Make the pass with the full log-likelihood over every row of ``y``."""
-    ws = lay_out(scratch)
-    for g in range(y.shape[0]):
-        evaluate(y[g], w, offset, alpha, columns, coef[g], ws)
-        observed_weights(y[g], w, alpha, ws.mu, ws.info)
-        half = half_deviance_sum(y[g], w, alpha, ws.mu)
-        project(columns, ws.resid, ws.score)
-        gram(columns, ws.info, ws.hessian)
-        likelihood = saturated_log_likelihood(y[g], w, alpha) - half
-        values_out[g] = likelihood + ws.score[0] + ws.hessian[0, 0]
+def deviance_passes(d, at, frame, scale, weight, rows, fisher, count):
+    """Make ``count`` passes of deviance, gradient and Hessian."""
+    alpha = load(d, at.alpha)
+    for _ in range(count):
+        score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher > alpha)
+        store(d, at.value, half_deviance_sum(d, at, frame, scale, weight, at.coef, alpha))
+
+
+@entry
+def search_passes(d, at, frame, scale, weight, rows, fisher, count):
+    """Make ``count`` passes of a dispersion search."""
+    alpha = load(d, at.alpha)
+    for _ in range(count):
+        slope, _ = profile_slope(d, at, frame, scale, weight, rows, alpha, False)
+        store(d, at.value, slope)
 
 
 def nanoseconds(passes: Any, n: int, p: int) -> float:
     """Return the best time of one pass per entry, in nanoseconds, at ``n`` samples."""
     rng = np.random.default_rng(7)
-    genes = max(1, ENTRIES // n)
-    design = np.linalg.qr(rng.normal(size=(n, p)))[0]
-    columns = pad(design.T)
-    coef = rng.normal(0, 0.3, (genes, p)) * np.sqrt(n)
-    y = pad(rng.poisson(50, (genes, n)).astype(np.float64))
-    w, offset = pad(np.array([np.ones(n), np.full(n, np.log(50.0))]))
-    scratch = make_scratch(y.shape[1], p)
-    lay_out.py_func(scratch).step_eta[:n] = 0.01 * rng.normal(size=n)
-    values = np.empty(genes)
-    passes(y, w, offset, 0.1, columns, coef, scratch, values)
+    basis = make_basis(np.column_stack([np.ones(n), rng.normal(size=(n, p - 1))]))
+    frame = layout.make_frame(basis.columns, basis.raw, basis.to_coef, basis.skeel)
+    at = layout.place(n, frame.rows.shape[0], frame.rows.shape[1], p)
+    work, weight = layout.make_work(at), np.ones(n)
+    y = rng.poisson(50, (LANES, n)).astype(np.float64)
+    rows = 0
+    for lane in range(LANES):
+        fill_lane.py_func(work, at, lane, y[lane], weight, weight, False, False)
+        rows = max(rows, tabulate.py_func(work, at, lane, y[lane], weight))
+    start = rng.normal(0, 0.03, (at.rank, LANES)) * np.sqrt(n)
+    work[at.alpha] = 0.1
+    scale = np.full(n, 50.0)
+    count = max(1, ENTRIES // (n * LANES))
     best = np.inf
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        passes(y, w, offset, 0.1, columns, coef, scratch, values)
-        best = min(best, time.perf_counter() - start)
-    if not np.isfinite(values).all():
+    for _ in range(REPEATS + 1):  # the first compiles
+        work[at.coef : at.coef + at.rank] = start
+        begun = time.perf_counter()
+        passes(work, at, frame, scale, weight, rows, 0.0, count)
+        best = min(best, time.perf_counter() - begun)
+    if not np.isfinite(work[at.score : at.score + at.rank]).all():
         raise ArithmeticError("a pass gave a value that is not finite")
-    return best / (genes * n) * 1e9
+    return best / (count * n * LANES) * 1e9
 
 
 def main() -> None:
     rows: list[dict[str, Any]] = []
+    kinds = {
+        "gradient + Hessian": step_passes,
+        "deviance + gradient + Hessian": deviance_passes,
+        "step of a dispersion search": search_passes,
+    }
     for n, p in SHAPES:
-        change, whole = nanoseconds(step_passes, n, p), nanoseconds(full_passes, n, p)
-        rows.append({"n_samples": n, "n_coef": p, "ns": {STEP: change, FULL: whole}})
-        print(
-            f"{n:5d} samples, {p} coefficients: {change:.2f} ns per entry, "
-            f"{whole:.2f} with the full log-likelihood"
-        )
+        each = {name: nanoseconds(passes, n, p) for name, passes in kinds.items()}
+        rows.append({"n_samples": n, "n_coef": p, "ns": each})
+        told = ", ".join(f"{name} {value:.2f}" for name, value in each.items())
+        print(f"{n:5d} samples, {p} coefficients: {told} ns per entry")
     save_result("kernel_pass", {"machine": describe_machine(), "passes": rows})
     write_page()
 

@@ -5,8 +5,8 @@
 One thread, CPU seconds, the quickest of several runs. A stage's time is its own: what a stage
 inside it takes counts there. Passes are those that the engine counts, over the genes it fitted;
 what a pass costs is all time of the stage spread over them, so that the ratio to the bare pass of
-benchmarks/kernel_pass.py, one core's time for likelihood, gradient and Hessian alone, holds
-everything that is not a pass as well.
+benchmarks/kernel_pass.py, one core's time for gradient and Hessian alone, holds everything that is
+not a pass as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 
 from cost_table import KERNELS
 from countglm import differential_expression
-from countglm.kernels import blocks
+from countglm.kernels import columns
 from kernel_pass import nanoseconds, step_passes
 from machine import describe_machine, save_result
 from studies import SIZES, Study, simulate
@@ -41,7 +41,7 @@ STAGES = (
     ("countglm.trend", "fit_trend", "trend"),
     ("countglm.prior_variance", "prior_variance", "prior variance"),
     ("countglm._exact_steps", "ExactSteps.shrunken", KERNELS[1]),
-    ("countglm._exact_steps", "ExactSteps.final", "outlying dispersions"),
+    ("countglm._exact_steps", "ExactSteps.final", KERNELS[2]),
     ("countglm._fit_arrays", "assemble_fit", "fit object"),
     ("countglm.outliers", "find_outliers", "Cook's distances"),
     ("countglm.inference", "wald_test", "Wald test"),
@@ -53,11 +53,11 @@ REPEATS = 3
 
 
 class Clock:
-    """Own seconds and calls of each stage, and the fits that were begun in it."""
+    """Own seconds of each stage, and the passes of the fits that were run in it."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self.fits: dict[str, list[Any]] = defaultdict(list)
+        self.passes: dict[str, list[Any]] = defaultdict(list)
         self._open = [WHOLE]
         self._since = 0.0
 
@@ -87,13 +87,14 @@ class Clock:
 
         return timed
 
-    def collect(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that does the same, and notes the fit it returns."""
+    def count(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does the same, and notes the passes of the fit it returns."""
 
         @wraps(function)
         def noted(*args: Any, **kwargs: Any) -> Any:
             fit = function(*args, **kwargs)
-            self.fits[self._open[-1]].append(fit)
+            counter = columns.PASSES if fit.dispersion is None else columns.STEPS
+            self.passes[self._open[-1]].append(fit.counters[:, counter].copy())
             return fit
 
         return noted
@@ -120,7 +121,7 @@ class Hooks:
         self._undo: list[tuple[Any, str, Any]] = []
         for module, name, stage in STAGES:
             self._hook(module, name, lambda function, stage=stage: clock.watch(function, stage))
-        self._hook("countglm._model", "Model.problem", clock.collect)
+        self._hook("countglm._exact_steps", "ExactSteps._run", clock.count)
 
     def _hook(self, module: str, name: str, change: Callable[[Any], Any]) -> None:
         owner, _, method = name.rpartition(".")
@@ -138,15 +139,6 @@ class Hooks:
     def close(self) -> None:
         for holder, name, old in reversed(self._undo):
             setattr(holder, name, old)
-
-
-def passes_of(fits: list[Any]) -> tuple[int, float] | None:
-    """Return the genes that were fitted and their passes, None where they are not counted."""
-    column = getattr(blocks, "PASSES", None)
-    if column is None or not fits:
-        return None
-    passes = np.concatenate([fit.counters[:, column] for fit in fits])
-    return int((passes > 0).sum()), float(passes.sum())
 
 
 def run_once(study: Study, clock: Clock) -> None:
@@ -178,11 +170,12 @@ def profile(study: Study, repeats: int) -> dict[str, Any]:
     stages: dict[str, dict[str, Any]] = {}
     for stage, seconds in sorted(best.seconds.items(), key=lambda each: -each[1]):
         row: dict[str, Any] = {"seconds": seconds, "share": seconds / total}
-        counted = passes_of(best.fits.get(stage, []))
-        if counted is not None and counted[1] > 0:
-            genes, passes = counted
-            price = seconds / (passes * n) * 1e9
-            row |= {"genes": genes, "passes": passes / genes, "ns": price, "ratio": price / bare}
+        if stage in best.passes:
+            passes = np.concatenate(best.passes[stage])
+            fitted = int(np.count_nonzero(passes))
+            price = seconds / (max(passes.sum(), 1) * n) * 1e9
+            each = float(passes.sum() / max(fitted, 1))
+            row |= {"genes": fitted, "passes": each, "ns": price, "ratio": price / bare}
         stages[stage] = row
     rest = 1.0 - sum(stages[stage]["share"] for stage in KERNELS if stage in stages)
     return {
