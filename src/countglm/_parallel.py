@@ -6,6 +6,7 @@ Block boundaries depend on the shape of the data alone, and no result depends on
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -16,7 +17,7 @@ from .errors import InputError
 # Entries of a block: small enough that an interrupt is answered at once and skewed genes balance,
 # large enough that Python's share of the time is small; and its genes, in whole tiles.
 BLOCK_ENTRIES = 65536
-TILE, MIN_BLOCK, MAX_BLOCK = 8, 16, 2048
+TILE, MIN_BLOCK, MAX_BLOCK = 8, 16, 1024
 
 
 def is_whole(value: object, least: int) -> bool:
@@ -58,23 +59,27 @@ def run_blocks(
 ) -> None:
     """Call ``task(start, stop)`` for every block of ``range(n_items)``.
 
-    The first block runs on the calling thread, where compiling takes place; an exception or an
+    A first small block runs on the calling thread, where compiling takes place; an exception or an
     interrupt drops the blocks that have not begun and waits for those that have.
     """
-    bounds = [(a, min(a + block_size, n_items)) for a in range(0, n_items, block_size)]
+    first = block_size if threads == 1 else min(TILE, block_size)
+    starts = [0, *range(first, n_items, block_size)]
+    bounds = [(a, b) for a, b in zip(starts, [*starts[1:], n_items], strict=True) if b > a]
 
     def done(block: tuple[int, int]) -> None:
         if progress is not None:
             progress(block[1] - block[0])
 
-    on_caller = bounds if threads == 1 else bounds[:1]
+    # A task that asks for blocks of its own must not wait for a pool that waits for it.
+    inside = threading.current_thread().name.startswith(_PREFIX)
+    on_caller = bounds if threads == 1 or inside else bounds[:1]
     for block in on_caller:
         task(*block)
         done(block)
     remaining = bounds[len(on_caller) :]
     if not remaining:
         return
-    pool = ThreadPoolExecutor(min(threads, len(remaining)), thread_name_prefix="countglm")
+    pool = _kept_pool(threads)
     running: dict[Future[None], tuple[int, int]] = {}
     try:
         for block in remaining:
@@ -84,7 +89,35 @@ def run_blocks(
         while running:
             _collect(running, done)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        wait([future for future in running if not future.cancel()])
+
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+_pools_lock = threading.Lock()
+_PREFIX = "countglm"
+
+
+def _kept_pool(threads: int) -> ThreadPoolExecutor:
+    """Return a pool that outlives its blocks.
+
+    New threads share a core for the first tenths of a second of a process, until the system moves
+    them apart: as long as a whole analysis may take.
+    """
+    with _pools_lock:
+        if threads not in _pools:
+            _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix=_PREFIX)
+        return _pools[threads]
+
+
+def _forget_pools() -> None:
+    """Begin anew in a forked process, which has none of its parent's threads."""
+    global _pools_lock
+    _pools_lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pools)
 
 
 def _collect(

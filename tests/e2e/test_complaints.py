@@ -96,7 +96,8 @@ def test_threads_change_nothing_and_start_no_process(pasilla: Any) -> None:
     for other in results[1:]:
         pd.testing.assert_frame_equal(results[0].table, other.table, check_exact=True)
     assert multiprocessing.active_children() == []
-    assert not [t for t in threading.enumerate() if t.name.startswith("countglm")]
+    # Threads are kept for the next call, no more of them than were asked for.
+    assert len([t for t in threading.enumerate() if t.name.startswith("countglm")]) <= 2 + 4
 
 
 def test_a_table_of_mostly_zeros_comes_to_an_end() -> None:
