@@ -81,6 +81,8 @@ def cone_edges(rows: Floats) -> Edges | None:
     """
     if rows.shape[1] == 1:
         return _half_line(rows)
+    if rows.shape[1] > MOST_ROWS:
+        return None  # more rows in the first cone than an edge has bits
     start = _simplex_cone(rows)
     if start is None:
         return None

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countglm import CountglmWarning, InputError, datasets, differential_expression
+from countglm import (
+    CountglmWarning,
+    InputError,
+    Status,
+    datasets,
+    differential_expression,
+    fit_glm,
+)
 from tests.support.simulated import simulate
 
 MODES = pytest.mark.parametrize("mode", ["exact", "replay"])
@@ -116,6 +123,20 @@ def test_forty_columns() -> None:
     )
     assert len(result.fit.coef_names) == 40
     assert np.isfinite(result.table["pvalue"]).mean() > 0.95
+
+
+def test_sixty_six_donors_of_whom_one_expresses_a_gene() -> None:
+    counts = np.random.default_rng(1).poisson(20.0, (132, 3))
+    counts[:, 0] = 0
+    counts[:2, 0] = 5, 9
+    donors = np.repeat([f"d{i:02d}" for i in range(66)], 2)
+    obs = pd.DataFrame({"donor": donors, "t": np.tile(["a", "b"], 66)})
+    fit = fit_glm(counts, "~ donor + t", obs=obs, size_factors="none", dispersion=0.1)
+    assert [Status(status).name for status in fit.status] == ["SEPARATED", "CONVERGED", "CONVERGED"]
+    (gene,) = fit.coefficients[:1]
+    # Of the donor with counts both samples are fitted: log 5, and log 9 at the other time.
+    np.testing.assert_allclose(gene[[0, -1]], np.log([5.0, 9.0 / 5.0]), rtol=1e-9)
+    assert (gene[1:-1] == -np.inf).all()
 
 
 def test_a_level_without_samples() -> None:

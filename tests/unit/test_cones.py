@@ -71,6 +71,14 @@ def test_sides_agree_with_linear_programs(k: int, monkeypatch: pytest.MonkeyPatc
             assert separable(rows).all()
 
 
+@pytest.mark.parametrize("k", [62, 63, 64, 65, 70])
+def test_many_dimensions_are_left_to_the_linear_program(k: int) -> None:
+    # An edge keeps the rows that it lies on in the bits of one number.
+    rows = np.vstack([np.eye(k), -np.eye(k)[:1]])
+    assert (cone_edges(rows) is None) == (k > 61)
+    assert separable(rows).tolist() == [False] + [True] * (k - 1) + [False]
+
+
 def test_a_sign_in_doubt_is_left_to_the_linear_program() -> None:
     rows = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1e-9]])
     assert cone_edges(rows) is None
