@@ -136,6 +136,13 @@ def _checked(
             f"pvalue has shape {p.shape} and filter_statistic {statistic.shape}; give one of each "
             "per gene."
         )
+    # Asked of all: adjusting sees only the genes that a cutoff keeps.
+    bad = np.flatnonzero((p < 0.0) | (p > 1.0))
+    if bad.size:
+        raise InputError(
+            f"pvalue has {bad.size} value(s) outside [0, 1], the first {p[bad[0]]:g} at gene "
+            f"{bad[0]} (counted from 0); give probabilities, NaN where there is none."
+        )
     bad = np.flatnonzero(~np.isfinite(statistic))
     if bad.size:
         raise InputError(

@@ -156,6 +156,17 @@ def test_mistakes_are_named(options, message: str) -> None:
         independent_filtering(P, **({"filter_statistic": MEANS} | options))
 
 
+@pytest.mark.parametrize("wrong", [-0.01, 1.5, np.inf])
+def test_a_p_value_out_of_range_is_named_where_its_gene_is_filtered_too(wrong: float) -> None:
+    p = P.copy()
+    p[3] = wrong
+    assert not independent_filtering(P, MEANS).passed[3]
+    with pytest.raises(
+        InputError, match=rf"1 value\(s\) outside \[0, 1\], the first {wrong:g} at gene 3"
+    ):
+        independent_filtering(p, MEANS)
+
+
 def test_only_missing_p_values() -> None:
     found = independent_filtering(np.full(5, np.nan), np.arange(5.0))
     assert np.isnan(found.padj).all()
