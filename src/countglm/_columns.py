@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from countglm.counts import CountMatrix
 
 # Entries of one block of genes and of one group of gathered samples: 1 MB, to stay in the
-# processor's cache, and 8 MB.
+# processor's cache, and 8 MB.  Where every group costs a pass over all counts, perhaps of a file,
+# few passes are worth 64 MB.
 _BLOCK_ENTRIES = 1 << 17
 _GATHER_ENTRIES = 1 << 20
+_PASS_ENTRIES = 1 << 23
 _LOW_BITS = float(1 << 26)
 
 
@@ -56,8 +58,7 @@ def column_groups(
     ``genes`` (n_genes,) restricts the genes.
     """
     numbers = np.arange(counts.n_genes) if genes is None else np.flatnonzero(genes)
-    # Where every group costs a pass over all counts, groups of twice the size halve the passes.
-    entries = _GATHER_ENTRIES if counts.by_samples else 2 * _GATHER_ENTRIES
+    entries = _GATHER_ENTRIES if counts.by_samples else _PASS_ENTRIES
     group = max(1, entries // max(1, numbers.size))
     for first in range(0, counts.n_samples, group):
         columns = counts.samples(first, min(first + group, counts.n_samples), numbers)

@@ -139,7 +139,9 @@ def test_same_bits_for_every_block_and_memory_budget(y, method, monkeypatch):
     for block, budget in ((1, 1), (100, 700), (6 * 399, 10**6)):
         monkeypatch.setattr(_columns, "_BLOCK_ENTRIES", block)
         monkeypatch.setattr(_columns, "_GATHER_ENTRIES", budget)
-        np.testing.assert_array_equal(estimate_size_factors(y, method), expected)
+        monkeypatch.setattr(_columns, "_PASS_ENTRIES", budget)
+        for stored in (y, sp.csc_array(y)):
+            np.testing.assert_array_equal(estimate_size_factors(stored, method), expected)
 
 
 def test_totals_are_exactly_rounded_beyond_two_to_the_53():

@@ -11,8 +11,9 @@ import scipy.sparse as sp
 
 from countglm import _sources
 from countglm import counts as counts_module
-from countglm._sources import RowSource, SparseSource, sparse_source
-from countglm.counts import as_count_matrix
+from countglm._columns import column_groups
+from countglm._sources import RowSource, Source, SparseSource, sparse_source
+from countglm.counts import CountMatrix, as_count_matrix
 
 RNG = np.random.default_rng(5)
 DENSE = RNG.poisson(3.0, (7, 1000)) * (RNG.random((7, 1000)) < 0.8)
@@ -43,6 +44,44 @@ def test_rows_are_read_by_genes(dtype: type, index: type) -> None:
         block = source.native(start, stop)
         assert block.dtype == dtype
         np.testing.assert_array_equal(block, values[:, start:stop].T)
+
+
+class ReadsCounted:
+    """A source that counts the genes it is asked for, and perhaps cannot give a sample alone."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self.shape, self.genes = source, source.shape, 0
+
+    def native(self, start: int, stop: int) -> np.ndarray:
+        self.genes += stop - start
+        return self._source.native(start, stop)
+
+    def sample(self, i: int) -> np.ndarray | None:
+        return self._source.sample(i)
+
+    def stored(self) -> np.ndarray | None:
+        return self._source.stored()
+
+
+def test_samples_that_cannot_be_read_alone_take_few_passes() -> None:
+    # 2^24 counts: twice what is gathered in one pass.
+    columns = sp.random_array((1024, 1 << 14), density=1e-3, format="csc", rng=RNG)
+    source = ReadsCounted(SparseSource(columns))
+    counts = CountMatrix(source, None, np.arange(1 << 14).astype(str).astype(object))
+    firsts = [first for first, _, _ in column_groups(counts)]
+    assert firsts == [0, 512]
+    assert source.genes == 2 * counts.n_genes
+    few = np.arange(counts.n_genes) % 2 == 0
+    assert [first for first, _, _ in column_groups(counts, few)] == [0]
+    assert source.genes == 3 * counts.n_genes
+
+
+def test_samples_that_can_be_read_alone_are_gathered_in_little_memory() -> None:
+    source = ReadsCounted(sparse_source(sp.csr_array(DENSE)))
+    assert isinstance(source._source, RowSource)
+    counts = CountMatrix(source, None, np.arange(1000).astype(str).astype(object))
+    assert [first for first, _, _ in column_groups(counts)] == [0]
+    assert source.genes == 0
 
 
 def test_only_much_that_is_stored_by_rows_is_left_there() -> None:
