@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from countglm import _jit
-from countglm._jit import kept
+from countglm._jit import kept, lean
 from tests.support.fresh import SOURCE, environment_of
 
 pytestmark = pytest.mark.compiled
@@ -132,11 +132,46 @@ def test_what_others_compiled_is_read_and_not_written_to(tmp_path: Path) -> None
     assert {path.name: path.read_bytes() for path in prepared.iterdir()} == files
 
 
-def test_compiling_leaves_the_collector_of_garbage_as_it_was(tmp_path: Path) -> None:
+def test_compiling_leaves_the_collector_of_garbage_as_it_was() -> None:
     before = gc.get_threshold()
-    assert compiled([tmp_path], tmp_path)(2.0) == 4.0
-    assert compiled([tmp_path], tmp_path)(2.0) == 4.0
+    during = lean.compiling_leanly(gc.get_threshold)()
+    assert during[0] > 100 * before[0]
     assert gc.get_threshold() == before
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lean.compiling_leanly(fail)()
+    assert gc.get_threshold() == before
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_a_file_that_was_cut_off_is_compiled_again(tmp_path: Path, share: float) -> None:
+    assert compiled([tmp_path], tmp_path)(2.0) == 4.0
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    again = compiled([tmp_path], tmp_path)
+    assert again(2.0) == 4.0
+    assert misses(again) == 1
+    assert list(tmp_path.iterdir()) == [file]
+    assert misses(third := compiled([tmp_path], tmp_path)) == 0
+    assert third(2.0) == 4.0
+    assert misses(third) == 0
+
+
+def test_what_cannot_be_kept_leaves_nothing_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept.os, "replace", full)
+    with caplog.at_level(logging.INFO, logger="countglm"):
+        assert compiled([tmp_path], tmp_path)(2.0) == 4.0
+    assert "No space left" in caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_gone_is_no_obstacle(

@@ -9,7 +9,6 @@ no compiler.  Where nothing is found, a compile follows: it takes seconds, and t
 from __future__ import annotations
 
 import builtins
-import gc
 import hashlib
 import logging
 import os
@@ -17,6 +16,7 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,6 @@ class EntryCache(NullCache):
         self._name = name
         self._folders = [Path(folder) for folder in folders]
         self._target = None if target is None else Path(target)
-        self._thresholds = gc.get_threshold()
 
     @property
     def cache_path(self) -> str | None:
@@ -65,24 +64,21 @@ class EntryCache(NullCache):
         place = self._file(sig, target_context.codegen())
         for folder in self._folders:
             try:
-                content = (folder / place).read_bytes()
-            except OSError:
+                parts = pickle.loads((folder / place).read_bytes())
+            except (OSError, EOFError, pickle.UnpicklingError):
+                # Not there, or empty or cut off by a full disk or a copy that was broken off.
                 continue
-            return CompileResult._rebuild(target_context, *pickle.loads(content))
+            return CompileResult._rebuild(target_context, *parts)
         announce(self._target)
-        # The compiler makes objects by the million and no garbage in circles: looking for it at
-        # each 700 takes a sixth of the time.
-        self._thresholds = gc.get_threshold()
-        gc.set_threshold(200_000, *self._thresholds[1:])
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled form; a folder that has become full or read-only is no obstacle."""
-        gc.set_threshold(*self._thresholds)
         if self._target is None:
             return
         place = self._target / self._file(sig, data.codegen)
         content = dumps(data._reduce())
+        unfinished = None
         try:
             handle, unfinished = tempfile.mkstemp(dir=self._target, prefix=".")
             with open(handle, "wb") as file:
@@ -92,6 +88,9 @@ class EntryCache(NullCache):
             os.replace(unfinished, place)
         except OSError as error:
             logging.getLogger("countglm").info("compiled kernels are not kept: %s", error)
+            if unfinished is not None:
+                with suppress(OSError):
+                    os.unlink(unfinished)
 
     def _file(self, sig: Any, codegen: Any) -> str:
         decides = repr((self._name, sig, codegen.magic_tuple(), _VERSIONS))
