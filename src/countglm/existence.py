@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,9 @@ __all__ = ["Completion", "ExistenceTest", "completion_of", "separated_samples"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-# Designs that are remembered, and bytes of the answers remembered for each (or a few times the
-# design's own).
+# Designs that are remembered, and bytes of the answers remembered for all of them together.
 DESIGNS = 6
-MEMORY = 2**24
+MEMORY = 2**26
 
 
 class ExistenceTest:
@@ -75,6 +75,38 @@ def completion_of(design: Floats, separated: Mask, weighted: Mask) -> Completion
     return _known(design).kept(separated, weighted)
 
 
+class _Memory:
+    """The latest answers that fit in `MEMORY`, of all designs."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[int, bytes], Completion] = OrderedDict()
+        self._lock = threading.Lock()
+        self.nbytes = 0
+
+    def get(self, key: tuple[int, bytes]) -> Completion | None:
+        """Return what is known under ``key``."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
+    def put(self, key: tuple[int, bytes], answer: Completion) -> Completion:
+        """Keep an answer; return that of another thread where it came first."""
+        with self._lock:
+            if key not in self._answers:
+                self._answers[key] = answer
+                self.nbytes += answer.nbytes
+            answer = self._answers[key]
+            # Of a huge design the last pattern stays, and the problem it shares with others.
+            while self.nbytes > MEMORY and len(self._answers) > 2:
+                self.nbytes -= self._answers.popitem(last=False)[1].nbytes
+        return answer
+
+
+_MEMORY = _Memory()
+_numbers = count()
+
+
 class _Design:
     """A design, its distinct rows, and what was found for it.
 
@@ -89,9 +121,8 @@ class _Design:
         self._order = np.argsort(self.cell_of, kind="stable")
         self._starts = np.searchsorted(self.cell_of[self._order], np.arange(len(self.cells)))
         self._raw = design.T
-        self._memory: OrderedDict[bytes, Completion] = OrderedDict()
-        self._bytes, self._capacity = 0, max(MEMORY, 8 * design.nbytes)
-        self._lock = threading.Lock()
+        # A design that was forgotten and comes again is another one: its answers grow old.
+        self._number = next(_numbers)
 
     def positive_cells(self, positive: Mask) -> Mask:
         """Return which distinct rows (m, d) have a positive sample."""
@@ -99,22 +130,14 @@ class _Design:
 
     def remember(self, key: bytes, solve: Callable[[], Completion]) -> Completion:
         """Return what is known under ``key``, else what ``solve`` gives."""
-        with self._lock:
-            if key in self._memory:
-                self._memory.move_to_end(key)
-                return self._memory[key]
+        known = _MEMORY.get((self._number, key))
+        if known is not None:
+            return known
         answer = solve()
         if answer.basis.raw is not self._raw:
             # One design serves all patterns.
             answer = replace(answer, basis=replace(answer.basis, raw=self._raw))
-        with self._lock:
-            if key not in self._memory:
-                self._memory[key] = answer
-                self._bytes += answer.nbytes
-            answer = self._memory[key]
-            while self._bytes > self._capacity:
-                self._bytes -= self._memory.popitem(last=False)[1].nbytes
-        return answer
+        return _MEMORY.put((self._number, key), answer)
 
     def solve(self, cells: Mask, weighted: Mask) -> Completion:
         """Return the problem that remains where the distinct rows ``cells`` have positive counts.

@@ -270,6 +270,7 @@ def test_patterns_that_leave_one_problem_get_one_answer() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(existence, "MEMORY", 1000)
+    monkeypatch.setattr(existence, "_MEMORY", existence._Memory())
     test = ExistenceTest(columns(1, X, X**2 / 7.0))
     everything = np.ones(8, dtype=bool)
     patterns = np.eye(8, dtype=bool)
@@ -279,6 +280,23 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for a, b in zip(first, again, strict=True):
         assert a.basis.columns.tobytes() == b.basis.columns.tobytes()
         np.testing.assert_array_equal(a.limits, b.limits)
+
+
+def test_all_designs_share_one_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(existence, "MEMORY", 8_000)
+    monkeypatch.setattr(existence, "_MEMORY", existence._Memory())
+    everything, asked = np.ones(8, dtype=bool), 0
+    for scale in range(1, 9):
+        answers = ExistenceTest(columns(1, X * scale, X**2)).many(np.eye(8) > 0, everything)
+        asked += sum(answer.nbytes for answer in answers)
+        assert 0 < existence._MEMORY.nbytes <= 8_000
+    assert asked > 2 * 8_000
+    kept = existence._MEMORY._answers.values()
+    assert sum(answer.nbytes for answer in kept) == existence._MEMORY.nbytes
+    # What is larger than all memory is kept as long as it is the latest.
+    monkeypatch.setattr(existence, "MEMORY", 1)
+    test = ExistenceTest(columns(1, X, X**2))
+    assert test(X > 2.0, everything) is test(X > 2.0, everything)
 
 
 def test_threads_get_one_answer() -> None:
