@@ -27,6 +27,10 @@ class FixedMeans(NamedTuple):
     maxima: NDArray[np.int32]
 
 
+# A larger dispersion leaves nothing to tell.
+MOST = 1e10
+
+
 def dispersion_at_means(
     counts: GeneBlocks,
     mu: Floats,
@@ -68,7 +72,12 @@ def dispersion_at_means(
     centre = np.zeros(n_genes) if prior is None else prior.log_centre
     precision = 0.0 if prior is None else float(prior.precision)
     task = Task(
-        screened=False, estimate=True, cap=float(cap), precision=precision, fixed=True, finish=False
+        screened=False,
+        estimate=True,
+        cap=min(float(cap), MOST),
+        precision=precision,
+        fixed=True,
+        finish=False,
     )
     found = FixedMeans(np.full(n_genes, np.nan), np.zeros(n_genes, dtype=np.int32))
 
@@ -78,6 +87,8 @@ def dispersion_at_means(
         rows = np.flatnonzero(known)
         with np.errstate(divide="ignore"):
             offset = np.log(means[rows])
+        if rows.size == 0:
+            return
         filled = make_filled(rows.size, layout.at.p)
         run_kernels(
             np.ascontiguousarray(counts.block(start, stop)[rows]), offset, weight,

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from countglm.kernels import search
+from countglm.kernels import profiles, search
 from tests.support.compiled import numbers
 
 _begin, _walk_on, _advance, _lead, _alpha_at, _keep_points, lift, insert = map(
     numbers,
     (
         search.begin, search.walk_on, search.advance, search.lead, search.alpha_at,
-        search.keep_points, search.lift, search.insert,
+        profiles.keep_points, search.lift, search.insert,
     ),
 )  # fmt: skip
 NOTHING_KNOWN = (np.full(search.KEPT_POINTS, np.nan), np.full(search.KEPT_POINTS, np.nan))

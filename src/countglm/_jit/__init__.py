@@ -20,13 +20,7 @@ import numba
 from countglm._jit.intrinsics import (
     JIT_DISABLED,
     LANES,
-    bits_float,
-    float_bits,
-    lane_dot,
-    lane_dot3,
-    lane_sum,
     stay_apart,
-    stay_small,
 )
 from countglm._jit.kept import EntryCache, usable
 from countglm._jit.lean import compiling_leanly, part_options
@@ -168,14 +162,8 @@ __all__ = [
     "ENTRIES",
     "JIT_DISABLED",
     "LANES",
-    "bits_float",
     "callable_form",
     "entry",
-    "float_bits",
     "kernel",
-    "lane_dot",
-    "lane_dot3",
-    "lane_sum",
     "stay_apart",
-    "stay_small",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from countglm._jit import kernel, stay_apart
-from countglm._jit.lanes import load, store
+from countglm._jit.lanes import choose, load, store
 
 from .columns import DISPERSION, LEAD, MAXIMA, PASSES
 from .deviance import half_deviance_sum, saturated_log_likelihood
@@ -24,18 +24,20 @@ from .search import (
     KEPT_T,
     LOW,
     PHASE,
+    POINTS,
     PRECISION,
     ROWS,
+    SLOPES,
+    TIMES,
     T,
     advance,
     alpha_at,
     begin,
-    keep_points,
     lead,
     lift,
     walk_on,
 )
-from .solver import step_length, take_step
+from .solver import HOPELESS, step_length, take_step
 from .tile import LANES, fill_lane, tabulate
 
 # The coefficients are led at most this far along the profile, in units of the linear predictor.
@@ -101,7 +103,7 @@ def answer(d, at, s, points, maxima, lane, reach):
 
 @kernel
 def enter(d, at, s, points, maxima, lane, gene, block, prior_log, prior_precision, cap, reach):
-    """Put a gene into a lane and begin its search; return the length of its table of counts."""
+    """Put a gene into a lane and begin its search."""
     offset, weight, carry = block.offset, block.weight, block.carry
     own_offset, own_weight = offset.shape[0] > 1, weight.shape[0] > 1
     yg = block.y[gene]
@@ -125,6 +127,18 @@ def enter(d, at, s, points, maxima, lane, gene, block, prior_log, prior_precisio
     walk_on(s, points, maxima)
     move_to(d, at, s, lane, math.inf, reach)
     s[KEPT_SLOPE] = math.inf
+
+
+@kernel
+def keep_points(s, points, times_out, slopes_out):
+    """Keep the points for a later search of the same gene, evenly thinned where they are many."""
+    count, room = int(s[POINTS]), times_out.size
+    kept = min(count, room)
+    times_out[:] = math.nan
+    for k in range(kept):
+        i = k if count <= room else (k * (count - 1)) // (room - 1)
+        times_out[k] = points[TIMES, i]
+        slopes_out[k] = points[SLOPES, i]
 
 
 @kernel
@@ -200,7 +214,9 @@ def find_dispersions(
         slope, decrement = profile_slope(d, at, frame, scale, shared_weight, rows, alpha, fixed)
         store(d, at.slope, slope)
         store(d, at.decrement, decrement)
-        take_step(d, at, step_length(d, at, frame, shared_weight))
+        # Without a factor there is no step, only what is not a number.
+        length = choose(decrement < HOPELESS, step_length(d, at, frame, shared_weight), 0.0)
+        take_step(d, at, length)
         if comparing:
             put_values(d, at, frame, scale, shared_weight, rows, alpha)
         answer_all(d, at, searches, points, maxima, frame.reach, counters_out)

@@ -1,11 +1,11 @@
 """Maximum of a function of alpha on [0, cap] from its slope: a search that asks one question at
 a time.
 
-`begin` and `advance` set the next t = log(1 + alpha/low); the caller answers with the slope there,
-in t and without the prior, or in the phase ``COMPARE`` with the value.  All points asked are kept
-in order: they tell where the slope may fall through zero, and where exactly it does.  Several
-maxima are rare and real; the cells make this a search, not a proof.  Equation numbers refer to
-``docs/math.md``.
+`begin`, then `walk_on` and `advance` set the next t = log(1 + alpha/low); the caller answers with
+the slope there, in t and without the prior, or in the phase ``COMPARE`` with the value.  All points
+asked are kept in order: they tell where the slope may fall through zero, and where exactly it does.
+Several maxima are rare and real; the cells make this a search, not a proof.  Equation numbers refer
+to ``docs/math.md``.
 """
 
 from __future__ import annotations
@@ -177,13 +177,15 @@ def walk_on(s, points, maxima):
         up = s[FIRST] + s[INDEX]
         s[T] = s[T_MAX] * ((up if up <= s[CELLS] else s[CELLS] - s[INDEX]) / s[CELLS])
         return
+    # Where there is no answer nothing is kept, and the same would be asked for ever.
+    patient = s[INDEX] <= s[CELLS] + points.shape[1]
     for k in range(int(s[POINTS])):
-        if math.isnan(points[LIFTED, k]):
+        if math.isnan(points[LIFTED, k]) and patient:
             # Asked again, once: what is known of it serves where there is no answer.
             points[LIFTED, k] = lift(s, points[TIMES, k], points[SLOPES, k])
             s[T] = points[TIMES, k]
             return
-    i = suspect(s, points)
+    i = suspect(s, points) if patient else -1
     if i >= 0:
         s[T] = 0.5 * (points[TIMES, i] + points[TIMES, i + 1])
         return
@@ -198,7 +200,7 @@ def settle(s, points, maxima, i, decrement):
     """Take the point that was just kept at ``i`` inside the current fall; propose the next."""
     count = int(s[POINTS])
     lifted = points[LIFTED]
-    left = i if lifted[i] > 0.0 else i - 1
+    left = min(max(i if lifted[i] > 0.0 else i - 1, 0), count - 2)
     s[LEFT] = left
     a, b = points[TIMES, left], points[TIMES, left + 1]
     s[TURN] += 1.0
@@ -225,18 +227,6 @@ def settle(s, points, maxima, i, decrement):
         return
     s[LAST] = s[T]
     s[T] = t
-
-
-@kernel
-def keep_points(s, points, times_out, slopes_out):
-    """Keep the points for a later search of the same gene, evenly thinned where they are many."""
-    count, room = int(s[POINTS]), times_out.size
-    kept = min(count, room)
-    times_out[:] = math.nan
-    for k in range(kept):
-        i = k if count <= room else (k * (count - 1)) // (room - 1)
-        times_out[k] = points[TIMES, i]
-        slopes_out[k] = points[SLOPES, i]
 
 
 @kernel

@@ -23,6 +23,8 @@ NEAR = 1e-6
 # Below this one a decrement that no longer shrinks is rounding.
 NOISE = 1e-4
 MAX_RIDGE = 1e3
+# The decrement where no ridge makes the information positive.
+HOPELESS = 1e300
 
 
 @kernel
@@ -48,7 +50,7 @@ def newton_step(d, at):
     half_solve(d, at.chol, at.size, at.rank, at.score, at.vector)
     decrement = norm(d, at.vector, at.rank)
     back_solve(d, at.chol, at.size, at.rank, at.vector, at.step)
-    return choose(ridge > MAX_RIDGE, 1e300, decrement), ridge
+    return choose(ridge > MAX_RIDGE, HOPELESS, decrement), ridge
 
 
 @kernel
@@ -88,16 +90,17 @@ def take_step(d, at, length):
 def record(d, at, frame, scale, weight, alpha, fisher, length, decrement, steps, genes, trace):
     """Keep the iterates of the genes of a tile: kind, step, decrement, deviance, coefficients."""
     stay_apart()
-    store(d, at.noise, 2.0 * half_deviance_sum(d, at, frame, scale, weight, at.coef, alpha))
+    # Rows that have room at any rank.
+    store(d, at.slope, 2.0 * half_deviance_sum(d, at, frame, scale, weight, at.coef, alpha))
     for lane in range(genes.size):
         row = int(steps[lane])
-        store(d, at.vector, choose(fisher, 0.0, 1.0))
-        trace[genes[lane], row, 0] = d[at.vector, lane]
-        store(d, at.vector, length)
-        trace[genes[lane], row, 1] = d[at.vector, lane]
-        store(d, at.vector, decrement)
-        trace[genes[lane], row, 2] = d[at.vector, lane]
-        trace[genes[lane], row, 3] = d[at.noise, lane]
+        store(d, at.value, choose(fisher, 0.0, 1.0))
+        trace[genes[lane], row, 0] = d[at.value, lane]
+        store(d, at.value, length)
+        trace[genes[lane], row, 1] = d[at.value, lane]
+        store(d, at.value, decrement)
+        trace[genes[lane], row, 2] = d[at.value, lane]
+        trace[genes[lane], row, 3] = d[at.slope, lane]
         for k in range(at.rank):
             trace[genes[lane], row, 4 + k] = d[at.coef + k, lane]
 
@@ -122,10 +125,10 @@ def solve(d, at, frame, scale, weight, alpha, use_fisher, tol, max_steps, genes,
         score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher)
         decrement, ridge = newton_step(d, at)
         if trace.shape[1] > 0:
-            store(d, at.motion, steps)
+            store(d, at.decrement, steps)
             record(
                 d, at, frame, scale, weight, alpha, fisher, length, decrement,
-                d[at.motion], genes, trace,
+                d[at.decrement], genes, trace,
             )  # fmt: skip
         settled = decrement <= near
         stalled = (decrement <= NOISE) & (decrement > SLOW * previous)
@@ -143,9 +146,9 @@ def solve(d, at, frame, scale, weight, alpha, use_fisher, tol, max_steps, genes,
         # The row where each gene ended: the loop goes on only as long as one of the tile moves.
         score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher)
         decrement, _ = newton_step(d, at)
-        store(d, at.motion, steps)
+        store(d, at.decrement, steps)
         record(
             d, at, frame, scale, weight, alpha, fisher, length, decrement,
-            d[at.motion], genes, trace,
+            d[at.decrement], genes, trace,
         )  # fmt: skip
     return steps
