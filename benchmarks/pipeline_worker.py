@@ -17,6 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+# This folder goes last: packages shall find Python's own modules, not a benchmark of that name.
+sys.path.sort(key=str(Path(__file__).resolve().parent).__eq__)
+
 import numpy as np
 
 from pipeline_engines import ENGINES, Asked
