@@ -163,11 +163,20 @@ class Problem(FitArrays):
         """Return what remains of the problems, each with its genes (rows)."""
         y, weight = self._unsorted(rows.y), self._unsorted(rows.weight)
         weighted = (weight > 0.0)[0] if weight.shape[0] == 1 else weight > 0.0
-        groups: dict[int, tuple[Completion, list[int]]] = {}
-        found = self.existence.many((y > 0.0) & weighted, weighted)
-        for g, completion in enumerate(found):
-            groups.setdefault(id(completion), (completion, []))[1].append(g)
-        return [(completion, np.array(genes)) for completion, genes in groups.values()]
+        positive = (y > 0.0) & weighted
+        # Each pattern is asked for once: many genes share it.
+        patterns = positive if weighted.ndim == 1 else np.hstack([positive, weighted])
+        _, first, pattern = np.unique(
+            np.packbits(patterns, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        masks = weighted if weighted.ndim == 1 else weighted[first]
+        found = self.existence.many(positive[first], masks)
+        kinds = {id(completion): completion for completion in found}
+        places = {key: place for place, key in enumerate(kinds)}
+        kind = np.array([places[id(completion)] for completion in found])[pattern.reshape(-1)]
+        order = np.argsort(kind, kind="stable")
+        ends = np.cumsum(np.bincount(kind))[:-1]
+        return list(zip(kinds.values(), np.split(order, ends), strict=True))
 
     def _sorted(self, values: Any) -> Any:
         if self._order is not None:
