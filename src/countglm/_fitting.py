@@ -273,10 +273,9 @@ class Problem(FitArrays):
         unfinished = lost[self.counters[lost, columns.CONVERGED] == 0]
         self.stats[unfinished, columns.LOG_LIKELIHOOD] = np.nan
         self.standard_errors[unfinished] = np.nan
+        lose = [one.separated if one.separated.any() else None for one in remains.kinds]
         for gene, kind in zip(lost.tolist(), remains.kind[rows].tolist(), strict=True):
-            separated = remains.kinds[kind].separated
-            if separated.any():
-                self.separated[gene] = separated
+            self.separated[gene] = lose[kind]
 
     def _close_unfitted(self, codes: NDArray[np.int32], start: int) -> None:
         zero = start + np.flatnonzero(codes == columns.ALL_ZERO)
