@@ -67,6 +67,11 @@ def survey(table: Table, label: str, fits: list[tuple[Any, np.ndarray, np.ndarra
         table.detail(line)
 
 
+def _with_own(fit: Any) -> np.ndarray:
+    """Genes with a dispersion of their own: counts, and residual degrees of freedom."""
+    return np.flatnonzero(np.isfinite(fit.dispersion))
+
+
 def check(table: Table) -> None:
     """Fill the table: three studies and simulated small ones."""
     size = 30 if table.quick else 200
@@ -78,10 +83,10 @@ def check(table: Table) -> None:
         counts = study.counts.to_numpy().astype(float)
         fit = fit_glm(study.counts, study.formula, obs=study.obs)
         rng = np.random.default_rng(600 + len(name))
-        chosen = rng.choice(np.flatnonzero(counts.sum(axis=0) > 0), size, replace=False)
+        chosen = rng.choice(_with_own(fit), size, replace=False)
         survey(table, name, [(fit, counts, chosen)])
     fits = []
     for case in cases.small_studies(11, size):
         fit = fit_glm(case.counts, case.design, size_factors="none")
-        fits.append((fit, case.counts, np.flatnonzero(case.counts.sum(axis=0) > 0)))
+        fits.append((fit, case.counts, _with_own(fit)))
     survey(table, "simulated, 4 to 8 samples", fits)
