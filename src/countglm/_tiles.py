@@ -77,10 +77,10 @@ _layouts: WeakKeyDictionary[Basis, Layout] = WeakKeyDictionary()
 
 def layout_of(basis: Basis, order: NDArray[np.intp] | None) -> Layout:
     """Return the layout of a basis, made once; the order is that of its design."""
-    layout = _layouts.get(basis)
-    if layout is None:
-        layout = _layouts[basis] = make_layout(basis, order)
-    return layout
+    made = _layouts.get(basis)
+    if made is None:
+        made = _layouts[basis] = make_layout(basis, order)
+    return made
 
 
 @dataclass(eq=False)

@@ -188,6 +188,7 @@ def fit_block(
     for first in range(0, count, LANES):
         genes = order[first : min(first + LANES, count)]
         fill(work, at, y, offset, weight, genes)
+        # Not a literal 0, for which Numba would compile what takes it once more.
         rows = first - first
         for lane in range(LANES):
             g = genes[min(lane, genes.size - 1)]

@@ -79,7 +79,7 @@ def keep_place(d, at, s, lane, t, slope):
 
 @kernel
 def answer(d, at, s, points, maxima, lane, reach):
-    """Take the answer in a lane to its search; return whether the gene is done."""
+    """Take the answer in a lane to its search, and the lane to the next question."""
     t = s[T]
     speed = d[at.alpha, lane] + s[LOW]
     slope = d[at.slope, lane] * speed
@@ -92,13 +92,11 @@ def answer(d, at, s, points, maxima, lane, reach):
         value -= 0.5 * s[PRECISION] * gap * gap
     walking = s[PHASE] != COMPARE
     if not advance(s, points, maxima, slope, d[at.decrement, lane], value):
-        return False
+        return
     if walking:
         keep_place(d, at, s, lane, t, slope)
-    if s[PHASE] == DONE:
-        return True
-    move_to(d, at, s, lane, t, reach)
-    return False
+    if s[PHASE] != DONE:
+        move_to(d, at, s, lane, t, reach)
 
 
 @kernel
@@ -126,7 +124,6 @@ def enter(d, at, s, points, maxima, lane, gene, block, prior_log, prior_precisio
         d[at.kept_motion + k, lane] = carry[gene, at.rank + k]
     walk_on(s, points, maxima)
     move_to(d, at, s, lane, math.inf, reach)
-    s[KEPT_SLOPE] = math.inf
 
 
 @kernel

@@ -91,9 +91,10 @@ def record(d, at, frame, scale, weight, alpha, fisher, length, decrement, steps,
     """Keep the iterates of the genes of a tile: kind, step, decrement, deviance, coefficients."""
     stay_apart()
     # Rows that have room at any rank.
+    store(d, at.decrement, steps)
     store(d, at.slope, 2.0 * half_deviance_sum(d, at, frame, scale, weight, at.coef, alpha))
     for lane in range(genes.size):
-        row = int(steps[lane])
+        row = int(d[at.decrement, lane])
         store(d, at.value, choose(fisher, 0.0, 1.0))
         trace[genes[lane], row, 0] = d[at.value, lane]
         store(d, at.value, length)
@@ -125,11 +126,9 @@ def solve(d, at, frame, scale, weight, alpha, use_fisher, tol, max_steps, genes,
         score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher)
         decrement, ridge = newton_step(d, at)
         if trace.shape[1] > 0:
-            store(d, at.decrement, steps)
             record(
-                d, at, frame, scale, weight, alpha, fisher, length, decrement,
-                d[at.decrement], genes, trace,
-            )  # fmt: skip
+                d, at, frame, scale, weight, alpha, fisher, length, decrement, steps, genes, trace
+            )
         settled = decrement <= near
         stalled = (decrement <= NOISE) & (decrement > SLOW * previous)
         last = (settled | stalled) & ~fisher & (ridge == 0.0)
@@ -146,9 +145,5 @@ def solve(d, at, frame, scale, weight, alpha, use_fisher, tol, max_steps, genes,
         # The row where each gene ended: the loop goes on only as long as one of the tile moves.
         score_and_information(d, at, frame, scale, weight, at.coef, alpha, fisher)
         decrement, _ = newton_step(d, at)
-        store(d, at.decrement, steps)
-        record(
-            d, at, frame, scale, weight, alpha, fisher, length, decrement,
-            d[at.decrement], genes, trace,
-        )  # fmt: skip
+        record(d, at, frame, scale, weight, alpha, fisher, length, decrement, steps, genes, trace)
     return steps

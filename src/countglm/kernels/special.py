@@ -149,58 +149,48 @@ def stirling_remainder(z):
 
 
 @kernel
+def _fall_series(p, z2, i2, c0, c1, c2, c3, c4, c5, c6):
+    """Return the sum over k of c_k (1 - p z2^k) i2^k, k = 0 ... 6."""
+    total = (1.0 - p) * c0
+    power = i2
+    p = p * z2
+    total = total + power * (1.0 - p) * c1
+    power = power * i2
+    p = p * z2
+    total = total + power * (1.0 - p) * c2
+    power = power * i2
+    p = p * z2
+    total = total + power * (1.0 - p) * c3
+    power = power * i2
+    p = p * z2
+    total = total + power * (1.0 - p) * c4
+    power = power * i2
+    p = p * z2
+    total = total + power * (1.0 - p) * c5
+    power = power * i2
+    p = p * z2
+    return total + power * (1.0 - p) * c6
+
+
+@kernel
 def stirling_difference_small(z, a):
     """Return δ(y + 1/a) - δ(1/a) for a <= 0.1, with z = 1/(1 + a y) (eq. 2.4).
 
     δ is the Stirling remainder; stable as a -> 0.
     """
-    z2 = z * z
-    a2 = a * a
-    p = z
-    total = (p - 1.0) * (1.0 / 12.0)
-    power = a2
-    p = p * z2
-    total = total - power * (p - 1.0) * (1.0 / 360.0)
-    power = power * a2
-    p = p * z2
-    total = total + power * (p - 1.0) * (1.0 / 1260.0)
-    power = power * a2
-    p = p * z2
-    total = total - power * (p - 1.0) * (1.0 / 1680.0)
-    power = power * a2
-    p = p * z2
-    total = total + power * (p - 1.0) * (1.0 / 1188.0)
-    power = power * a2
-    p = p * z2
-    total = total - power * (p - 1.0) * (691.0 / 360360.0)
-    power = power * a2
-    p = p * z2
-    return a * (total + power * (p - 1.0) * (1.0 / 156.0))
+    return -a * _fall_series(
+        z, z * z, a * a, 1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0,
+        -691.0 / 360360.0, 1.0 / 156.0,
+    )  # fmt: skip
 
 
 @kernel
 def bernoulli_tail(z2, i2):
     """Return sum_k B_2k/2k (1 - z2^k) i2^(k-1), k = 1..7, the tail of eq. 2.8."""
-    p = z2
-    total = (1.0 - p) * (1.0 / 12.0)
-    power = i2
-    p = p * z2
-    total = total - power * (1.0 - p) * (1.0 / 120.0)
-    power = power * i2
-    p = p * z2
-    total = total + power * (1.0 - p) * (1.0 / 252.0)
-    power = power * i2
-    p = p * z2
-    total = total - power * (1.0 - p) * (1.0 / 240.0)
-    power = power * i2
-    p = p * z2
-    total = total + power * (1.0 - p) * (1.0 / 132.0)
-    power = power * i2
-    p = p * z2
-    total = total - power * (1.0 - p) * (691.0 / 32760.0)
-    power = power * i2
-    p = p * z2
-    return total + power * (1.0 - p) * (1.0 / 12.0)
+    return _fall_series(
+        z2, z2, i2, 1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0,
+        -691.0 / 32760.0, 1.0 / 12.0,
+    )  # fmt: skip
 
 
 @kernel

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from countglm._jit import LANES as LANES
 from countglm._jit import kernel, stay_apart
-from countglm._jit.lanes import choose, load, spread, store
+from countglm._jit.lanes import choose, load, magnitude, spread, store
 
 from .family import (
     expected_information,
@@ -186,16 +186,9 @@ def largest_move(d, at, frame, weight, step):
     largest = spread(0.0)
     for s in range(at.segments):
         move = predictor(d, step, frame.rows, s)
-        size = choose(move < 0.0, -move, move)
-        if weight.size == 0:
-            heavy = spread(0.0)
-            for i in range(frame.bounds[s], frame.bounds[s + 1]):
-                heavy += load(d, at.weight + i)
-            size = choose(heavy > 0.0, size, 0.0)
-        else:
-            heavy_row = 0.0
-            for i in range(frame.bounds[s], frame.bounds[s + 1]):
-                heavy_row += weight[i]
-            size = size if heavy_row > 0.0 else spread(0.0)
+        heavy = spread(0.0)
+        for i in range(frame.bounds[s], frame.bounds[s + 1]):
+            heavy += weight_of(d, at, weight, i)
+        size = choose(heavy > 0.0, magnitude(move), 0.0)
         largest = choose(size > largest, size, largest)
     return largest
