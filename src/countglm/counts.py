@@ -26,6 +26,7 @@ from countglm._names import (
     plural,
     positions_as_names,
 )
+from countglm._nonzeros import Nonzeros, nonzeros_of
 from countglm._sources import DenseSource, Source
 from countglm._warn import warn
 from countglm.errors import InputError
@@ -100,6 +101,10 @@ class CountMatrix:
         if native.dtype.kind == "f":
             out += 0.0  # -0.0 becomes 0.0: equal counts have equal bits
         return out
+
+    def nonzeros(self, start: int, stop: int) -> Nonzeros:
+        """Genes [start, stop) by their entries other than zero."""
+        return nonzeros_of(self._source.native(start, stop))
 
     @property
     def by_samples(self) -> bool:

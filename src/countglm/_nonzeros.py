@@ -1,0 +1,48 @@
+"""Counts of some genes by their entries other than zero."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Nonzeros(NamedTuple):
+    """Entries other than zero of some genes, gene after gene, samples ascending.
+
+    Those of gene ``g`` are ``[pointers[g], pointers[g + 1])``.
+    """
+
+    pointers: NDArray[np.int64]  # (g + 1,)
+    samples: NDArray[np.int32]  # (nnz,)
+    values: Floats  # (nnz,)
+
+    @property
+    def n_genes(self) -> int:
+        return self.pointers.size - 1
+
+    def take(self, genes: NDArray[np.intp]) -> Nonzeros:
+        """Return some of the genes, in the order asked for."""
+        sizes = np.diff(self.pointers)[genes]
+        pointers = np.concatenate([[0], np.cumsum(sizes)])
+        places = np.repeat(self.pointers[genes] - pointers[:-1], sizes) + np.arange(pointers[-1])
+        return Nonzeros(pointers, self.samples[places], self.values[places])
+
+    def dense(self, n_samples: int) -> Floats:
+        """Return the counts as an array (g, n_samples)."""
+        out = np.zeros((self.n_genes, n_samples))
+        out[np.repeat(np.arange(self.n_genes), np.diff(self.pointers)), self.samples] = self.values
+        return out
+
+
+def nonzeros_of(block: NDArray[Any]) -> Nonzeros:
+    """Return the nonzeros of a dense block of genes (g, n)."""
+    genes, samples = np.nonzero(block)
+    sizes = np.bincount(genes, minlength=block.shape[0])
+    return Nonzeros(
+        np.concatenate([[0], np.cumsum(sizes)]), samples.astype(np.int32),
+        block[genes, samples].astype(np.float64),
+    )  # fmt: skip
