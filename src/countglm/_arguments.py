@@ -194,10 +194,18 @@ class Options:
     max_iter: int
     cap: float
     trace: bool
+    # "auto", or "visit" where every zero is to be visited.
+    zeros: str = "auto"
 
 
 def resolve_options(
-    solver: str, tol: float, max_iter: int, max_dispersion: float | None, trace: bool, n: int
+    solver: str,
+    tol: float,
+    max_iter: int,
+    max_dispersion: float | None,
+    trace: bool,
+    n: int,
+    zeros: str = "auto",
 ) -> Options:
     """Return the options of a fit, or raise naming the first that is wrong."""
     if solver not in ("irls", "newton"):
@@ -209,7 +217,9 @@ def resolve_options(
     cap = float(max(10, n)) if max_dispersion is None else max_dispersion
     if not is_number(cap) or not 0.0 < cap <= 1e8:
         raise InputError(f"max_dispersion={max_dispersion!r} must be positive and at most 1e8.")
-    return Options(solver == "irls", float(tol), int(max_iter), float(cap), bool(trace))
+    if zeros not in ("auto", "visit"):
+        raise InputError(f"zeros={zeros!r} is not known; choose 'auto' or 'visit'.")
+    return Options(solver == "irls", float(tol), int(max_iter), float(cap), bool(trace), zeros)
 
 
 def check_share(value: Any, name: str, meaning: str) -> float:

@@ -40,7 +40,9 @@ class ExactSteps:
 
         NaN where the gene has no count, or no residual degree of freedom.
         """
-        self._genewise = self._run(self.model.problem(None, finish=False))
+        self._genewise = self.model.fit(
+            self.model.problem(None, finish=False), "gene-wise dispersions"
+        )
         return self._genewise.alpha.copy()
 
     def shrunken(self, trend: Floats, prior_variance: float) -> Floats:
@@ -49,7 +51,8 @@ class ExactSteps:
         centre = np.log(np.where(trend > 0.0, trend, 1.0))
         prior = Prior(centre, 1.0 / prior_variance)
         learnt = None if self._genewise is None else self._genewise.learnt
-        self._shrunken = self._run(self.model.problem(None, prior, finish=False, learnt=learnt))
+        problem = self.model.problem(None, prior, finish=False, learnt=learnt)
+        self._shrunken = self.model.fit(problem, "dispersions")
         return self._shrunken.alpha.copy()
 
     def final(self, alpha: Floats, outlier: NDArray[np.bool_]) -> FitArrays:
@@ -58,7 +61,7 @@ class ExactSteps:
         Base means are left out: the caller has them.
         """
         known = np.where(np.isnan(alpha), 0.0, alpha)
-        fit = self._run(self.model.problem(known, means=False))
+        fit = self.model.fit(self.model.problem(known, means=False), "coefficients")
         if self._genewise is None or self._shrunken is None:
             return fit
         searched: FitArrays = self._shrunken
@@ -83,7 +86,3 @@ class ExactSteps:
         # Genes without a fit have NaN means: they inform about nothing.
         information = np.where(np.isfinite(information), information, 0.0)
         return mu, leverages(self.model.design.matrix, information), weights
-
-    def _run(self, problem: Problem) -> Problem:
-        problem.run(self.model.each_block, self.model.threads)
-        return problem

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ._arguments import Options, PerSample, resolve_offset, resolve_options, resolve_weights
 from ._fit_arrays import FitArrays, assemble_fit
 from ._fitting import Prior, Problem
-from ._parallel import resolve_block_size, resolve_threads, run_blocks
+from ._parallel import run_blocks
 from ._progress import progress_bar
+from ._resources import Resources, resolve_resources
 from .counts import as_count_matrix
 from .design import as_design
 from .size_factors import resolve_size_factors
@@ -20,6 +21,7 @@ from .size_factors import resolve_size_factors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._session import Session
     from ._tiles import Learnt
     from .counts import CountMatrix
     from .design import Design
@@ -43,9 +45,17 @@ class Model:
     offset: PerSample
     weights: PerSample
     options: Options
-    threads: int
-    block: int
-    progress: bool = False
+    resources: Resources
+    session: Session | None = None
+
+    @property
+    def threads(self) -> int:
+        return self.resources.threads
+
+    @property
+    def block(self) -> int:
+        """Genes of a block."""
+        return self.resources.block(self.n_samples)
 
     @property
     def n_genes(self) -> int:
@@ -85,7 +95,7 @@ class Model:
             counts=chosen,
             offset=self.offset.take(genes),
             weights=self.weights.take(genes),
-            progress=False,
+            resources=self.resources.silent(),
         )
 
     def problem(
@@ -107,6 +117,22 @@ class Model:
             alpha, self.options, prior, finish, learnt, means=means,
         )  # fmt: skip
 
+    def begin(self, call: str, **choices: Any) -> None:
+        """Tell an open session what is fitted; a checkpoint of something else is refused."""
+        if self.session is not None:
+            self.session.begin(self, {"call": call, **choices})
+
+    def fit(self, problem: Problem, stage: str = "genes") -> Problem:
+        """Fit every gene of a problem of this model: here, or in parts where a session is open.
+
+        ``stage`` names the work to who watches it.
+        """
+        if self.session is not None:
+            self.session.fit(problem, self.counts, stage)
+        else:
+            problem.run(lambda task: self.each_block(task, stage), self.threads)
+        return problem
+
     def assemble(self, arrays: FitArrays, family: str, record: dict[str, Any]) -> GLMFit:
         """The frozen result of arrays that are complete."""
         return assemble_fit(
@@ -115,12 +141,15 @@ class Model:
             tol=self.options.tol, provenance=record, traced=self.options.trace,
         )  # fmt: skip
 
-    def each_block(self, task: Callable[[int, int], None], what: str = "genes") -> None:
-        """Run ``task(start, stop)`` over all genes, in parallel."""
-        with progress_bar(self.progress, self.n_genes, what) as advance:
+    def each_block(
+        self, task: Callable[[int, int], None], what: str = "genes", *, block: int | None = None
+    ) -> None:
+        """Run ``task(start, stop)`` over all genes, in parallel, ``block`` of them at once."""
+        with progress_bar(self.resources.progress, self.n_genes, what) as advance:
             run_blocks(
-                task, self.n_genes, block_size=self.block, threads=self.threads, progress=advance
-            )
+                task, self.n_genes, block_size=block or self.block, threads=self.threads,
+                progress=advance,
+            )  # fmt: skip
 
 
 def prepare_model(
@@ -139,26 +168,29 @@ def prepare_model(
     tol: float = 1e-8,
     max_iter: int = 100,
     max_dispersion: float | None = None,
+    zeros: str = "auto",
     threads: int | None = None,
     block_size: int | None = None,
-    progress: bool = False,
     trace: bool = False,
+    resources: Resources | None = None,
+    session: Session | None = None,
 ) -> Model:
     """Check all inputs of a workflow and bring them into the order of the counts.
 
-    Parameters and errors are those of `fit_glm`.
+    Parameters and errors are those of `fit_glm`; ``resources`` stand for ``threads`` and
+    ``block_size``, and hold what else the call may use.
     """
+    if resources is None:
+        resources = resolve_resources(threads, block_size)
     matrix = as_count_matrix(
         counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
     )
-    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples)
-    pool = resolve_threads(threads)
-    block = resolve_block_size(block_size, matrix.n_samples)
+    options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples, zeros)
     model = as_design(design, matrix, obs=obs, allow_saturated=allow_saturated)
     weight = resolve_weights(weights, matrix)
-    factors = resolve_size_factors(matrix, size_factors, threads=pool)
+    factors = resolve_size_factors(matrix, size_factors, threads=resources.threads)
     total = resolve_offset(offset, factors, matrix)
-    return Model(matrix, model, factors, total, weight, options, pool, block, progress)
+    return Model(matrix, model, factors, total, weight, options, resources, session)
 
 
 def base_moments(model: Model, *, replay: bool = False) -> tuple[Floats, Floats]:

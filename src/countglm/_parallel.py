@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
 from .errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # Entries of a block: small enough that an interrupt is answered at once and skewed genes balance,
 # large enough that Python's share of the time is small; and its genes, in whole tiles.
@@ -59,35 +65,45 @@ def run_blocks(
 ) -> None:
     """Call ``task(start, stop)`` for every block of ``range(n_items)``.
 
-    A first small block runs on the calling thread, where compiling takes place; an exception or an
-    interrupt drops the blocks that have not begun and waits for those that have.
+    A first small block runs on the calling thread; see `as_done`.
     """
     first = block_size if threads == 1 else min(TILE, block_size)
     starts = [0, *range(first, n_items, block_size)]
     bounds = [(a, b) for a, b in zip(starts, [*starts[1:], n_items], strict=True) if b > a]
 
-    def done(block: tuple[int, int]) -> None:
-        if progress is not None:
-            progress(block[1] - block[0])
+    def of_block(block: tuple[int, int]) -> None:
+        task(*block)
 
+    with closing(as_done(of_block, bounds, threads)) as finished:
+        for (start, stop), _ in finished:
+            if progress is not None:
+                progress(stop - start)
+
+
+def as_done(
+    task: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Generator[tuple[Item, Result], None, None]:
+    """Yield every item with what ``task`` makes of it, in the order in which they are finished.
+
+    The first runs on the calling thread, where compiling takes place; an exception or an interrupt
+    drops the items that have not begun and waits for those that have, as does closing.
+    """
     # A task that asks for blocks of its own must not wait for a pool that waits for it.
     inside = threading.current_thread().name.startswith(_PREFIX)
-    on_caller = bounds if threads == 1 or inside else bounds[:1]
-    for block in on_caller:
-        task(*block)
-        done(block)
-    remaining = bounds[len(on_caller) :]
-    if not remaining:
+    on_caller = threads == 1 or inside
+    remaining = iter(items)
+    for item in remaining if on_caller else islice(remaining, 1):
+        yield item, task(item)
+    if on_caller:
         return
-    pool = _kept_pool(threads)
-    running: dict[Future[None], tuple[int, int]] = {}
+    running: dict[Future[Result], Item] = {}
     try:
-        for block in remaining:
+        for item in remaining:
             if len(running) >= 2 * threads:
-                _collect(running, done)
-            running[pool.submit(task, *block)] = block
+                yield from _finished(running)
+            running[_kept_pool(threads).submit(task, item)] = item
         while running:
-            _collect(running, done)
+            yield from _finished(running)
     finally:
         wait([future for future in running if not future.cancel()])
 
@@ -120,11 +136,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pools)
 
 
-def _collect(
-    running: dict[Future[None], tuple[int, int]], done: Callable[[tuple[int, int]], None]
-) -> None:
+def _finished(running: dict[Future[Result], Item]) -> Iterator[tuple[Item, Result]]:
     finished, _ = wait(running, return_when=FIRST_COMPLETED)
     for future in finished:
-        block = running.pop(future)
-        future.result()
-        done(block)
+        item = running.pop(future)
+        yield item, future.result()

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import resolve_offset, resolve_options, resolve_weights
+from ._dispersion_choices import DispersionChoices
 from ._fit_arrays import FitArrays
 from ._model import Model
-from ._parallel import resolve_block_size, resolve_threads
+from ._resources import resolve_resources
 from ._samples import compared_samples, with_annotation
 from ._testing import Choices, contrast_table
 from .deresult import DEResult
 from .dispersion import (
-    DispersionChoices,
     DispersionFit,
     Steps,
     fit_dispersions,
@@ -114,7 +114,7 @@ def analysis_of(result: DEResult, counts: Any = None, threads: int | None = None
         matrix, fit.design, fit.size_factors,
         resolve_offset(fit.offset, fit.size_factors, matrix), resolve_weights(fit.weights, matrix),
         resolve_options("irls", fit.tol, 100, None, False, fit.n_samples),
-        resolve_threads(threads), resolve_block_size(None, fit.n_samples),
+        resolve_resources(threads),
     )  # fmt: skip
     steps = make_steps(model, result.settings["mode"])
     settings = dict(result.settings)

@@ -144,9 +144,13 @@ class CountMatrix:
 
     def fingerprint(self) -> str:
         """Text that tells shape and values apart; storage, dtype and names do not enter."""
+        return fingerprint_of(self.n_samples, self.gene_hashes())
+
+    def gene_hashes(self) -> NDArray[np.uint64]:
+        """Hashes (n_genes,) of the counts of every gene."""
         if self._hashes is None:
             self._hashes = gene_hashes(self._source)
-        return fingerprint_of(self.n_samples, self._hashes)
+        return self._hashes
 
     def has_fingerprint(self, text: str) -> bool:
         """Whether ``text`` is the fingerprint of these counts, by today's rule or the first."""

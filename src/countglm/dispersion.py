@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import as_real_array, by_gene, is_number
+from ._arguments import as_real_array
+from ._dispersion_choices import DispersionChoices, check_choices, check_trend
 from ._exact_steps import ExactSteps
 from ._fit_arrays import FitArrays
 from ._model import Model, base_moments, prepare_model
+from ._resources import resolve_resources
+from ._session import open_session
 from .errors import InputError
 from .prior_variance import prior_variance as estimate_prior_variance
 from .trend import Trend, fit_trend
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
 
     from .results import GLMFit
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-FIT_TYPES = ("parametric", "local", "mean")
 MODES = ("exact", "replay")
 # What replay makes of every dispersion where all gene-wise estimates are smaller than this.
 TINY, ALL_TINY = 1e-6, 1e-7
@@ -116,15 +120,6 @@ class Steps(Protocol):
     ) -> tuple[Floats, Floats, Floats | None]: ...
 
 
-@dataclass(frozen=True, eq=False)
-class DispersionChoices:
-    """What is given instead of estimated; the defaults estimate everything."""
-
-    fit_type: Any = "parametric"
-    prior_variance: float | None = None
-    residual_variance: float | None = None
-
-
 def make_steps(model: Model, mode: str, *, test: str = "wald") -> Steps:
     """Return the steps of a mode, "exact" or "replay", for a Wald or likelihood ratio test."""
     if mode not in MODES:
@@ -154,6 +149,10 @@ def estimate_dispersion(
     threads: int | None = None,
     block_size: int | None = None,
     progress: bool = False,
+    memory_limit: int | str | None = None,
+    client: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    zeros: str = "auto",
 ) -> DispersionFit:
     """Estimate the dispersion of every gene with the help of all others.
 
@@ -164,8 +163,8 @@ def estimate_dispersion(
     Parameters
     ----------
     counts, design, size_factors, offset, weights, obs, layer, gene_names, allow_noninteger, \
-    max_dispersion, threads, block_size, progress
-        As in `fit_glm`.
+    max_dispersion, threads, block_size, progress, memory_limit, client, checkpoint, zeros
+        As in `fit_glm`; client, checkpoint and zeros with mode="exact".
     fit_type : {"parametric", "local", "mean"}, callable or (n_genes,)
         Kind of trend: ``a0 + a1/mean``, a local regression of log on log, or a constant. A
         parametric trend that cannot be fitted falls back to local, with a warning. A callable
@@ -189,39 +188,16 @@ def estimate_dispersion(
     docs/math.md, sections 5, 8, 9.  Love, Huber and Anders (2014), Genome Biology 15:550;
     Cox and Reid (1987), J. R. Stat. Soc. B 49:1.
     """
-    model = prepare_model(
-        counts, design, size_factors=size_factors, offset=offset, weights=weights, obs=obs,
-        layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
-        max_dispersion=max_dispersion, threads=threads, block_size=block_size, progress=progress,
-    )  # fmt: skip
-    choices = check_choices(fit_type, prior_variance, model)
-    return fit_dispersions(make_steps(model, mode), choices)[0]
-
-
-def check_choices(fit_type: Any, prior_variance: float | None, model: Model) -> DispersionChoices:
-    """Return what the caller chose, or raise naming what is wrong."""
-    if isinstance(fit_type, str):
-        if fit_type not in FIT_TYPES:
-            raise InputError(
-                f"fit_type={fit_type!r} is not known; choose from {', '.join(FIT_TYPES)}, or give "
-                "a function of the mean or one dispersion per gene."
-            )
-    elif not callable(fit_type):
-        fit_type = by_gene(fit_type, "fit_type", model.counts.gene_names)
-        _check_trend(fit_type, "fit_type as numbers", (model.n_genes,))
-    positive = is_number(prior_variance) and 0.0 < float(prior_variance or 0.0) < np.inf
-    if prior_variance is not None and not positive:
-        raise InputError(f"prior_variance={prior_variance!r} must be positive (of log dispersion).")
-    return DispersionChoices(fit_type, prior_variance)
-
-
-def _check_trend(values: Floats, name: str, shape: tuple[int, ...]) -> None:
-    bad = int((~((values > 0.0) & (values < np.inf))).sum())
-    if values.shape != shape or bad:
-        raise InputError(
-            f"{name} must hold {shape[0]} positive finite dispersions, one a gene; it has shape "
-            f"{values.shape}, {bad} not positive and finite."
-        )
+    resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
+    with open_session(resources, mode) as session:
+        model = prepare_model(
+            counts, design, size_factors=size_factors, offset=offset, weights=weights, obs=obs,
+            layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
+            max_dispersion=max_dispersion, zeros=zeros, resources=resources, session=session,
+        )  # fmt: skip
+        choices = check_choices(fit_type, prior_variance, model)
+        model.begin("estimate_dispersion", **choices.record())
+        return fit_dispersions(make_steps(model, mode), choices)[0]
 
 
 def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[DispersionFit, FitArrays]:
@@ -235,7 +211,7 @@ def fit_dispersions(steps: Steps, choices: DispersionChoices) -> tuple[Dispersio
     given = choices.fit_type if function is None else function(mean[with_counts])
     if kind == "given" and function is not None:
         given = as_real_array(given, "What the function fit_type returns")
-        _check_trend(given, "What the function fit_type returns", mean[with_counts].shape)
+        check_trend(given, "What the function fit_type returns", mean[with_counts].shape)
     trend[with_counts] = given if function is not None else given[with_counts]
     width, spread = choices.prior_variance, choices.residual_variance
     if width is None or spread is None:

@@ -52,8 +52,7 @@ class Judgement(NamedTuple):
 
 def optimum_at(model: Model, alpha: Floats) -> GLMFit:
     """Return the fit of a model at dispersions (n_genes,); genes without one are fitted at 1."""
-    problem = model.problem(np.where(np.isnan(alpha), 1.0, alpha))
-    problem.run(model.each_block, model.threads)
+    problem = model.fit(model.problem(np.where(np.isnan(alpha), 1.0, alpha)))
     return model.assemble(problem, "nb", {})
 
 

@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike
 from ._arguments import resolve_dispersion
 from ._model import prepare_model
 from ._provenance import provenance
+from ._resources import resolve_resources
+from ._session import open_session
 from .results import GLMFit
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
 
 
@@ -37,6 +41,10 @@ def fit_glm(
     max_dispersion: float | None = None,
     trace: bool = False,
     block_size: int | None = None,
+    memory_limit: int | str | None = None,
+    client: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    zeros: str = "auto",
 ) -> GLMFit:
     """Fit a negative binomial or Poisson GLM with log link to every gene, with a certificate.
 
@@ -87,6 +95,17 @@ def fit_glm(
         Keep the iterates of every gene in ``fit.trace``.
     block_size : int, optional
         Genes per task; it changes speed and memory, never a result.
+    memory_limit : int or str, optional
+        Bytes, or text such as ``"4GB"``, that the process is to stay below; counts on disk are
+        read in blocks that fit.
+    client : dask.distributed.Client or str, optional
+        A cluster, or its scheduler's address, whose workers fit the genes.
+    checkpoint : path, optional
+        Folder that keeps finished genes: the same call starts again where an earlier one was
+        stopped.  A folder of other counts, design, options or version is refused.
+    zeros : {"auto", "visit"}
+        Of genes that are mostly zeros a quadrature rule stands for the zeros of a group of samples,
+        exact to rounding (docs/math.md); "visit" takes every zero alone.
 
     Returns
     -------
@@ -104,28 +123,30 @@ def fit_glm(
     """
     begun = time.perf_counter()
     given = dispersion is not None or family == "poisson"
-    model = prepare_model(
-        counts, design, size_factors=size_factors, offset=offset, weights=weights, obs=obs,
-        layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
-        allow_saturated=given, solver=solver, tol=tol, max_iter=max_iter,
-        max_dispersion=max_dispersion, threads=threads, block_size=block_size,
-        progress=progress, trace=trace,
-    )  # fmt: skip
-    alpha = resolve_dispersion(dispersion, family, model.counts)
-    problem = model.problem(alpha)
-    problem.run(model.each_block, model.threads)
-    options = model.options
-    record = provenance(
-        family=family,
-        solver=solver,
-        tol=options.tol,
-        max_iter=options.max_iter,
-        dispersion="estimated" if alpha is None else "given",
-        max_dispersion=options.cap,
-        size_factors=size_factors if isinstance(size_factors, str) else "given",
-        formula=model.design.formula,
-        threads=model.threads,
-        block_size=model.block,
-        seconds=time.perf_counter() - begun,
-    )
-    return model.assemble(problem, family, record)
+    resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
+    with open_session(resources) as session:
+        model = prepare_model(
+            counts, design, size_factors=size_factors, offset=offset, weights=weights, obs=obs,
+            layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
+            allow_saturated=given, solver=solver, tol=tol, max_iter=max_iter,
+            max_dispersion=max_dispersion, trace=trace, zeros=zeros, resources=resources,
+            session=session,
+        )  # fmt: skip
+        alpha = resolve_dispersion(dispersion, family, model.counts)
+        model.begin("fit_glm", dispersion=alpha)
+        problem = model.fit(model.problem(alpha))
+        options = model.options
+        record = provenance(
+            family=family,
+            solver=solver,
+            tol=options.tol,
+            max_iter=options.max_iter,
+            dispersion="estimated" if alpha is None else "given",
+            max_dispersion=options.cap,
+            size_factors=size_factors if isinstance(size_factors, str) else "given",
+            formula=model.design.formula,
+            zeros=zeros,
+            **model.resources.record(model.n_samples),
+            seconds=time.perf_counter() - begun,
+        )
+        return model.assemble(problem, family, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +121,7 @@ def find_outliers(
 
     if model.weights.given is not None or samples_in_cells(x, MIN_CELL).any():
         wide = max(model.block, _TILE_ENTRIES // model.n_samples, _LEAST_GENES)
-        replace(model, block=wide).each_block(task, "Cook's distances")
+        model.each_block(task, "Cook's distances", block=wide)
     again, old, new = _joined(pieces, model.n_samples)
     where = np.argwhere(old != new)
     outliers = Outliers(

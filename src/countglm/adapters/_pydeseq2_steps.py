@@ -85,7 +85,7 @@ def coefficients_of(
     alpha = np.array(resolve_dispersion(alpha, "nb", model.counts), dtype=np.float64)
     problem = model.problem(alpha)
     problem.existence = existence
-    problem.run(model.each_block, model.threads)
+    model.fit(problem)
     beta = problem.coefficients
     converged = problem.counters[:, columns.CONVERGED] == 1
     lost = np.flatnonzero(~np.isfinite(beta).all(axis=1))

@@ -11,24 +11,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from countglm._arguments import is_number, resolve_dispersion
+from countglm._dispersion_choices import check_choices
 from countglm._model import prepare_model
 from countglm._provenance import provenance
 from countglm._reduced import nested_design
+from countglm._resources import resolve_resources
 from countglm._sample_tables import as_sample_table, with_references
 from countglm._samples import (
     gene_annotation,
     named_contrasts,
     resolve_normalization,
 )
+from countglm._session import open_session
 from countglm._testing import resolve_choices, resolve_statistic
 from countglm._trimmed_moments import MIN_CELL
 from countglm.analysis import analyse
 from countglm.counts import as_count_matrix
-from countglm.dispersion import check_choices
 from countglm.errors import InputError
 from countglm.outliers import resolve_cutoff
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
 
     from countglm._model import Model
@@ -77,6 +81,10 @@ def differential_expression(
     threads: int | None = None,
     block_size: int | None = None,
     progress: bool = False,
+    memory_limit: int | str | None = None,
+    client: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    zeros: str = "auto",
 ) -> Any:
     """Test every gene for differential expression, from counts to adjusted p-values.
 
@@ -86,9 +94,10 @@ def differential_expression(
     Parameters
     ----------
     data, design, obs, layer, gene_names, size_factors, offset, weights, solver, tol, max_iter, \
-    max_dispersion, allow_noninteger, threads, block_size, progress
-        As in `fit_glm`. Replay has iterations of its own and refuses solver, tol, max_iter and
-        max_dispersion other than the defaults.
+    max_dispersion, allow_noninteger, threads, block_size, progress, memory_limit, client, \
+    checkpoint, zeros
+        As in `fit_glm`. Replay has iterations of its own and refuses client, checkpoint, and
+        solver, tol, max_iter, max_dispersion and zeros other than the defaults.
     contrast : str, [factor, tested, reference], (n_coef,), list of names or dict
         Coefficient; comparison of two levels; weights; names to add up, ``[[plus], [minus]]``.
         A dict of several gives a dict of results from one fit. None: the last coefficient.
@@ -142,62 +151,72 @@ def differential_expression(
     docs/math.md, sections 1 to 11 and 14.  Love, Huber and Anders (2014), Genome Biology 15:550.
     """
     begun = time.perf_counter()
-    _check_method(method, mode, solver, tol, max_iter, max_dispersion)
+    _check_method(method, mode, solver, tol, max_iter, max_dispersion, zeros)
     replicates = _replicates(min_replicates_for_replacement)
     choices = resolve_choices(
         mode, test=test, reduced=reduced, lfc_threshold=lfc_threshold, alternative=alternative,
         use_t=use_t, alpha=alpha, independent_filtering=independent_filtering,
         filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
     )  # fmt: skip
-    counts = as_count_matrix(
-        data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
-    )
-    samples = with_references(as_sample_table(obs, counts), reference, design)
-    # A copy of its own: the result keeps it, and the caller may go on changing his.
-    samples = None if samples is None else samples.copy()
-    factors, shift = resolve_normalization(
-        counts, size_factors, normalization_factors, offset, threads,
-        {"control_genes": control_genes, "geo_means": geo_means},
-    )  # fmt: skip
-    model = prepare_model(
-        counts, design, size_factors=factors, offset=shift, weights=weights, obs=samples,
-        allow_saturated=dispersion is not None, solver=solver, tol=tol, max_iter=max_iter,
-        max_dispersion=max_dispersion, threads=threads, block_size=block_size, progress=progress,
-    )  # fmt: skip
-    contrasts = named_contrasts(contrast, model.design)
-    cutoff = resolve_cutoff(cooks_cutoff, model, mode)
-    given = resolve_dispersion(dispersion, "nb", counts)
-    stage_choices = check_choices(fit_type, prior_variance, model)
-    choices = _matched(choices, model, samples)
-    analysis = analyse(model, mode, test, stage_choices, given, cutoff, replicates)
-    settings = {
-        "method": method,
-        "mode": mode,
-        "design": model.design.formula or list(model.design.names),
-        "size_factors": size_factors if isinstance(size_factors, str) else "given",
-        "normalization_factors": normalization_factors is not None,
-        "fit_type": fit_type if isinstance(fit_type, str) else "given",
-        **_what_was_given(given is not None, prior_variance, max_dispersion),
-        "cooks_cutoff": cutoff if np.isfinite(cutoff) else None,
-        "min_replicates_for_replacement": replicates if np.isfinite(replicates) else None,
-    }
-    record = provenance(
-        **settings, threads=model.threads, block_size=model.block,
-        seconds=time.perf_counter() - begun,
-    )  # fmt: skip
-    analysis = replace(
-        analysis, fit=replace(analysis.fit, provenance=record), settings=settings, obs=samples,
-        var=gene_annotation(data, counts.n_genes),
-    )  # fmt: skip
-    results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
+    resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
+    with open_session(resources, mode) as session:
+        counts = as_count_matrix(
+            data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
+        )
+        samples = _own(with_references(as_sample_table(obs, counts), reference, design))
+        factors, shift = resolve_normalization(
+            counts, size_factors, normalization_factors, offset, threads,
+            {"control_genes": control_genes, "geo_means": geo_means},
+        )  # fmt: skip
+        model = prepare_model(
+            counts, design, size_factors=factors, offset=shift, weights=weights, obs=samples,
+            allow_saturated=dispersion is not None, solver=solver, tol=tol, max_iter=max_iter,
+            max_dispersion=max_dispersion, zeros=zeros, resources=resources, session=session,
+        )  # fmt: skip
+        contrasts = named_contrasts(contrast, model.design)
+        cutoff = resolve_cutoff(cooks_cutoff, model, mode)
+        given = resolve_dispersion(dispersion, "nb", counts)
+        stage_choices = check_choices(fit_type, prior_variance, model)
+        choices = _matched(choices, model, samples)
+        settings = {
+            "method": method,
+            "mode": mode,
+            "design": model.design.formula or list(model.design.names),
+            "size_factors": size_factors if isinstance(size_factors, str) else "given",
+            "normalization_factors": normalization_factors is not None,
+            **_what_was_given(given is not None, fit_type, prior_variance, max_dispersion),
+            **_finite(cooks_cutoff=cutoff, min_replicates_for_replacement=replicates),
+        }
+        model.begin("differential_expression", dispersion=given, **stage_choices.record())
+        analysis = analyse(model, mode, test, stage_choices, given, cutoff, replicates)
+        record = provenance(
+            **settings, zeros=zeros, **resources.record(model.n_samples),
+            seconds=time.perf_counter() - begun,
+        )  # fmt: skip
+        analysis = replace(
+            analysis, fit=replace(analysis.fit, provenance=record), settings=settings, obs=samples,
+            var=gene_annotation(data, counts.n_genes),
+        )  # fmt: skip
+        results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
     return results if isinstance(contrast, Mapping) else next(iter(results.values()))
 
 
+def _own(samples: pd.DataFrame | None) -> pd.DataFrame | None:
+    """A copy: the result keeps it, and the caller may go on changing his."""
+    return None if samples is None else samples.copy()
+
+
+def _finite(**numbers: float) -> dict[str, Any]:
+    """Settings as JSON has them: None where a number is infinite."""
+    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
+
+
 def _what_was_given(
-    dispersion: bool, prior_variance: float | None, max_dispersion: float | None
+    dispersion: bool, fit_type: Any, prior_variance: float | None, max_dispersion: float | None
 ) -> dict[str, Any]:
     """The settings that tell what was not estimated."""
     return {
+        "fit_type": fit_type if isinstance(fit_type, str) else "given",
         "dispersion": "given" if dispersion else "estimated",
         "prior_variance": "estimated" if prior_variance is None else float(prior_variance),
         "max_dispersion": None if max_dispersion is None else float(max_dispersion),
@@ -205,7 +224,13 @@ def _what_was_given(
 
 
 def _check_method(
-    method: str, mode: str, solver: str, tol: float, max_iter: int, max_dispersion: float | None
+    method: str,
+    mode: str,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    max_dispersion: float | None,
+    zeros: str,
 ) -> None:
     if method != "deseq2":
         raise InputError(f"method={method!r} is not known; choose 'deseq2'.")
@@ -214,6 +239,7 @@ def _check_method(
         "tol": tol != 1e-8,
         "max_iter": max_iter != 100,
         "max_dispersion": max_dispersion is not None,
+        "zeros": zeros != "auto",
     }
     named = [name for name, given in foreign.items() if given]
     if mode == "replay" and named:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countglm._dispersion_choices import FIT_TYPES
 from countglm._model import base_moments
 from countglm._retest import resolved_choices
 from countglm._testing import contrast_table
-from countglm.dispersion import FIT_TYPES, OUTLYING, given_dispersions, make_steps
+from countglm.dispersion import OUTLYING, given_dispersions, make_steps
 from countglm.prior_variance import prior_variance
 from countglm.replay import objective_gap
 from countglm.trend import fit_trend
