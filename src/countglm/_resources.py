@@ -104,6 +104,9 @@ def resolve_memory_limit(limit: int | str | None) -> int | None:
 def _client(client: Any) -> Any:
     if client is None or (isinstance(client, str) and client) or hasattr(client, "submit"):
         return client
+    # The command line brings what runs parts itself (`Executor`).
+    if hasattr(client, "genes_of_part"):
+        return client
     raise InputError(
         f"client={client!r} is no Dask client; give a dask.distributed.Client or the address of a "
         "scheduler, such as 'tcp://10.0.0.1:8786'."

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ._chunks import Executor, LocalExecutor, Part, parts_of, shared_of
+from ._cluster import executor_of
 from ._part_arrays import Arrays, Collector
 from ._progress import progress_bar
 from ._resources import Resources
@@ -58,4 +59,8 @@ def open_session(resources: Resources, mode: str = "exact") -> Iterator[Session 
             f"mode='replay' repeats a published analysis on this machine, in one go; leave out "
             f"{given}=, or choose mode='exact'."
         )
-    yield Session(resources, LocalExecutor(resources.threads))
+    if resources.client is None:
+        yield Session(resources, LocalExecutor(resources.threads))
+        return
+    with executor_of(resources.client) as executor:
+        yield Session(resources, executor)

@@ -1,0 +1,118 @@
+"""What runs on a worker of a cluster: it keeps what it was sent, and fits parts of it.
+
+A worker runs one part at a time, on a pool as wide as its ``nthreads``: parts that wait for their
+turn hold a thread of Dask that sleeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ._chunks import Arrays, run_part
+from ._provenance import provenance
+
+# What a worker keeps for its next parts, as a share of its memory.
+SHARE_KEPT = 0.3
+
+
+class Absent(NamedTuple):
+    """The answer of a worker that lacks what it was sent: it has begun anew, or had no room."""
+
+    keys: tuple[str, ...]
+
+
+class Failed(NamedTuple):
+    """The answer where a part raised, so that nobody takes that for a worker's end."""
+
+    error: Exception
+
+
+class _Kept:
+    """Things by name, the least recently used given up where there is no room for all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._things: dict[str, tuple[Any, int, set[str]]] = {}
+
+    def put(self, key: str, thing: Any, size: int, owner: str, room: float) -> None:
+        with self._lock:
+            owners = self._things.pop(key, (None, 0, set()))[2]
+            taken = sum(each[1] for each in self._things.values())
+            for old in list(self._things):
+                if taken + size <= room:
+                    break
+                taken -= self._things.pop(old)[1]
+            self._things[key] = (thing, size, owners | {owner})
+
+    def get(self, key: str) -> Any:
+        """Return what has this name, or None."""
+        with self._lock:
+            if key not in self._things:
+                return None
+            # The order of a dictionary is that of use.
+            self._things[key] = self._things.pop(key)
+            return self._things[key][0]
+
+    def forget(self, owner: str) -> None:
+        with self._lock:
+            for key, (_, _, owners) in list(self._things.items()):
+                owners.discard(owner)
+                if not owners:
+                    del self._things[key]
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+
+_kept = _Kept()
+_turn = threading.Lock()
+
+
+@cache
+def what_computes() -> dict[str, str]:
+    """Return what decides the bits of a result, by name, and the processor."""
+    record = provenance()
+    digest = hashlib.blake2b(digest_size=8)
+    here = Path(__file__).resolve().parent
+    for path in sorted(here.rglob("*.py")):
+        digest.update(path.relative_to(here).as_posix().encode())
+        digest.update(path.read_bytes())
+    names = ("countglm", "numba", "numpy", "scipy")
+    versions = {name: str(record["versions"][name]) for name in names}
+    return {**versions, "sources of countglm": digest.hexdigest(), "processor": str(record["cpu"])}
+
+
+def keep(things: Mapping[str, tuple[Any, int]], owner: str, dask_worker: Any = None) -> None:
+    """Keep things, by name with their sizes in bytes, for parts that ``owner`` will ask for."""
+    limit = None if dask_worker is None else dask_worker.memory_manager.memory_limit
+    room = SHARE_KEPT * (limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for key, (thing, size) in things.items():
+        _kept.put(key, thing, size, owner, room)
+
+
+def forget(owner: str) -> None:
+    """Give up what nobody but ``owner`` asked for."""
+    _kept.forget(owner)
+
+
+def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absent | Failed:
+    """Fit the genes of a part, from what was sent before; large ``rows`` come by their name."""
+    from distributed import get_worker
+
+    keys = [shared_key, counts_key, *([rows] if isinstance(rows, str) else [])]
+    found = [_kept.get(key) for key in keys]
+    absent = tuple(key for key, thing in zip(keys, found, strict=True) if thing is None)
+    if absent:
+        return Absent(absent)
+    own = found[2] if isinstance(rows, str) else rows
+    try:
+        with _turn:
+            return run_part(found[0], own, found[1], get_worker().state.nthreads)
+    except Exception as error:
+        return Failed(error)
