@@ -27,6 +27,7 @@ from countglm._names import (
     positions_as_names,
 )
 from countglm._nonzeros import Nonzeros, nonzeros_of
+from countglm._replaced_entries import ReplacedEntries
 from countglm._sources import DenseSource, Source
 from countglm._warn import warn
 from countglm.errors import InputError
@@ -173,10 +174,21 @@ class CountMatrix:
             other._hashes[genes] = row_hashes(rows)
         return other
 
+    def with_entries(
+        self, genes: NDArray[np.intp], samples: NDArray[np.intp], values: NDArray[np.float64]
+    ) -> CountMatrix:
+        """These counts with some of them (m,) replaced, no place twice; nothing is copied."""
+        source = ReplacedEntries(self._source, genes, samples, values)
+        other = self._of(source, self.gene_names, self.var)
+        if self._hashes is not None:
+            changed = np.unique(genes)
+            other._hashes = self._hashes.copy()
+            other._hashes[changed] = gene_hashes(GeneSubset(source, changed))
+        return other
+
     def without_replacement(self) -> CountMatrix:
-        """These counts before `with_rows`."""
-        source = self._source
-        original = source.original if isinstance(source, ReplacedRows) else source
+        """These counts before `with_rows` and `with_entries`."""
+        original = getattr(self._source, "original", self._source)
         return self._of(original, self.gene_names, self.var)
 
     def in_memory(self) -> CountMatrix:
