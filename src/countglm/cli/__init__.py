@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from countglm.cli.clusters import distributes
 from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, writes
 
 
@@ -84,11 +85,14 @@ def _chosen(no_independent_filtering: bool, no_cooks: bool, reduced: str | None)
 @click.option("--tol", type=float, default=1e-8, show_default=True, help="In standard errors.")
 @click.option("--max-iter", type=click.IntRange(min=1), default=100, show_default=True)
 @runs
+@distributes
 def fit(**options: Any) -> None:
     """Fit a model to every gene of COUNTS (h5ad, zarr, CSV/TSV[.gz] or a MatrixMarket folder)."""
+    from countglm.cli.clusters import on_cluster
     from countglm.cli.fit import run
 
-    run(**options)
+    with on_cluster(options):
+        run(**options)
 
 
 @app.command(short_help="Test every gene of a count table for differential expression.")
@@ -111,13 +115,16 @@ def fit(**options: Any) -> None:
 @click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals.")
 @analyses
 @runs
+@distributes
 def de(
     *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any
 ) -> None:
     """Test every gene of COUNTS for differential expression: tables, fit and report."""
+    from countglm.cli.clusters import on_cluster
     from countglm.cli.de import run
 
-    run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
+    with on_cluster(options):
+        run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
 
 
 @app.command(short_help="Test every gene here and in R, and tell why the two differ.")

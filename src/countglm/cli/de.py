@@ -48,7 +48,67 @@ class _Task:
     contrasts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What is to be tested, read and checked: every mistake that can be seen before the fit."""
+
+    raw: Any  # counts as stored
+    obs: Any
+    matrix: CountMatrix
+    tasks: list[_Task]
+    options: dict[str, Any]  # of `differential_expression`
+    shrink: str | None
+    dropped: int
+    title: str
+
+    def results(self) -> dict[str, DEResult]:
+        """Return the results of all contrasts by name; each design is fitted once."""
+        from countglm.workflows import differential_expression
+
+        results: dict[str, DEResult] = {}
+        for task in self.tasks:
+            # Without contrasts the last coefficient is tested.
+            found = differential_expression(
+                self.matrix, task.model, task.contrasts or None, progress=sys.stderr.isatty(),
+                **self.options,
+            )  # fmt: skip
+            part = found if isinstance(found, dict) else {found.label: found}
+            if self.shrink is not None:
+                part = {name: result.shrink(method=self.shrink) for name, result in part.items()}
+            results |= part
+        return results
+
+
 def run(
+    *,
+    counts: Path,
+    output: Path,
+    force: bool,
+    as_json: bool,
+    table_format: str,
+    compress: bool,
+    with_h5ad: bool,
+    no_report: bool,
+    **given: Any,
+) -> None:
+    """Run the command; ``given`` is what `prepare` takes.
+
+    Every mistake that can be seen before the fit is reported before it.
+    """
+    check_output(output, force=force)
+    check_input_is_kept(counts, output)
+    suffix = table_suffix(table_format, compress=compress)
+    asked = prepare(counts=counts, **given)
+    with output_folder(output, force=force) as folder:
+        results = asked.results()
+        facts = write_de_products(
+            results, asked.matrix, folder, suffix=suffix, dropped=asked.dropped, title=asked.title,
+            with_report=not no_report, h5ad_from=(asked.raw, asked.obs) if with_h5ad else None,
+        )  # fmt: skip
+    click.echo(dumps(facts) if as_json else _told(results, facts, output))
+
+
+def prepare(
     *,
     counts: Path,
     design: str | None,
@@ -62,24 +122,11 @@ def run(
     min_count: float | None,
     by_expression: bool,
     shrink: str | None,
-    output: Path,
-    force: bool,
-    as_json: bool,
-    table_format: str,
-    compress: bool,
-    with_h5ad: bool,
-    no_report: bool,
     **options: Any,
-) -> None:
-    """Run the command; ``options`` are those of `differential_expression`.
-
-    Every mistake that can be seen before the fit is reported before it.
-    """
+) -> Prepared:
+    """Read and check everything; ``options`` are those of `differential_expression`."""
     from countglm._reduced import nested_design
 
-    check_output(output, force=force)
-    check_input_is_kept(counts, output)
-    suffix = table_suffix(table_format, compress=compress)
     references = references_of(reference)
     check_min_count(min_count)
     _check_options(shrink, options["interval"])
@@ -108,14 +155,8 @@ def run(
     if not kept.all():
         matrix = matrix.take_genes(kept.nonzero()[0])
         raw = raw.loc[:, kept] if hasattr(raw, "columns") else raw[:, kept]
-    with output_folder(output, force=force) as folder:
-        results = _results(matrix, tasks, options, shrink)
-        facts = write_de_products(
-            results, matrix, folder, suffix=suffix, dropped=int((~kept).sum()),
-            title=f"{counts.name}: {' and '.join(_words(task.model) for task in tasks)}",
-            with_report=not no_report, h5ad_from=(raw, obs) if with_h5ad else None,
-        )  # fmt: skip
-    click.echo(dumps(facts) if as_json else _told(results, facts, output))
+    title = f"{counts.name}: {' and '.join(_words(task.model) for task in tasks)}"
+    return Prepared(raw, obs, matrix, tasks, options, shrink, int((~kept).sum()), title)
 
 
 def _told(results: dict[str, DEResult], facts: dict[str, Any], output: Path) -> str:
@@ -177,22 +218,3 @@ def _tasks(design: str | None, contrast_file: Path | None) -> list[_Task]:
         formula = row.design(model)
         tasks.setdefault(formula, _Task(formula)).contrasts[row.name] = row.contrast
     return list(tasks.values())
-
-
-def _results(
-    matrix: CountMatrix, tasks: list[_Task], options: dict[str, Any], shrink: str | None
-) -> dict[str, DEResult]:
-    """Return the results of all contrasts by name; each design is fitted once."""
-    from countglm.workflows import differential_expression
-
-    results: dict[str, DEResult] = {}
-    for task in tasks:
-        # Without contrasts the last coefficient is tested.
-        found = differential_expression(
-            matrix, task.model, task.contrasts or None, progress=sys.stderr.isatty(), **options
-        )
-        part = found if isinstance(found, dict) else {found.label: found}
-        if shrink is not None:
-            part = {name: result.shrink(method=shrink) for name, result in part.items()}
-        results |= part
-    return results
