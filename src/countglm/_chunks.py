@@ -7,7 +7,7 @@ machine, or not at all where its arrays have been kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -203,6 +203,10 @@ def genes_of_part(n_samples: int, n_genes: int) -> int:
     return max(MIN_BLOCK, -(-genes // TILE) * TILE)
 
 
+# Parts with their arrays, as they are finished.
+Finished = Generator[tuple[Part, Arrays], None, None]
+
+
 class Executor(Protocol):
     """Runs parts, here or elsewhere."""
 
@@ -210,7 +214,7 @@ class Executor(Protocol):
         """Return how many genes a part should have."""
         ...
 
-    def run(self, shared: Shared, parts: Iterable[Part]) -> Iterator[tuple[Part, Arrays]]:
+    def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
         """Yield every part with its arrays, in any order; few are read ahead of the work."""
         ...
 
@@ -224,7 +228,7 @@ class LocalExecutor:
     def genes_of_part(self, n_samples: int, n_genes: int) -> int:
         return genes_of_part(n_samples, n_genes)
 
-    def run(self, shared: Shared, parts: Iterable[Part]) -> Iterator[tuple[Part, Arrays]]:
+    def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
         def task(part: Part) -> Arrays:
             return run_part(shared, part.rows, part.counts, 1)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._fit_arrays import _BY_GENE, GeneTrace
+from ._tiles import Learnt
 
 if TYPE_CHECKING:
     from ._fitting import Problem
@@ -60,14 +61,21 @@ class Collector:
         problem = self._problem
         for name in _BY_GENE:
             getattr(problem, name)[start:stop] = arrays[name]
-        if problem.learnt is not None:
-            for name, rows in problem.learnt._asdict().items():
-                rows[start:stop] = arrays[_LEARNT + name]
+        if _LEARNT + Learnt._fields[0] in arrays:
+            self._put_learnt(start, stop, arrays)
         masks = [self._mask(row) for row in arrays["separated_masks"]]
         for gene, kind in enumerate(arrays["separated"].tolist(), start):
             problem.separated[gene] = None if kind < 0 else masks[kind]
         if _TRACE + "steps" in arrays:
             self._put_traces(start, arrays)
+
+    def _put_learnt(self, start: int, stop: int, arrays: Arrays) -> None:
+        problem, names = self._problem, Learnt._fields
+        if problem.learnt is None:
+            shapes = [(problem.counts.n_genes, *arrays[_LEARNT + name].shape[1:]) for name in names]
+            problem.learnt = Learnt(*(np.empty(shape) for shape in shapes))
+        for name, rows in problem.learnt._asdict().items():
+            rows[start:stop] = arrays[_LEARNT + name]
 
     def _mask(self, packed: NDArray[np.uint8]) -> Mask:
         key = packed.tobytes()
