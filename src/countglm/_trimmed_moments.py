@@ -16,8 +16,8 @@ Flags = NDArray[np.bool_]
 MIN_CELL = 3
 MIN_ROBUST_DISPERSION = 0.04
 # Trimmed share at each end, and what makes the trimmed variance of normal data consistent.
-_TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
-_WHOLE_TRIM = (1.0 / 8.0, 1.51)
+TRIM = ((24, 1.0 / 8.0, 1.51), (4, 1.0 / 4.0, 1.86), (0, 1.0 / 3.0, 2.04))
+WHOLE_TRIM = (1.0 / 8.0, 1.51)
 # Samples of which trimmed means sort all rows at once.
 _FEW = 8
 
@@ -89,11 +89,11 @@ def robust_dispersion(q: Floats, x: Floats) -> Floats:
     if large:
         variance = np.full(q.shape[0], -np.inf)
         for members in large:
-            share, factor = next((s, c) for least, s, c in _TRIM if members.size >= least)
+            share, factor = next((s, c) for least, s, c in TRIM if members.size >= least)
             within = _trimmed_variance(q[:, members], share, factor)
             variance = np.maximum(variance, within)
     else:
-        variance = _trimmed_variance(q, *_WHOLE_TRIM)
+        variance = _trimmed_variance(q, *WHOLE_TRIM)
     mean = np.add.reduce(q, axis=1) / q.shape[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.maximum((variance - mean) / mean**2, MIN_ROBUST_DISPERSION))

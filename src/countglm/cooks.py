@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 CUTOFF_LEVEL = 0.99
-_REPLACEMENT_TRIM = 0.2
+REPLACEMENT_TRIM = 0.2
 
 
 class Replacement(NamedTuple):
@@ -59,16 +59,17 @@ def leverages(x: Floats, information: Floats) -> Floats:
     """
     cells = cells_of(x)
     if cells.each_alone:
-        return _hat_diagonal(x, information)
+        return hat_diagonal(x, information)
     # The samples of a cell share its leverage in proportion to their information.
     total = cells.sums(information)
-    hat = _hat_diagonal(cells.rows, total)
+    hat = hat_diagonal(cells.rows, total)
     share = information / np.where(total > 0.0, total, 1.0)[:, cells.cell]
     share *= hat[:, cells.cell]
     return share
 
 
-def _hat_diagonal(x: Floats, information: Floats) -> Floats:
+def hat_diagonal(x: Floats, information: Floats) -> Floats:
+    """Return the leverages (g, k) of rows (k, p) whose information (g, k) is given."""
     active = active_columns(x, information > 0.0)
     a = scaled_columns(x, information, active)
     for j in range(x.shape[1]):
@@ -115,11 +116,11 @@ def cooks_distances(
     docs/math.md, eq. 10.4; Cook (1977), Technometrics 19:15.
     """
     alpha = robust_dispersion(y / scale, x)[:, None]
-    distance = _distances(y, mu, leverage, alpha, x.shape[1], weights)
+    distance = distances_at(y, mu, leverage, alpha, x.shape[1], weights)
     return np.where((leverage < 1.0) & ~np.isnan(alpha), distance, np.nan)
 
 
-def _distances(
+def distances_at(
     y: Floats,
     mu: Floats,
     leverage: Floats,
@@ -127,6 +128,7 @@ def _distances(
     p: int,
     weights: Floats | None,
 ) -> Floats:
+    """Return distances (eq. 10.4) under dispersions; parameters are those of `cooks_distances`."""
     with np.errstate(invalid="ignore", divide="ignore"):
         distance = (y - mu) ** 2 / (mu + alpha * mu**2)
         distance *= leverage / (1.0 - leverage) ** 2
@@ -150,7 +152,7 @@ def may_exceed(
     The robust dispersion is never below its least value, under which no distance is smaller than
     it is; parameters are those of `cooks_distances`.
     """
-    largest = _distances(y, mu, leverage, MIN_ROBUST_DISPERSION, p, weights)
+    largest = distances_at(y, mu, leverage, MIN_ROBUST_DISPERSION, p, weights)
     with np.errstate(invalid="ignore"):
         return np.asarray((largest > cutoff).any(axis=1))
 
@@ -289,6 +291,6 @@ def replace_outliers(
     if genes.size:
         counts = y.copy()
         s = np.broadcast_to(scale, y.shape)[genes]
-        expected = np.trunc(trimmed_mean(y[genes] / s, _REPLACEMENT_TRIM)[:, None] * s)
+        expected = np.trunc(trimmed_mean(y[genes] / s, REPLACEMENT_TRIM)[:, None] * s)
         counts[genes] = np.where(over[genes], expected, y[genes])
     return Replacement(counts, replaceable)

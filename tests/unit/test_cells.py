@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from countglm._cells import add_rows, cells_of
+from countglm._cells import add_rows, cells_of, distinct_rows
 from countglm._covariance import contrast_variance, half_log_determinant, inverse_information
 
 RNG = np.random.default_rng(12)
@@ -54,3 +54,23 @@ def test_information_of_cells_is_that_of_their_samples(name: str) -> None:
         one = weight[gene : gene + 1]
         np.testing.assert_array_equal(contrast_variance(x, one, along), variance[gene : gene + 1])
         np.testing.assert_array_equal(inverse_information(x, one, active[:1])[0], inverse[gene])
+
+
+@pytest.mark.parametrize("values", [2, 5, 1000])
+def test_distinct_rows_are_those_of_numpy(values: int) -> None:
+    x = RNG.integers(-1, values, (60, 3)) * 0.5
+    rows, first, group = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    found = distinct_rows(x)
+    for mine, theirs in zip(found, (rows, first, group.reshape(-1)), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_latest_designs_are_remembered() -> None:
+    x = RNG.integers(0, 2, (50, 2)).astype(float)
+    cells = cells_of(x)
+    assert cells_of(x.copy()) is cells
+    x[0, 0] += 1.0
+    assert cells_of(x) is not cells
+    for k in range(20):
+        cells_of(x + k)
+    np.testing.assert_array_equal(cells_of(x).rows[cells_of(x).cell], x)
