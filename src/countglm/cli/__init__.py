@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from countglm.cli.clusters import distributes
-from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, writes
+from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, scales, writes
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -85,6 +85,7 @@ def _chosen(no_independent_filtering: bool, no_cooks: bool, reduced: str | None)
 @click.option("--tol", type=float, default=1e-8, show_default=True, help="In standard errors.")
 @click.option("--max-iter", type=click.IntRange(min=1), default=100, show_default=True)
 @runs
+@scales
 @distributes
 def fit(**options: Any) -> None:
     """Fit a model to every gene of COUNTS (h5ad, zarr, CSV/TSV[.gz] or a MatrixMarket folder)."""
@@ -115,6 +116,7 @@ def fit(**options: Any) -> None:
 @click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals.")
 @analyses
 @runs
+@scales
 @distributes
 def de(
     *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any

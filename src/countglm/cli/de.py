@@ -21,7 +21,7 @@ from countglm.cli.inputs import (
     read_tables,
     size_factors_of,
 )
-from countglm.cli.output import check_output, output_folder
+from countglm.cli.output import check_checkpoint, check_output, output_folder
 from countglm.cli.preparation import (
     check_min_count,
     kept_genes,
@@ -66,11 +66,15 @@ class Prepared:
         from countglm.workflows import differential_expression
 
         results: dict[str, DEResult] = {}
-        for task in self.tasks:
+        for number, task in enumerate(self.tasks, 1):
+            options = dict(self.options)
+            if len(self.tasks) > 1 and options.get("checkpoint") is not None:
+                # A checkpoint is of one design.
+                options["checkpoint"] = options["checkpoint"] / f"design-{number}"
             # Without contrasts the last coefficient is tested.
             found = differential_expression(
                 self.matrix, task.model, task.contrasts or None, progress=sys.stderr.isatty(),
-                **self.options,
+                **options,
             )  # fmt: skip
             part = found if isinstance(found, dict) else {found.label: found}
             if self.shrink is not None:
@@ -97,6 +101,7 @@ def run(
     """
     check_output(output, force=force)
     check_input_is_kept(counts, output)
+    check_checkpoint(given["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
     asked = prepare(counts=counts, **given)
     with output_folder(output, force=force) as folder:

@@ -19,7 +19,7 @@ from countglm.cli.inputs import (
     read_tables,
     size_factors_of,
 )
-from countglm.cli.output import check_output, output_folder
+from countglm.cli.output import check_checkpoint, check_output, output_folder
 from countglm.cli.products import dumps, table_suffix, write_products
 from countglm.errors import InputError
 from countglm.report import words
@@ -54,6 +54,7 @@ def run(
     """
     check_output(output, force=force)
     check_input_is_kept(counts, output)
+    check_checkpoint(options["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
     _check_numbers(options["dispersion"], options["tol"])
     raw, matrix, model = read_inputs(

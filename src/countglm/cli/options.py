@@ -77,6 +77,38 @@ def writes(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def _bytes(_context: click.Context, _option: click.Parameter, given: str | None) -> int | None:
+    from countglm._resources import resolve_memory_limit
+
+    return resolve_memory_limit(given)
+
+
+def scales(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that may take long, or much memory."""
+    return _with(
+        command,
+        click.option(
+            "--zeros",
+            type=click.Choice(["auto", "visit"]),
+            default="auto",
+            show_default=True,
+            help="visit takes every zero alone, where a rule would stand for those of a group.",
+        ),
+        click.option(
+            "--checkpoint",
+            type=PATH,
+            metavar="FOLDER",
+            help="Keep finished genes here; the same command goes on from where it was stopped.",
+        ),
+        click.option(
+            "--memory-limit",
+            metavar="SIZE",
+            callback=_bytes,
+            help="Stay below this much memory, such as 4GB or 512MB.",
+        ),
+    )
+
+
 def analyses(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that tests for differential expression."""
     return _with(

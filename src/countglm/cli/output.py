@@ -57,6 +57,17 @@ def check_output(folder: Path, *, force: bool, own_command: str | None = None) -
         raise InputError(f"Output {folder} cannot be written: no permission in {ancestor}.")
 
 
+def check_checkpoint(checkpoint: Path | None, output: Path) -> None:
+    """Raise InputError for a checkpoint in the output folder, which must not be there before."""
+    if checkpoint is None:
+        return
+    folder, target = checkpoint.resolve(), output.resolve()
+    if target in (folder, *folder.parents):
+        raise InputError(
+            f"--checkpoint {checkpoint} lies in the output folder {output}; name one beside it."
+        )
+
+
 @contextlib.contextmanager
 def output_folder(folder: Path, *, force: bool, own_command: str | None = None) -> Iterator[Path]:
     """Yield a temporary folder whose files reach ``folder`` only when the block succeeds.
