@@ -24,6 +24,7 @@ _BY_GENE = (
     "counters",
     "status",
     "base_mean",
+    "by_rule",
 )
 
 
@@ -62,6 +63,7 @@ class FitArrays:
         self.counters: NDArray[np.int32] = np.zeros((n_genes, columns.N_COUNTERS), dtype=np.int32)
         self.status: NDArray[np.int8] = np.zeros(n_genes, dtype=np.int8)
         self.base_mean: Floats = np.zeros(n_genes)
+        self.by_rule: NDArray[np.bool_] = np.zeros(n_genes, dtype=np.bool_)
         self.separated: list[NDArray[np.bool_] | None] = [None] * n_genes
         self.traces: list[GeneTrace | None] = [None] * n_genes
 
@@ -133,6 +135,7 @@ def assemble_fit(
         counts_fingerprint=counts.fingerprint(),
         dispersion_maxima=arrays.counters[:, columns.MAXIMA].copy(),
         dispersion_lead=stats[:, columns.LEAD].copy(),
+        zeros_by_rule=arrays.by_rule,
         trace=tuple(arrays.traces) if traced else None,
     )
 
@@ -143,13 +146,17 @@ def _patterns(
     """Number the distinct sets of separated samples in the order of their first gene."""
     pattern = np.full(len(separated), -1, dtype=np.int32)
     known: dict[bytes, int] = {}
+    # Of a million samples a set is told from others once: genes of one kind share it.
+    places: dict[int, int] = {}
     masks: list[NDArray[np.bool_]] = []
     for gene, mask in enumerate(separated):
         if mask is None:
             continue
-        key = mask.tobytes()
-        if key not in known:
-            known[key] = len(masks)
-            masks.append(mask)
-        pattern[gene] = known[key]
+        if id(mask) not in places:
+            key = np.packbits(mask).tobytes()
+            if key not in known:
+                known[key] = len(masks)
+                masks.append(mask)
+            places[id(mask)] = known[key]
+        pattern[gene] = places[id(mask)]
     return pattern, np.array(masks, dtype=np.bool_).reshape(len(masks), n)

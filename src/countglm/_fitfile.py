@@ -39,7 +39,14 @@ _REQUIRED = {
     "separated_samples": "Kn",
     "gene_names": "G",
 }
-_OPTIONAL = ("sample_names", "offset", "weights", "dispersion_maxima", "dispersion_lead")
+_OPTIONAL = (
+    "sample_names",
+    "offset",
+    "weights",
+    "dispersion_maxima",
+    "dispersion_lead",
+    "zeros_by_rule",
+)
 # Shapes that may stand there, of arrays that are checked after the required ones.
 _FURTHER = {
     "design_matrix": ("np",),
@@ -48,6 +55,7 @@ _FURTHER = {
     "offset": ("n", "nG"),
     "weights": ("n", "nG"),
     "dispersion_maxima": ("G",),
+    "zeros_by_rule": ("G",),
     "dispersion_lead": ("G",),
 }
 _TEXT = ("gene_names", "sample_names", "design_sample_names")

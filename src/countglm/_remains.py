@@ -13,6 +13,7 @@ from .status import Status
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
 
 
 class Remains:
@@ -29,6 +30,11 @@ class Remains:
         return np.array([layout.at.rank for layout in self.layouts])[self.kind]
 
     @cached_property
+    def lost(self) -> list[Mask | None]:
+        """Samples (n,) that lose their finite mean, kind by kind; None for none."""
+        return [one.separated if one.separated.any() else None for one in self.kinds]
+
+    @cached_property
     def limits(self) -> Floats:
         """Limits (k, p) of the coefficients without a finite value, 0 for the others."""
         p = self.layouts[0].at.p
@@ -39,3 +45,23 @@ class Remains:
         """Statuses (k,) of genes without a finite estimate."""
         ends = [Status.SINGULAR if one.singular else Status.SEPARATED for one in self.kinds]
         return np.array(ends, dtype=np.int8)
+
+
+class GroupRemains(Remains):
+    """The same where the samples of a kind are groups: the rows of its design stand for many."""
+
+    def __init__(
+        self, kinds: list[Completion], layouts: list[Layout], kind: Index, group: NDArray[np.int32]
+    ) -> None:
+        super().__init__(kinds, layouts, kind)
+        self._group = group
+
+    @cached_property
+    def lost(self) -> list[Mask | None]:
+        """Samples (n,) that lose their finite mean, kind by kind; None for none."""
+        return [None if lost is None else lost[self._group] for lost in super().lost]
+
+
+def whole_problem(layout: Layout, n_genes: int) -> Remains:
+    """Return what remains where nothing is lost: no kind needs to be told."""
+    return Remains([], [layout], np.zeros(n_genes, dtype=np.intp))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .basis import Basis
 from .kernels import blocks, columns, layout, search
-from .kernels.layout import LANES, At, Frame
+from .kernels.layout import LANES, At, Frame, Sparse
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,10 @@ class Learnt(NamedTuple):
     def rows(self, start: int, stop: int) -> Learnt:
         """Return the part of some genes."""
         return Learnt(self.carry[start:stop], self.times[start:stop], self.slopes[start:stop])
+
+    def take(self, genes: NDArray[np.intp]) -> Learnt:
+        """Return a copy of what is learnt of some genes."""
+        return Learnt(self.carry[genes], self.times[genes], self.slopes[genes])
 
 
 def make_learnt(n_genes: int, rank: int) -> Learnt:
@@ -72,6 +76,12 @@ def make_layout(basis: Basis, order: NDArray[np.intp] | None) -> Layout:
     return Layout(frame, at)
 
 
+# Of genes that are given sample by sample.
+_NO_NONZEROS = Sparse(
+    np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0),
+    np.zeros(0, dtype=np.int32), np.zeros(0), np.zeros(0),
+)  # fmt: skip
+
 _layouts: WeakKeyDictionary[Basis, Layout] = WeakKeyDictionary()
 
 
@@ -100,6 +110,19 @@ class Filled:
             self.coef[rows], self.errors[rows], self.stats[rows], self.counters[rows],
             self.trace[rows],
         )  # fmt: skip
+
+    def take(self, genes: NDArray[np.intp]) -> Filled:
+        """Return a copy of the rows of some genes."""
+        return Filled(
+            self.coef[genes], self.errors[genes], self.stats[genes], self.counters[genes],
+            self.trace[genes],
+        )  # fmt: skip
+
+    def put(self, genes: NDArray[np.intp], other: Filled) -> None:
+        """Set the rows of some genes to those of ``other``."""
+        self.coef[genes], self.errors[genes] = other.coef, other.errors
+        self.stats[genes], self.counters[genes] = other.stats, other.counters
+        self.trace[genes] = other.trace
 
 
 def make_filled(n_genes: int, p: int, trace_rows: int = 0) -> Filled:
@@ -176,17 +199,19 @@ def run_kernels(
     task: Task,
     learnt: Learnt,
     filled: Filled,
+    sparse: Sparse = _NO_NONZEROS,
 ) -> None:
     """Run the kernels on genes ``y`` (g, n), whose samples are in the order of the layout.
 
-    ``offset`` and ``weight`` have one row, or one a gene; ``learnt`` is read and written.
+    ``offset`` and ``weight`` have one row, or one a gene; ``learnt`` is read and written.  Of
+    genes that are given by their nonzeros the samples are the nodes of a rule.
     """
     offset, weight = _writable(offset), _writable(weight)
-    memory = _lend(layout.at, y.shape[0])
+    memory = _lend(layout.at, alpha.size)
     # Compiled kernels know no warnings, and plain ones shall know none.
     with np.errstate(all="ignore"):
         blocks.fit_block(
-            y, offset, weight, alpha, layout.frame, layout.at,
+            y, offset, weight, sparse, alpha, layout.frame, layout.at,
             task.screened, task.estimate, task.again, task.fixed, task.finish, task.cap,
             log_centre, task.precision, 1.0 if task.fisher else 0.0, task.tol, task.max_steps,
             memory.work, memory.scale, memory.order, memory.search,

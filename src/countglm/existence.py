@@ -25,6 +25,7 @@ __all__ = ["Completion", "ExistenceTest", "completion_of", "separated_samples"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
 # Designs that are remembered, and bytes of the answers remembered for all of them together.
 DESIGNS = 6
 MEMORY = 2**26
@@ -63,6 +64,23 @@ class ExistenceTest:
             known.remember(key, partial(known.solve, cells[i], masks[i]))
             for i, key in enumerate(keys)
         ]
+
+    def kinds(self, positive: Mask, weighted: Mask) -> tuple[list[Completion], Index]:
+        """Return the problems that remain for patterns (m, n), and which one each pattern leaves.
+
+        In the order of the patterns' bits, each problem once.
+        """
+        # Each pattern is asked for once: many genes share it.
+        patterns = positive if weighted.ndim == 1 else np.hstack([positive, weighted])
+        _, first, pattern = np.unique(
+            np.packbits(patterns, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        masks = weighted if weighted.ndim == 1 else weighted[first]
+        found = self.many(positive[first], masks)
+        kinds = {id(completion): completion for completion in found}
+        places = {key: place for place, key in enumerate(kinds)}
+        kind = np.array([places[id(completion)] for completion in found])[pattern.reshape(-1)]
+        return list(kinds.values()), kind
 
 
 def separated_samples(design: Floats, positive: Mask, weighted: Mask) -> Mask:

@@ -82,6 +82,8 @@ class GLMFit:
     dispersion_maxima : (G,) int32 or None; dispersion_lead : (G,) or None
         Local maxima of the dispersion's profile that the search saw (0: none sought), and how
         much the best exceeds the next in log-likelihood (infinite for one).
+    zeros_by_rule : (G,) bool or None
+        Genes whose zeros were told by a Gauss rule instead of visited (docs/math.md, 3.7).
     trace : tuple or None
         Iterates, when the fit was asked to keep them; not saved.
     """
@@ -116,6 +118,7 @@ class GLMFit:
     counts_fingerprint: str = ""
     dispersion_maxima: NDArray[np.int32] | None = None
     dispersion_lead: Floats | None = None
+    zeros_by_rule: NDArray[np.bool_] | None = None
     trace: tuple[Any, ...] | None = None
 
     @property

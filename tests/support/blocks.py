@@ -129,6 +129,7 @@ def make_tile(
     frame, at = make_layout(basis, None)
     d = layout.make_work(at)
     d[:] = np.nan
+    d[at.lift] = 0.0
     lane_of = np.minimum(np.arange(LANES), y.shape[0] - 1)
     d[at.y : at.y + at.n] = y[lane_of].T
     scale, heavy = np.exp(per_sample(offset, at.n, 0.0)), per_sample(weight, at.n, 1.0)
@@ -150,7 +151,8 @@ def singles(case: Tile) -> Tile:
     frame, of = case.frame, np.repeat(np.arange(case.at.segments), np.diff(case.frame.bounds))
     apart = frame._replace(
         bounds=np.arange(of.size + 1), rows=frame.rows[of], products=frame.products[of],
-        raw=frame.raw[of],
+        raw=frame.raw[of], excess=np.zeros(of.size + 1, dtype=np.int64),
+        extent=np.zeros((of.size, 3)),
     )  # fmt: skip
     at = layout.place(case.at.n, case.at.n, case.at.rank, case.at.p)
     d = layout.make_work(at)

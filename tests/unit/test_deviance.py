@@ -7,7 +7,8 @@ import pytest
 from mpmath import mp, mpf
 
 from countglm._jit.lanes import load, store
-from countglm.kernels import deviance, tile
+from countglm.kernels import deviance, loading
+from countglm.kernels.layout import LANES
 from tests.support import reference as ref
 from tests.support.blocks import Tile, make_tile, singles
 from tests.support.compiled import compiled
@@ -38,7 +39,8 @@ def saturated(d, at, rows):
 
 @compiled
 def listed(d, at, lane, y, weight):
-    return tile.tabulate(d, at, lane, y, weight)
+    count, _ = loading.tabulate(d, at, lane, y, weight)
+    return count
 
 
 def half_of(case: Tile) -> np.ndarray:
@@ -51,7 +53,7 @@ def saturated_of(y: np.ndarray, weight: np.ndarray, alpha) -> np.ndarray:
     y = np.atleast_2d(y)
     case = make_tile(y, np.ones((y.shape[1], 1)), alpha)
     rows = 0
-    for lane in range(tile.LANES):
+    for lane in range(LANES):
         gene = y[min(lane, y.shape[0] - 1)]
         rows = max(rows, listed(case.d, case.at, lane, gene, weight))
     saturated(case.d, case.at, rows)

@@ -49,16 +49,6 @@ def mean(d, at, scale):
     store(d, at.value, tile.mean_of(d, at, scale, load(d, at.slope), 0))
 
 
-@compiled
-def listed(d, at, lane, y, weight):
-    return tile.tabulate(d, at, lane, y, weight)
-
-
-@compiled
-def filled(d, at, lane, y, offset, weight, own_offset, own_weight):
-    tile.fill_lane(d, at, lane, y, offset, weight, own_offset, own_weight)
-
-
 def modelled(case: Tile, gamma: Any, fisher: Any = 0.0) -> Tile:
     case.put(case.at.coef, gamma)
     case.d[case.at.slope] = fisher
@@ -68,58 +58,6 @@ def modelled(case: Tile, gamma: Any, fisher: Any = 0.0) -> Tile:
 
 def laid_out(alpha: Any = 0.3, **options: Any) -> Tile:
     return make_tile(COUNTS, DESIGN, alpha, offset=OFFSET, weight=WEIGHT, **options)
-
-
-def test_a_gene_goes_into_its_lane_alone() -> None:
-    case = laid_out()
-    before = case.d.copy()
-    filled(case.d, case.at, 2, COUNTS[::-1].copy(), OFFSET, WEIGHT, True, False)
-    at = case.at
-    np.testing.assert_array_equal(case.rows(at.y, N, 2), COUNTS[::-1])
-    np.testing.assert_allclose(case.rows(at.scale, N, 2), np.exp(OFFSET), rtol=1e-15)
-    filled(case.d, at, 2, COUNTS, OFFSET, WEIGHT, False, True)
-    np.testing.assert_array_equal(case.rows(at.weight, N, 2), WEIGHT)
-    others = np.arange(tile.LANES) != 2
-    np.testing.assert_array_equal(case.d[:, others], before[:, others])
-    untouched = np.r_[at.values : at.end]
-    np.testing.assert_array_equal(case.d[untouched], before[untouched])
-
-
-def table_of(counts: Any, weight: Any) -> tuple[int, np.ndarray, np.ndarray]:
-    y, w = np.asarray(counts, dtype=float), np.asarray(weight, dtype=float)
-    case = make_tile(y, np.ones((y.size, 1)))
-    size = listed(case.d, case.at, 3, y, w)
-    values, masses = case.rows(case.at.values, y.size, 3), case.rows(case.at.masses, y.size, 3)
-    # Lanes with shorter tables go on into rows that must count nothing.
-    np.testing.assert_array_equal(masses[size:], 0.0)
-    assert np.all(values > 0.0)
-    return size, values[:size], masses[:size]
-
-
-def test_many_small_counts_are_listed_by_value() -> None:
-    rng = np.random.default_rng(1)
-    y, w = rng.integers(0, 6, 40).astype(float), rng.choice([0.0, 0.5, 1.0, 2.0], 40)
-    y[7] = 9.0
-    size, values, masses = table_of(y, w)
-    assert size == 9
-    np.testing.assert_array_equal(values, np.arange(1.0, 10.0))
-    np.testing.assert_array_equal(masses, [w[y == k].sum() for k in range(1, 10)])
-
-
-@pytest.mark.parametrize("top", [20.0, 1e7, 2.5])
-def test_other_counts_stand_each_for_itself(top: float) -> None:
-    y = np.zeros(40)
-    y[[2, 5, 30, 31]] = 1.0, 3.0, 1.0, top
-    w = np.ones(40)
-    w[5] = 0.0
-    size, values, masses = table_of(y, w)
-    np.testing.assert_array_equal(values, [1.0, 1.0, top])
-    np.testing.assert_array_equal(masses, [1.0, 1.0, 1.0])
-    assert size == 3
-
-
-def test_no_count_makes_an_empty_table() -> None:
-    assert table_of(np.zeros(5), np.ones(5))[0] == 0
 
 
 @pytest.mark.parametrize("n", [3, 8, 9, 24, 65, 104, 1000, 5000])

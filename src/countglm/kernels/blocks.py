@@ -23,26 +23,26 @@ from .columns import (
     STEPS,
     UNDECIDED,
 )
-from .deviance import saturated_log_likelihood
+from .deviance import put_lift, saturated_log_likelihood
 from .layout import Block
+from .loading import clear_nodes, load_gene
 from .profiles import find_dispersions
 from .search import START_DISPERSION
 from .smallmat import factor, smallest_pivot
 from .solver import set_start, solve
 from .special import exp
-from .tile import LANES, fill_lane, positive_equations, tabulate
+from .tile import LANES, positive_equations
 
 
 @kernel
-def fill(d, at, y, offset, weight, genes):
-    """Put genes into the lanes; lanes left over repeat the last."""
+def fill(d, at, frame, block, genes):
+    """Put genes into the lanes; lanes left over repeat the last.  Return the counts listed."""
+    # Not a literal 0, for which Numba would compile what takes it once more.
+    rows = genes.size - genes.size
     for lane in range(LANES):
-        g = genes[min(lane, genes.size - 1)]
-        own_offset, own_weight = offset.shape[0] > 1, weight.shape[0] > 1
-        fill_lane(
-            d, at, lane, y[g], offset[g if own_offset else 0], weight[g if own_weight else 0],
-            own_offset, own_weight,
-        )  # fmt: skip
+        listed, _ = load_gene(d, at, frame, lane, block, genes[min(lane, genes.size - 1)])
+        rows = max(rows, listed)
+    return rows
 
 
 @kernel
@@ -67,15 +67,15 @@ def screen_and_start(
     d, at, frame, scale, weight_row, block, order, screened, begin_search, counters_out
 ):
     """Sort out the genes whose estimate is not known to exist; start the others."""
-    y, offset, weight, carry = block.y, block.offset, block.weight, block.carry
-    for g in range(y.shape[0]):
+    n_genes, carry = order.size, block.carry
+    for g in range(n_genes):
         order[g] = g
         counters_out[g, CODE] = EXISTS
     if not (screened or begin_search):
         return
-    for first in range(0, y.shape[0], LANES):
-        genes = order[first : min(first + LANES, y.shape[0])]
-        fill(d, at, y, offset, weight, genes)
+    for first in range(0, n_genes, LANES):
+        genes = order[first : min(first + LANES, n_genes)]
+        fill(d, at, frame, block, genes)
         if screened:
             screen(d, at, frame, weight_row, genes, counters_out)
         if begin_search:
@@ -124,6 +124,7 @@ def fit_block(
     y,
     offset,
     weight,
+    sparse,
     alpha,
     design,
     places,
@@ -153,23 +154,31 @@ def fit_block(
 ):
     """Fit every gene of a block: dispersion if asked, then coefficients, certificate, errors.
 
-    ``design`` is a `Frame`, ``places`` an `At`.  Where ``screened``, genes whose estimate is not
-    known to exist are left out, with their code.
+    ``design`` is a `Frame`, ``places`` an `At`.  By a rule for the zeros the genes are given by
+    ``sparse``, and the samples of everything else are the nodes of the rule.  Where ``screened``,
+    genes whose estimate is not known to exist are left out, with their code.
     ``times``, ``slopes`` and ``carry`` keep what a search learnt for another search of the gene,
     which is told by ``again``.  Where the means are ``fixed`` they are the exponentials of
     ``offset``, and the coefficients stay 0.
     """
     frame, at = by_reference(design), by_reference(places)
-    n_genes = y.shape[0]
+    n_genes = alpha.size
     own_offset = offset.shape[0] > 1
     if not own_offset:
         for i in range(at.n):
             scale_row[i] = exp(offset[0, i])
     scale = scale_row[: 0 if own_offset else at.n]
     weight_row = weight[0, : 0 if weight.shape[0] > 1 else at.n]
-    block = by_reference(Block(y, offset, weight, carry, times, slopes))
+    block = by_reference(
+        Block(
+            y, offset, weight, sparse.pointers, sparse.samples, sparse.values, sparse.segment,
+            sparse.scale, sparse.weight, carry, times, slopes,
+        )
+    )  # fmt: skip
+    if at.rule > 0:
+        clear_nodes(work, at)
     screen_and_start(
-        work, at, frame, scale, weight_row, block, order, screened,
+        work, at, frame, scale, weight_row, block, order[:n_genes], screened,
         estimate and not (again or fixed), counters_out,
     )  # fmt: skip
     count = 0
@@ -187,14 +196,10 @@ def fit_block(
         return
     for first in range(0, count, LANES):
         genes = order[first : min(first + LANES, count)]
-        fill(work, at, y, offset, weight, genes)
-        # Not a literal 0, for which Numba would compile what takes it once more.
-        rows = first - first
+        rows = fill(work, at, frame, block, genes)
         for lane in range(LANES):
-            g = genes[min(lane, genes.size - 1)]
-            work[at.alpha, lane] = stats_out[g, DISPERSION]
-            w = weight[g if weight.shape[0] > 1 else 0]
-            rows = max(rows, tabulate(work, at, lane, y[g], w))
+            work[at.alpha, lane] = stats_out[genes[min(lane, genes.size - 1)], DISPERSION]
+        put_lift(work, at, rows, load(work, at.alpha))
         steps = fit_tile(
             work, at, frame, scale, weight_row, genes, use_fisher, tol, max_steps, trace_out
         )

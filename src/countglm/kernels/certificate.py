@@ -22,6 +22,7 @@ from .columns import (
     SCORE,
 )
 from .family import (
+    excess_deviance,
     expected_information,
     half_deviance,
     observed_information,
@@ -44,6 +45,7 @@ from .tile import (
     add_row,
     add_to,
     clear,
+    excess_mean,
     mean_of,
     predictor,
     weight_of,
@@ -76,13 +78,62 @@ def add_full(d, target, rows, s, value):
 
 @kernel
 def add_noise(d, at, frame, s, curve, spread_of_eta, loose):
-    """Add what rounding may do to the score through one segment (eq. 4.3)."""
+    """Add what rounding may do to the score through one segment (eq. 4.3), and a rule (3.7)."""
     # Sums run over a segment, over a chunk of segments, and over the chunks.
     units = SEGMENT + CHUNK + at.segments / CHUNK + (at.rank + 2) * frame.skeel
     noise = EPS * (curve * spread_of_eta + units * loose)
+    if at.rule > 0:
+        # Of a rule over the nodes, and over parts of the nonzeros.
+        longer = (frame.bounds[s + 1] - frame.bounds[s]) + load(d, at.listed) / SEGMENT
+        noise += (EPS * longer + frame.error) * loose
     for k in range(at.rank):
         moved = load(d, at.noise + k) + noise * magnitude(spread(frame.rows[s, k]))
         store(d, at.noise + k, moved)
+
+
+@kernel
+def zero_information(frame, s, unit, alpha):
+    """Return the largest observed information of a zero of the segment, mu / (1 + alpha mu)².
+
+    It rises up to alpha mu = 1 and falls beyond; that it is reached in between is taken for
+    granted.
+    """
+    low, high = unit * frame.extent[s, 0], unit * frame.extent[s, 1]
+    low_share, high_share = poisson_share(low, alpha), poisson_share(high, alpha)
+    a, b = low * low_share * low_share, high * high_share * high_share
+    top = choose(a > b, a, b)
+    between = (alpha * low < 1.0) & (alpha * high > 1.0)
+    return choose(between, 0.25 / choose(between, alpha, 1.0), top)
+
+
+@kernel
+def evaluate_excess(d, at, frame, s, unit, alpha):
+    """Return what nonzeros add to score, observed information and half deviance (eq. 3.8).
+
+    The third is the largest observed information of a sample of the segment, the last the sum
+    of the weighted counts.
+    """
+    slope, curve, value, seen = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    heavy = frame.extent[s, 2]
+    top = zero_information(frame, s, unit, alpha) * heavy
+    for begin in range(frame.excess[s], frame.excess[s + 1], SEGMENT):
+        part, bent, gained, events = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+        for e in range(begin, min(begin + SEGMENT, frame.excess[s + 1])):
+            y, mu = load(d, at.excess + e), excess_mean(d, at, unit, e)
+            share = poisson_share(mu, alpha)
+            scaled = y * share
+            information = alpha * scaled * (mu * share)
+            part += scaled
+            bent += information
+            gained += excess_deviance(y, mu, share)
+            events += y
+            whole = information + heavy * (mu * share) * share
+            top = choose((y > 0.0) & (whole > top), whole, top)
+        slope += part
+        curve += bent
+        value += gained
+        seen += events
+    return slope, curve, top, value, seen
 
 
 @kernel
@@ -98,7 +149,7 @@ def evaluate(d, at, frame, scale, weight, alpha):
     clear(d, at.hessian, t)
     clear(d, at.fisher, t)
     clear(d, at.raw_hessian, p * p)
-    half, events = spread(0.0), spread(0.0)
+    half, events = load(d, at.lift), spread(0.0)
     for begin in range(0, at.segments, CHUNK):
         clear(d, at.part, r)
         clear(d, at.square, t)
@@ -122,6 +173,13 @@ def evaluate(d, at, frame, scale, weight, alpha):
                 value += w * half_deviance(y, mu, alpha, share)
                 heavy += w
                 events += w * y
+            if at.rule > 0:
+                more, bent, top, gained, seen = evaluate_excess(d, at, frame, s, unit, alpha)
+                slope += more
+                loose += more
+                curve += bent
+                value += gained
+                events += seen
             half += value
             store(d, at.first + s, choose(heavy > 0.0, 1.0, 0.0))
             store(d, at.second + s, top)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from countglm._jit import kernel, stay_apart
-from countglm._jit.lanes import choose, load, some, spread
+from countglm._jit.lanes import choose, load, some, spread, store
 
 from .family import (
     SMALL,
+    count_deviance,
+    excess_deviance,
     half_deviance,
     log_normalizer_large,
     log_normalizer_small,
     poisson_share,
 )
+from .layout import SEGMENT
 from .special import exp
-from .tile import mean_of, predictor, weight_of
+from .tile import excess_mean, mean_of, predictor, weight_of
 
 
 @kernel
 def half_deviance_sum(d, at, frame, scale, weight, coef, alpha):
-    """Return half the deviance at basis coordinates ``coef`` (eq. 2.5)."""
+    """Return half the deviance at basis coordinates ``coef`` (eq. 2.5; 3.8 by a rule).
+
+    Expects ``lift`` from `put_lift`.
+    """
     stay_apart()
-    total = spread(0.0)
+    total = load(d, at.lift)
     for s in range(at.segments):
         unit = exp(predictor(d, coef, frame.rows, s))
         part = spread(0.0)
@@ -30,7 +36,24 @@ def half_deviance_sum(d, at, frame, scale, weight, coef, alpha):
             value = half_deviance(y, mu, alpha, poisson_share(mu, alpha))
             part += w * value
         total += part
+        for begin in range(frame.excess[s], frame.excess[s + 1], SEGMENT):
+            part = spread(0.0)
+            for e in range(begin, min(begin + SEGMENT, frame.excess[s + 1])):
+                mu = excess_mean(d, at, unit, e)
+                part += excess_deviance(load(d, at.excess + e), mu, poisson_share(mu, alpha))
+            total += part
     return total
+
+
+@kernel
+def put_lift(d, at, count, alpha):
+    """Set what the counts alone add to half the deviance of nonzeros above that of zeros."""
+    stay_apart()
+    total = spread(0.0)
+    if at.rule > 0:
+        for k in range(count):
+            total += load(d, at.masses + k) * count_deviance(load(d, at.values + k), alpha)
+    store(d, at.lift, total)
 
 
 @kernel

@@ -15,6 +15,7 @@ from countglm._jit.lanes import choose, load, some, spread, store
 
 from .family import (
     SMALL,
+    count_score,
     count_slope_large,
     count_slope_small,
     dispersion_score,
@@ -23,6 +24,7 @@ from .family import (
     poisson_share,
     residual,
 )
+from .layout import SEGMENT
 from .smallmat import (
     back_solve,
     factor,
@@ -38,6 +40,7 @@ from .tile import (
     add_row,
     add_to,
     clear,
+    excess_mean,
     mean_of,
     predictor,
     weight_of,
@@ -49,7 +52,10 @@ MAX_PROFILE_RIDGE = 1e-6
 
 @kernel
 def count_slopes(d, at, count, alpha):
-    """Return the sum of what depends on the counts alone, from a table of ``count`` (eq. 2.8)."""
+    """Return the sum of what depends on the counts alone, from a table of ``count`` (eq. 2.8).
+
+    By a rule less that of eq. 2.10.
+    """
     stay_apart()
     total = spread(0.0)
     large = alpha > SMALL
@@ -62,8 +68,31 @@ def count_slopes(d, at, count, alpha):
         value = count_slope_small(y, low)
         if several:
             value = choose(large, count_slope_large(y, r, base), value)
+        if at.rule > 0:
+            value -= count_score(y, alpha)
         total += load(d, at.masses + k) * value
     return total
+
+
+@kernel
+def excess_slopes(d, at, frame, s, unit, alpha):
+    """Return what the nonzeros of a segment add (eq. 3.8): to the score, to the information that
+    is observed, to minus the score's derivative in alpha, and to minus eq. 2.7 without 2.10.
+    """
+    slope, drift, gain = spread(0.0), spread(0.0), spread(0.0)
+    for begin in range(frame.excess[s], frame.excess[s + 1], SEGMENT):
+        part, drifted, gained = spread(0.0), spread(0.0), spread(0.0)
+        for e in range(begin, min(begin + SEGMENT, frame.excess[s + 1])):
+            mu = excess_mean(d, at, unit, e)
+            share = poisson_share(mu, alpha)
+            scaled = load(d, at.excess + e) * share
+            part += scaled
+            drifted += scaled * (mu * share)
+            gained += scaled * mu
+        slope += part
+        drift += drifted
+        gain += gained
+    return slope, alpha * drift, drift, gain
 
 
 @kernel
@@ -106,7 +135,11 @@ def sums_of_slope(d, at, frame, scale, weight, alpha):
                 first += weighted * share
                 second += weighted * info
                 value += w * dispersion_score(y, mu, alpha, share)
-            partial += value
+            more, bent, drifted, gained = excess_slopes(d, at, frame, s, unit, alpha)
+            slope += more
+            curve += bent
+            drift -= drifted
+            partial += value - gained
             store(d, at.first + s, first)
             store(d, at.second + s, second)
             add_row(d, at.part, frame.rows, s, slope)

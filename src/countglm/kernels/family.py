@@ -74,6 +74,31 @@ def half_deviance(y, mu, alpha, share):
 
 
 @kernel
+def excess_deviance(y, mu, share):
+    """Return by how much half the deviance of a count exceeds that of a zero, less eq. 2.9.
+
+    Linear in the count; mu > 0.
+    """
+    odds = mu * share
+    return -y * log(choose(odds < 1e-300, 1e-300, odds))
+
+
+@kernel
+def count_deviance(y, alpha):
+    """Return y log y - (y + 1/alpha) log(1 + alpha y) for y >= 1 (eq. 2.9), also at alpha = 0."""
+    x = alpha * y
+    growth = log(1.0 + x)
+    return y * (log(y) - growth - 1.0 + x * log_excess(x, growth))
+
+
+@kernel
+def count_score(y, alpha):
+    """Return [alpha y - log(1 + alpha y)] / alpha² (eq. 2.10), also at alpha = 0."""
+    x = alpha * y
+    return y * y * log_excess(x, log(1.0 + x))
+
+
+@kernel
 def log_normalizer_small(y, alpha):
     """Return the log pmf of a count y > 0 at mu = y (eq. 2.6), for alpha <= 0.1."""
     growth = 1.0 + alpha * y

@@ -11,8 +11,9 @@ from countglm._jit import kernel, stay_apart
 from countglm._jit.lanes import choose, load, store
 
 from .columns import DISPERSION, LEAD, MAXIMA, PASSES
-from .deviance import half_deviance_sum, saturated_log_likelihood
+from .deviance import half_deviance_sum, put_lift, saturated_log_likelihood
 from .dispersion import log_adjustment, profile_slope
+from .loading import load_gene
 from .search import (
     BEST,
     CENTRE,
@@ -38,7 +39,7 @@ from .search import (
     walk_on,
 )
 from .solver import HOPELESS, step_length, take_step
-from .tile import LANES, fill_lane, tabulate
+from .tile import LANES
 
 # The coefficients are led at most this far along the profile, in units of the linear predictor.
 LONGEST = 0.5
@@ -100,20 +101,12 @@ def answer(d, at, s, points, maxima, lane, reach):
 
 
 @kernel
-def enter(d, at, s, points, maxima, lane, gene, block, prior_log, prior_precision, cap, reach):
+def enter(d, at, frame, s, points, maxima, lane, gene, block, prior_log, prior_precision, cap):
     """Put a gene into a lane and begin its search."""
-    offset, weight, carry = block.offset, block.weight, block.carry
-    own_offset, own_weight = offset.shape[0] > 1, weight.shape[0] > 1
-    yg = block.y[gene]
-    w = weight[gene if own_weight else 0]
-    fill_lane(d, at, lane, yg, offset[gene if own_offset else 0], w, own_offset, own_weight)
-    rows = tabulate(d, at, lane, yg, w)
-    largest = 0.0
-    for i in range(at.n):
-        if w[i] > 0.0:
-            largest = yg[i] if yg[i] > largest else largest
+    carry = block.carry
+    rows, largest = load_gene(d, at, frame, lane, block, gene)
     begin(
-        s, points, largest, cap, at.rank / at.n, prior_log[gene], prior_precision,
+        s, points, largest, cap, at.rank / at.samples, prior_log[gene], prior_precision,
         block.times[gene], block.slopes[gene],
     )  # fmt: skip
     s[GENE] = float(gene)
@@ -123,7 +116,7 @@ def enter(d, at, s, points, maxima, lane, gene, block, prior_log, prior_precisio
         d[at.kept + k, lane] = carry[gene, k]
         d[at.kept_motion + k, lane] = carry[gene, at.rank + k]
     walk_on(s, points, maxima)
-    move_to(d, at, s, lane, math.inf, reach)
+    move_to(d, at, s, lane, math.inf, frame.reach)
 
 
 @kernel
@@ -156,6 +149,7 @@ def leave(d, at, s, points, lane, block, stats_out, counters_out):
 @kernel
 def put_values(d, at, frame, scale, weight, rows, alpha):
     """Set the values of the profiles at the current points (eq. 5.1)."""
+    put_lift(d, at, rows, alpha)
     value = saturated_log_likelihood(d, at, rows, alpha) - log_adjustment(d, at)
     value -= half_deviance_sum(d, at, frame, scale, weight, at.coef, alpha)
     store(d, at.value, value)
@@ -196,8 +190,8 @@ def find_dispersions(
                 if waiting == genes.size:
                     break
                 enter(
-                    d, at, s, points[lane], maxima[lane], lane, genes[waiting], block, prior_log,
-                    prior_precision, cap, frame.reach,
+                    d, at, frame, s, points[lane], maxima[lane], lane, genes[waiting], block,
+                    prior_log, prior_precision, cap,
                 )  # fmt: skip
                 waiting += 1
                 active += 1

@@ -19,55 +19,12 @@ from .family import (
     poisson_share,
     residual,
 )
+from .layout import SEGMENT
 from .special import exp, log
 
 CHUNK = 64
 # Fitted means stay within these, so that products of a few remain numbers.
 LEAST_MEAN, MOST_MEAN = 1e-300, 1e300
-
-
-@kernel
-def fill_lane(d, at, lane, y, offset, weight, own_offset, own_weight):
-    """Put one gene into a lane: counts, means per unit, weights."""
-    for i in range(at.n):
-        d[at.y + i, lane] = y[i]
-    if own_offset:
-        for i in range(at.n):
-            d[at.scale + i, lane] = exp(offset[i])
-    if own_weight:
-        for i in range(at.n):
-            d[at.weight + i, lane] = weight[i]
-
-
-@kernel
-def tabulate(d, at, lane, y, weight):
-    """List the positive counts of a gene with their weights; return their number.
-
-    Where the counts are small and the samples many, every distinct count stands once.
-    """
-    top = 0.0
-    whole = True
-    for i in range(at.n):
-        top = y[i] if y[i] > top else top
-        whole = whole and y[i] == float(int(y[i]))
-    for i in range(at.n):
-        d[at.values + i, lane] = 1.0
-        d[at.masses + i, lane] = 0.0
-    if whole and 2.0 * top < at.n:
-        for i in range(at.n):
-            d[at.masses + int(y[i]), lane] += weight[i]
-        for k in range(1, int(top) + 1):
-            d[at.values + k - 1, lane] = float(k)
-            d[at.masses + k - 1, lane] = d[at.masses + k, lane]
-        d[at.masses + int(top), lane] = 0.0
-        return int(top)
-    count = 0
-    for i in range(at.n):
-        if y[i] > 0.0 and weight[i] > 0.0:
-            d[at.values + count, lane] = y[i]
-            d[at.masses + count, lane] = weight[i]
-            count += 1
-    return count
 
 
 @kernel
@@ -103,6 +60,14 @@ def mean_of(d, at, scale, unit, i):
 
 
 @kernel
+def excess_mean(d, at, unit, e):
+    """Return the fitted mean of nonzero ``e`` of a gene that is given by these."""
+    mu = unit * load(d, at.excess_scale + e)
+    low = choose(mu < LEAST_MEAN, LEAST_MEAN, mu)
+    return choose(low > MOST_MEAN, MOST_MEAN, low)
+
+
+@kernel
 def weight_of(d, at, weight, i):
     """Return the weight of sample ``i``; an empty row means that every gene has its own."""
     return spread(weight[i]) if weight.size > 0 else load(d, at.weight + i)
@@ -113,6 +78,23 @@ def add_row(d, target, rows, s, value):
     """Add ``value`` times row ``s`` to a vector."""
     for k in range(rows.shape[1]):
         store(d, target + k, load(d, target + k) + value * rows[s, k])
+
+
+@kernel
+def excess_score(d, at, frame, s, unit, alpha):
+    """Return what the nonzeros of a segment add to score and observed information (eq. 3.8)."""
+    slope, curve = spread(0.0), spread(0.0)
+    for begin in range(frame.excess[s], frame.excess[s + 1], SEGMENT):
+        part, bent = spread(0.0), spread(0.0)
+        for e in range(begin, min(begin + SEGMENT, frame.excess[s + 1])):
+            mu = excess_mean(d, at, unit, e)
+            share = poisson_share(mu, alpha)
+            gain = load(d, at.excess + e) * share
+            part += gain
+            bent += gain * (mu * share)
+        slope += part
+        curve += bent
+    return slope, alpha * curve
 
 
 @kernel
@@ -136,6 +118,9 @@ def score_and_information(d, at, frame, scale, weight, coef, alpha, fisher):
                 expected = expected_information(mu, share)
                 observed = observed_information(y, mu, alpha, share)
                 curve += w * choose(fisher, expected, observed)
+            more, bent = excess_score(d, at, frame, s, unit, alpha)
+            slope += more
+            curve += choose(fisher, 0.0, bent)
             add_row(d, at.part, frame.rows, s, slope)
             add_row(d, at.square, frame.products, s, curve)
         add_to(d, at.score, at.part, r)
@@ -143,9 +128,34 @@ def score_and_information(d, at, frame, scale, weight, coef, alpha, fisher):
 
 
 @kernel
+def start_by_rule(d, at, frame, scale, weight, alpha):
+    """Set the normal equations of a start at the mean rates of the segments (eq. 3.9)."""
+    clear(d, at.score, at.rank)
+    clear(d, at.hessian, frame.products.shape[1])
+    one = spread(1.0)
+    for s in range(at.segments):
+        total, exposure = spread(0.25), spread(1e-300)
+        for e in range(frame.excess[s], frame.excess[s + 1]):
+            total += load(d, at.excess + e)
+        for i in range(frame.bounds[s], frame.bounds[s + 1]):
+            exposure += weight_of(d, at, weight, i) * mean_of(d, at, scale, one, i)
+        rate = total / exposure
+        curve = spread(0.0)
+        for i in range(frame.bounds[s], frame.bounds[s + 1]):
+            mu = mean_of(d, at, scale, rate, i)
+            share = poisson_share(mu, choose(alpha > 0.1, alpha, 0.1))
+            curve += weight_of(d, at, weight, i) * expected_information(mu, share)
+        add_row(d, at.score, frame.rows, s, curve * log(rate))
+        add_row(d, at.hessian, frame.products, s, curve)
+
+
+@kernel
 def start_equations(d, at, frame, scale, weight, alpha):
     """Set the normal equations of a start at mu = y + 1/4 (eq. 3.2)."""
     stay_apart()
+    if at.rule > 0:
+        start_by_rule(d, at, frame, scale, weight, alpha)
+        return
     clear(d, at.score, at.rank)
     clear(d, at.hessian, frame.products.shape[1])
     one = spread(1.0)
@@ -174,6 +184,8 @@ def positive_equations(d, at, frame, weight):
             heavy = weight_of(d, at, weight, i) > 0.0
             weighted += choose(heavy, 1.0, 0.0)
             count += choose(heavy & (load(d, at.y + i) > 0.0), 1.0, 0.0)
+        for e in range(frame.excess[s], frame.excess[s + 1]):
+            count += choose(load(d, at.excess + e) > 0.0, 1.0, 0.0)
         positive += count
         add_row(d, at.hessian, frame.products, s, count)
     return positive, weighted

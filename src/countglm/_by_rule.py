@@ -1,0 +1,203 @@
+"""Genes fitted from their nonzero counts and a rule for the zeros (docs/math.md, 3.7)."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._nonzeros import Nonzeros
+from ._parallel import run_blocks
+from ._remains import GroupRemains, whole_problem
+from ._rows import Found, by_kind
+from ._tiles import Filled, Layout, Learnt, Task, run_kernels
+from ._zero_rule import ZeroRule
+from .basis import Basis, make_basis
+from .existence import ExistenceTest
+from .kernels import columns, layout
+
+if TYPE_CHECKING:
+    from ._fitting import Problem
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Genes share their room for nonzeros with those that have at least this part of their number.
+ALIKE = 0.75
+LEAST_ALIKE = 16
+
+
+class Sorted(NamedTuple):
+    """Genes by their nonzeros."""
+
+    genes: Index
+    nonzeros: Nonzeros
+
+    def take(self, rows: Index) -> Sorted:
+        """Return some of the genes."""
+        return Sorted(self.genes[rows], self.nonzeros.take(rows))
+
+
+class ByRule:
+    """Fits genes of a problem by a rule; those whose estimate may not exist wait for the end."""
+
+    def __init__(self, problem: Problem, rule: ZeroRule) -> None:
+        self._problem = problem
+        self.rule = rule
+        self._waiting: list[Sorted] = []
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _basis(self) -> Basis:
+        return make_basis(self.rule.rows)
+
+    @property
+    def rank(self) -> int:
+        """Rank of the design."""
+        return int(self._basis.columns.shape[0])
+
+    def fit(self, genes: Index, nonzeros: Nonzeros) -> None:
+        """Fit genes with these nonzeros."""
+        problem, rule = self._problem, self.rule
+        if problem.means and problem.finish:
+            gene = np.repeat(np.arange(genes.size), np.diff(nonzeros.pointers))
+            values = nonzeros.values / problem.size_factors[nonzeros.samples]
+            total = np.bincount(gene, weights=values, minlength=genes.size)
+            problem.base_mean[genes] = total / rule.n_samples
+        filled, task = problem.make_filled(genes.size), problem.task(screened=True)
+        given, learnt = Sorted(genes, nonzeros), problem.learnt_of(genes)
+        whole = self._run_alike(given, self._basis, self.rule.masses, task, learnt, filled)
+        problem.keep_learnt(genes, learnt)
+        codes = filled.counters[:, columns.CODE]
+        found = Found(genes, filled, np.array([rule.sizes.sum()]))
+        done = found.take(np.flatnonzero(codes == columns.EXISTS))
+        problem.write(done, whole_problem(whole, done.genes.size))
+        undecided = np.flatnonzero(codes == columns.UNDECIDED)
+        if undecided.size:
+            with self._lock:
+                self._waiting.append(given.take(undecided))
+        problem.close_unfitted(codes, genes)
+
+    def finish(self, threads: int) -> None:
+        """Fit the genes that waited in what remains of their problem."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        waiting.sort(key=lambda part: int(part.genes[0]))
+        problem, rule = self._problem, self.rule
+        given = Sorted(np.concatenate([p.genes for p in waiting]), joined([p[1] for p in waiting]))
+        weighted = rule.sizes > 0
+        kinds, kind = ExistenceTest(rule.rows).kinds(self._positive(given), weighted)
+        order, bounds = by_kind(kind, len(kinds))
+        given, kind = given.take(order), kind[order]
+        filled, learnt = problem.make_filled(kind.size), problem.nothing_learnt(kind.size)
+        task = problem.task(screened=False)
+        layouts: list[Layout | None] = [None] * len(kinds)
+
+        def fit(start: int, stop: int) -> None:
+            for k in range(start, stop):
+                a, b = bounds[k], bounds[k + 1]
+                some = given.take(np.arange(a, b))
+                lost = np.repeat(kinds[k].separated, np.diff(rule.bounds))
+                masses = np.where(lost, 0.0, rule.masses)
+                layouts[k] = self._run_alike(
+                    some, kinds[k].basis, masses, task, learnt.rows(a, b), filled.part(a, b)
+                )
+
+        run_blocks(fit, len(kinds), block_size=-(-len(kinds) // (8 * threads)), threads=threads)
+        left = np.array([rule.sizes[~one.separated].sum() for one in kinds])
+        remains = GroupRemains(kinds, [one for one in layouts if one], kind, rule.group)
+        problem.write(Found(given.genes, filled, left[kind]), remains)
+
+    def _positive(self, given: Sorted) -> NDArray[np.bool_]:
+        """Return in which groups (g, G) genes have a positive count of positive weight."""
+        rule, (pointers, samples, _) = self.rule, given.nonzeros
+        positive = np.zeros((given.genes.size, rule.rows.shape[0]), dtype=np.bool_)
+        gene = np.repeat(np.arange(given.genes.size), np.diff(pointers))
+        heavy = rule.weight[samples] > 0.0
+        positive[gene[heavy], rule.group[samples[heavy]]] = True
+        return positive
+
+    def _run_alike(
+        self, given: Sorted, basis: Basis, masses: Floats, task: Task, learnt: Learnt,
+        filled: Filled,
+    ) -> Layout:  # fmt: skip
+        """Run the kernels on genes with about as many nonzeros at a time; return the last layout.
+
+        What a gene's nonzeros share their room with changes no bit of it.
+        """
+        sizes = np.diff(given.nonzeros.pointers)
+        order = np.argsort(-sizes, kind="stable")
+        start = 0
+        while True:
+            stop = start + LEAST_ALIKE
+            alike = sizes[order[start:]] >= ALIKE * sizes[order[start]]
+            stop = max(stop, start + int(np.count_nonzero(alike)))
+            rows = order[start:stop]
+            some, part = given.take(rows), learnt.take(rows) if task.estimate else learnt
+            own = filled.take(rows)
+            made = self._run(some, basis, masses, task, part, own)
+            filled.put(rows, own)
+            if task.estimate:
+                for mine, theirs in zip(learnt, part, strict=True):
+                    mine[rows] = theirs
+            start = stop
+            if start >= order.size:
+                return made
+
+    def _run(
+        self, some: Sorted, basis: Basis, masses: Floats, task: Task, learnt: Learnt,
+        filled: Filled,
+    ) -> Layout:  # fmt: skip
+        rule = self.rule
+        made = self._layout(some, basis)
+        alpha, centre = self._problem.known(some.genes)
+        sparse = layout.Sparse(
+            some.nonzeros.pointers, some.nonzeros.samples, some.nonzeros.values, rule.group,
+            rule.scale, rule.weight,
+        )  # fmt: skip
+        run_kernels(
+            np.zeros((1, 0)), rule.nodes[None, :], masses[None, :], alpha, centre, made, task,
+            learnt, filled, sparse,
+        )  # fmt: skip
+        return made
+
+    def _layout(self, some: Sorted, basis: Basis) -> Layout:
+        """Return the layout with room for the nonzeros of any of the genes."""
+        rule, (pointers, samples, values) = self.rule, some.nonzeros
+        n_genes, n_groups = some.genes.size, rule.rows.shape[0]
+        gene = np.repeat(np.arange(n_genes), np.diff(pointers))
+        key = gene * n_groups + rule.group[samples]
+        counts = np.bincount(key, minlength=n_genes * n_groups).reshape(n_genes, n_groups)
+        excess = np.concatenate([[0], np.cumsum(counts.max(axis=0))]).astype(np.int64)
+        frame = layout.frame_of(
+            rule.bounds, basis.columns, basis.raw, basis.to_coef, basis.skeel, excess,
+            rule.extent, rule.error,
+        )  # fmt: skip
+        room = layout.Nonzero(rule.n_samples, int(excess[-1]), self._table(pointers, values))
+        rank, p = basis.columns.shape[0], basis.raw.shape[0]
+        return Layout(frame, layout.place(rule.nodes.size, n_groups, rank, p, room))
+
+    @staticmethod
+    def _table(pointers: NDArray[np.int64], values: Floats) -> int:
+        """Return how many counts are listed of a gene at most."""
+        sizes = np.diff(pointers)
+        filled = np.flatnonzero(sizes)
+        if not filled.size:
+            return 1
+        largest = np.maximum.reduceat(values, pointers[filled])
+        # Where there are more nonzeros than the largest is, every distinct count stands once.
+        return int(np.minimum(largest + 1.0, sizes[filled]).max()) + 1
+
+
+def joined(parts: list[Nonzeros]) -> Nonzeros:
+    """Return the genes of several parts as one."""
+    sizes = np.concatenate([np.diff(part.pointers) for part in parts])
+    return Nonzeros(
+        np.concatenate([[0], np.cumsum(sizes)]),
+        np.concatenate([part.samples for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )
