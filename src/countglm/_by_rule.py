@@ -109,7 +109,8 @@ class ByRule:
 
         run_blocks(fit, len(kinds), block_size=-(-len(kinds) // (8 * threads)), threads=threads)
         left = np.array([rule.sizes[~one.separated].sum() for one in kinds])
-        remains = GroupRemains(kinds, [one for one in layouts if one], kind, rule.group)
+        made = [one for one in layouts if one is not None]
+        remains = GroupRemains(kinds, made, kind, rule.group, rule.weight > 0.0)
         problem.write(Found(given.genes, filled, left[kind]), remains)
 
     def _positive(self, given: Sorted) -> NDArray[np.bool_]:

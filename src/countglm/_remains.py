@@ -51,15 +51,23 @@ class GroupRemains(Remains):
     """The same where the samples of a kind are groups: the rows of its design stand for many."""
 
     def __init__(
-        self, kinds: list[Completion], layouts: list[Layout], kind: Index, group: NDArray[np.int32]
+        self,
+        kinds: list[Completion],
+        layouts: list[Layout],
+        kind: Index,
+        group: NDArray[np.int32],
+        weighted: Mask,
     ) -> None:
         super().__init__(kinds, layouts, kind)
         self._group = group
+        self._weighted = weighted
 
     @cached_property
     def lost(self) -> list[Mask | None]:
         """Samples (n,) that lose their finite mean, kind by kind; None for none."""
-        return [None if lost is None else lost[self._group] for lost in super().lost]
+        return [
+            None if lost is None else lost[self._group] & self._weighted for lost in super().lost
+        ]
 
 
 def whole_problem(layout: Layout, n_genes: int) -> Remains:

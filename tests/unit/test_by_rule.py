@@ -12,6 +12,8 @@ import scipy.sparse
 from countglm import GLMFit, Status, fit_glm
 from countglm._nonzeros import nonzeros_of
 
+pytestmark = pytest.mark.compiled
+
 N, GENES = 480, 24
 rng = np.random.default_rng(11)
 GROUP = np.arange(N) % 4
@@ -48,7 +50,7 @@ def assert_alike(a: GLMFit, b: GLMFit) -> None:
     np.testing.assert_array_equal(a.status, b.status)
     sound = np.isfinite(b.standard_errors)
     np.testing.assert_array_equal(np.isfinite(a.standard_errors), sound)
-    far = np.abs(a.coefficients - b.coefficients)[sound] / b.standard_errors[sound]
+    far = np.abs(a.coefficients[sound] - b.coefficients[sound]) / b.standard_errors[sound]
     assert far.max() < 1e-9
     np.testing.assert_array_equal(a.coefficients[np.isinf(a.coefficients)] > 0,
                                   b.coefficients[np.isinf(b.coefficients)] > 0)  # fmt: skip
@@ -70,8 +72,8 @@ def test_the_estimates_are_those_of_visits(solver: str) -> None:
     a, b = fitted(solver=solver), fitted(zeros="visit", solver=solver)
     assert_alike(a, b)
     assert a.zeros_by_rule is not None
-    assert a.zeros_by_rule.sum() == GENES - 1
-    assert not a.zeros_by_rule[-5]
+    np.testing.assert_array_equal(a.zeros_by_rule, (COUNTS == 0).mean(axis=0) >= 0.5)
+    assert 1 <= np.count_nonzero(~a.zeros_by_rule) < GENES / 3
     assert b.zeros_by_rule is not None
     assert not b.zeros_by_rule.any()
     assert {Status.SEPARATED, Status.ALL_ZERO, Status.CONVERGED} <= set(a.status)

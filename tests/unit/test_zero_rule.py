@@ -69,7 +69,7 @@ def test_sums_over_zeros_are_those_of_the_rule(width: float, kind: str) -> None:
 def test_the_bound_holds_before_the_rule_is_exact(nodes: int) -> None:
     from countglm._zero_rule import Quadrature, _gauss
 
-    points, weights = spread_points(5.0, "normal")
+    points, _ = spread_points(5.0, "normal")
     distinct = np.unique(points)
     masses = np.ones(distinct.size)
     places, shares = _gauss(distinct, masses / masses.size, nodes)

@@ -183,6 +183,6 @@ def frame_of(
         products[:, place_of] = basis[:, j] * basis[:, k]
     reach = float(np.sqrt(np.max(np.add.reduce(basis * basis, axis=1), initial=0.0)))
     return Frame(
-        bounds, basis, products, np.ascontiguousarray(raw.T), np.ascontiguousarray(to_coef),
+        bounds, basis, products, np.array(raw.T, order="C"), np.ascontiguousarray(to_coef),
         float(skeel), reach, excess, extent, float(error),
     )  # fmt: skip
