@@ -57,10 +57,6 @@ class GeneBlocks(Protocol):
         """Genes [start, stop) as float64 (stop - start, n_samples)."""
         ...
 
-    def nonzeros(self, start: int, stop: int) -> Nonzeros:
-        """Genes [start, stop) by their entries other than zero."""
-        ...
-
 
 class CountMatrix:
     """Counts of samples x genes, read as gene-major float64 blocks.
