@@ -12,6 +12,7 @@ from .status import Status
 
 if TYPE_CHECKING:
     from . import datasets
+    from ._grouped import GroupedResult
     from .adapters.parity import ParityCertificate, compare
     from .adapters.r import RResult, run_r
     from .aggregation import collapse_replicates, pseudobulk
@@ -47,6 +48,7 @@ _LAZY = {
     "Diagnosis": "diagnostics",
     "DispersionFit": "dispersion",
     "GLMFit": "results",
+    "GroupedResult": "_grouped",
     "ParityCertificate": "adapters.parity",
     "RResult": "adapters.r",
     "RegularizedLog": "transformations",
@@ -87,6 +89,7 @@ __all__ = [
     "Diagnosis",
     "DispersionFit",
     "GLMFit",
+    "GroupedResult",
     "InputError",
     "ParityCertificate",
     "RResult",

@@ -32,6 +32,11 @@ _READ_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 def save_result(result: DEResult, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write ``result`` without the counts."""
+    write_arrays(path, _KIND, *result_contents(result), force=force)
+
+
+def result_contents(result: DEResult) -> tuple[Arrays, dict[str, Any]]:
+    """Return the arrays of ``result`` and what else there is, JSON-able, without the counts."""
     parts, fit_meta = fit_contents(result.fit)
     arrays: Arrays = {f"fit.{name}": array for name, array in parts.items()}
     arrays["contrast"] = result.contrast
@@ -42,12 +47,18 @@ def save_result(result: DEResult, path: str | os.PathLike[str], *, force: bool) 
     meta["filtering"] = _pack(result.filtering, "filtering", arrays)
     meta["outliers"] = _pack(result.outliers, "outliers", arrays)
     meta["settings"], meta["provenance"] = plain(result.settings), plain(result.provenance)
-    write_arrays(path, _KIND, arrays, meta, force=force)
+    return arrays, meta
 
 
 def load_result_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the keyword arguments of a DEResult; the counts are not among them."""
-    arrays, meta = read_arrays(path, _KIND)
+    return result_fields(*read_arrays(path, _KIND), path)
+
+
+def result_fields(
+    arrays: Arrays, meta: dict[str, Any], path: str | os.PathLike[str]
+) -> dict[str, Any]:
+    """Return the keyword arguments of a DEResult from what `result_contents` gave."""
     try:
         found: dict[str, Any] = {"fit": _fit_of(arrays, meta, path)}
         found |= {name: unpack_frame(meta[name], name, arrays) for name in _FRAMES}

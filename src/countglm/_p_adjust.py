@@ -32,6 +32,16 @@ def adjustment(p_adjust: Any) -> Callable[[Floats], Floats]:
     return lambda p: _given(p_adjust, p)
 
 
+def check_adjustment(p_adjust: Any, name: str) -> None:
+    """Raise InputError unless ``p_adjust`` names an adjustment or is a function."""
+    named = isinstance(p_adjust, str) and p_adjust in ("BH", "BY", "none")
+    if not (callable(p_adjust) or named):
+        raise InputError(
+            f"{name}={p_adjust!r} is not known; choose 'BH', 'BY', 'none', or give a function "
+            "of the p-values (NaN where there is none)."
+        )
+
+
 def _given(function: Callable[[Floats], Any], p: Floats) -> Floats:
     # A copy, which the function may change.
     adjusted = np.asarray(function(p.copy()), dtype=np.float64)

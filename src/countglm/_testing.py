@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._arguments import by_gene, check_share
 from ._names import Names, plural
-from ._p_adjust import adjustment
+from ._p_adjust import adjustment, check_adjustment
 from ._reduced import reduced_design
 from .errors import InputError
 from .independent_filtering import RULES, Filtering, independent_filtering
@@ -99,12 +99,7 @@ def resolve_choices(
     alpha = check_share(alpha, "alpha", "the false discovery rate")
     level = check_share(level, "level", "the confidence of an interval")
     _check_interval(interval, mode)
-    named = isinstance(p_adjust, str) and p_adjust in ("BH", "BY", "none")
-    if not (callable(p_adjust) or named):
-        raise InputError(
-            f"p_adjust={p_adjust!r} is not known; choose 'BH', 'BY', 'none', or give a function "
-            "of the p-values (NaN where there is none)."
-        )
+    check_adjustment(p_adjust, "p_adjust")
     rule: str | None = "1.38" if mode == "replay" else "new"
     if isinstance(independent_filtering, str):
         if independent_filtering not in RULES:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+_gathered: ContextVar[list[str] | None] = ContextVar("gathered", default=None)
 
 
 class CountglmWarning(UserWarning):
@@ -16,6 +22,10 @@ def warn(message: str, category: type[Warning] = CountglmWarning) -> None:
     """Warn once with the stack level of the first frame outside this package."""
     import sys
 
+    kept = _gathered.get()
+    if kept is not None and category is CountglmWarning:
+        kept.append(message)
+        return
     level = 2
     frame = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE_DIR):
@@ -24,3 +34,17 @@ def warn(message: str, category: type[Warning] = CountglmWarning) -> None:
             break
         frame = frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def gathered() -> Iterator[list[str]]:
+    """Yield a list that takes the messages of `warn` in this context, which is left unwarned.
+
+    Whoever makes many calls on behalf of one tells of them in one warning of his own.
+    """
+    messages: list[str] = []
+    token = _gathered.set(messages)
+    try:
+        yield messages
+    finally:
+        _gathered.reset(token)

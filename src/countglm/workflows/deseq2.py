@@ -29,6 +29,7 @@ from countglm.analysis import analyse
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
 from countglm.outliers import resolve_cutoff
+from countglm.workflows.by import warn_of_cells, with_groups
 
 if TYPE_CHECKING:
     import os
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from countglm.trend import Trend
 
 
+@with_groups
 def differential_expression(
     data: Any,
     design: Any,
@@ -85,6 +87,10 @@ def differential_expression(
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     zeros: str = "auto",
+    by: Any = None,
+    control: Any = None,
+    replicates: str | bool | None = None,
+    p_adjust_across: Any = None,
 ) -> Any:
     """Test every gene for differential expression, from counts to adjusted p-values.
 
@@ -136,10 +142,26 @@ def differential_expression(
         Adjustment; a function maps p-values (n_genes,), NaN where there is none, to adjusted ones.
     interval : {"wald", "profile"}, optional
         Adds ``ciLower, ciUpper`` (log2) of confidence ``level``.
+    by : str, list of str or (n_samples,) labels, optional
+        Column or columns of the sample table, or labels: every group of samples is analysed as if
+        it were alone, and counts are read once. A group that cannot be fitted stops no other.
+    control : label, optional
+        Level of the last column of ``by``, such as a non-targeting guide: each other level is a
+        group together with these samples, and by default is compared with them.
+    replicates : str or False, optional
+        Column of what a condition is given to, such as donors: warns where their cells are tested
+        one by one. None looks for such a column by its name; False says that rows are replicates.
+    p_adjust_across : {"BH", "BY"}, True or callable, optional
+        Adjusts p-values over all groups, too (True: by ``p_adjust``), in ``padj_across``.
 
     Returns
     -------
-    DEResult, or a dict of them by the names of ``contrast``
+    DEResult, or a dict of them by the names of ``contrast``; with ``by``, GroupedResult
+
+    Warns
+    -----
+    CountglmWarning
+        Where rows are no replicates; once for all groups.
 
     Raises
     ------
@@ -152,7 +174,7 @@ def differential_expression(
     """
     begun = time.perf_counter()
     _check_method(method, mode, solver, tol, max_iter, max_dispersion, zeros)
-    replicates = _replicates(min_replicates_for_replacement)
+    enough = _replicates(min_replicates_for_replacement)
     choices = resolve_choices(
         mode, test=test, reduced=reduced, lfc_threshold=lfc_threshold, alternative=alternative,
         use_t=use_t, alpha=alpha, independent_filtering=independent_filtering,
@@ -174,6 +196,7 @@ def differential_expression(
             max_dispersion=max_dispersion, zeros=zeros, resources=resources, session=session,
         )  # fmt: skip
         contrasts = named_contrasts(contrast, model.design)
+        warn_of_cells(model.design, contrasts, samples, replicates)
         cutoff = resolve_cutoff(cooks_cutoff, model, mode)
         given = resolve_dispersion(dispersion, "nb", counts)
         stage_choices = check_choices(fit_type, prior_variance, model)
@@ -185,10 +208,10 @@ def differential_expression(
             "size_factors": size_factors if isinstance(size_factors, str) else "given",
             "normalization_factors": normalization_factors is not None,
             **_what_was_given(given is not None, fit_type, prior_variance, max_dispersion),
-            **_finite(cooks_cutoff=cutoff, min_replicates_for_replacement=replicates),
+            **_finite(cooks_cutoff=cutoff, min_replicates_for_replacement=enough),
         }
         model.begin("differential_expression", dispersion=given, **stage_choices.record())
-        analysis = analyse(model, mode, test, stage_choices, given, cutoff, replicates)
+        analysis = analyse(model, mode, test, stage_choices, given, cutoff, enough)
         record = provenance(
             **settings, zeros=zeros, **resources.record(model.n_samples),
             seconds=time.perf_counter() - begun,

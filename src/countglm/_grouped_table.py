@@ -1,0 +1,87 @@
+"""Tables over groups: all rows in one, the significant ones, p-values adjusted over all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._p_adjust import adjustment
+from ._ranking import evidence, ranked
+from ._samples import TABLE_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._grouped import GroupedResult
+    from .deresult import DEResult
+
+Floats = NDArray[np.float64]
+ACROSS = "padj_across"
+
+
+def tidy_table(grouped: GroupedResult) -> pd.DataFrame:
+    """Return the tables of all groups below each other."""
+    import pandas as pd
+
+    sizes = [len(result.table) for result in grouped.results.values()]
+    parts = [result.table for result in grouped.results.values()]
+    table = pd.concat(parts, ignore_index=True)
+    # A word for each of millions of rows would take more memory than all numbers.
+    for name in ("test", "na_reason"):
+        if name in table:
+            table[name] = table[name].astype("category")
+    if grouped.across is not None:
+        place = list(table.columns).index("padj")
+        adjusted = [grouped.across[group] for group in grouped.results]
+        table.insert(place + 1, ACROSS, np.concatenate(adjusted))
+    genes = np.concatenate([part.index.to_numpy() for part in parts])
+    table.insert(0, "gene", pd.Series(pd.Categorical(genes)))
+    names = column_names(grouped.by, list(table.columns))
+    for place, name in enumerate(names):
+        labels = [group[place] if len(names) > 1 else group for group in grouped.results]
+        levels = list(dict.fromkeys(labels))
+        codes = np.repeat([levels.index(label) for label in labels], sizes)
+        values = pd.Categorical.from_codes(codes, categories=pd.Index(levels))
+        table.insert(place, name, pd.Series(values))
+    return table
+
+
+def column_names(by: tuple[str, ...], taken: list[Any]) -> list[str]:
+    """Return the names of the groups' columns: with ``by_`` before those that are taken."""
+    names: list[str] = []
+    for name in by:
+        label = name
+        while label in taken or label in TABLE_COLUMNS or label in names:
+            label = f"by_{label}"
+        names.append(label)
+    return names
+
+
+def significant_rows(grouped: GroupedResult, alpha: float | None) -> pd.DataFrame:
+    """Return the rows below ``alpha``, smallest p-value first."""
+    from ._de_summary import checked_alpha
+
+    level = checked_alpha(alpha, next(iter(grouped.results.values())).settings)
+    table = tidy_table(grouped)
+    column = ACROSS if ACROSS in table else evidence(table)[0]
+    below = table[column].to_numpy(dtype=np.float64) < level
+    order = ranked(table)
+    return table.iloc[order[below[order]]]
+
+
+def adjusted_across(results: Mapping[Any, DEResult], p_adjust: Any) -> dict[Any, Floats]:
+    """Return p-values adjusted over the tests of all groups.
+
+    Tests that took no part in the adjustment of their own group, such as those of genes of low
+    mean, take none in this.
+    """
+    taking_part = []
+    for result in results.values():
+        p = result.table["pvalue"].to_numpy(dtype=np.float64)
+        taking_part.append(np.where(np.isnan(result.table["padj"]), np.nan, p))
+    adjusted = adjustment(p_adjust)(np.concatenate(taking_part))
+    ends = np.cumsum([part.size for part in taking_part])
+    return dict(zip(results, np.split(adjusted, ends[:-1]), strict=True))

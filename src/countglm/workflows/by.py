@@ -1,0 +1,255 @@
+"""One analysis in every group of samples: counts read once, each group as if it were alone."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._arguments import shaped
+from countglm._group_counts import SplitCounts, group_matrix
+from countglm._group_designs import GroupDesigns
+from countglm._grouped import GroupedResult, group_text, none_fitted
+from countglm._grouped_table import adjusted_across
+from countglm._grouping import Grouping, SampleGroup, group_samples
+from countglm._names import match_table, plural
+from countglm._p_adjust import check_adjustment
+from countglm._progress import progress_bar
+from countglm._pseudoreplication import Nesting, check_replicates, find_nesting
+from countglm._sample_tables import as_sample_table, with_references
+from countglm._warn import gathered, warn
+from countglm.counts import CountMatrix, as_count_matrix
+from countglm.errors import InputError
+from countglm.size_factors import resolve_size_factors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countglm.deresult import DEResult
+    from countglm.design import Design
+
+Workflow = TypeVar("Workflow", bound=Callable[..., Any])
+# Arguments with a value per sample, or per sample and gene.
+_PER_SAMPLE = ("offset", "weights", "normalization_factors")
+
+
+def with_groups(workflow: Workflow) -> Workflow:
+    """Make a workflow of one set of samples take ``by=``: then it runs in every group of them."""
+    signature = inspect.signature(workflow)
+
+    @functools.wraps(workflow)
+    def run(*args: Any, **options: Any) -> Any:
+        if options.get("by") is not None:
+            given = signature.bind(*args, **options)
+            given.apply_defaults()
+            return _in_every_group(workflow, given.arguments)
+        for name in ("control", "p_adjust_across"):
+            if options.get(name) is not None:
+                raise InputError(f"{name}= belongs to by=, which makes groups; leave it out.")
+        return workflow(*args, **options)
+
+    return cast(Workflow, run)
+
+
+def warn_of_cells(
+    design: Design, contrasts: Mapping[str, Any], obs: pd.DataFrame | None, replicates: Any
+) -> None:
+    """Warn once where a contrast was given to donors whose cells are tested one by one."""
+    vectors = [design.contrast(contrast)[0] for contrast in contrasts.values()]
+    nesting = find_nesting(design, vectors, obs, replicates)
+    if nesting is not None:
+        warn(nesting.message())
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What came of a group: results and refusals by name of the contrast, and what was said."""
+
+    results: dict[str, DEResult] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    nesting: Nesting | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """All that the groups share."""
+
+    workflow: Callable[..., Any]
+    counts: CountMatrix
+    split: SplitCounts
+    designs: GroupDesigns
+    grouping: Grouping
+    replicates: Any
+    per_sample: dict[str, NDArray[np.float64]]
+    options: dict[str, Any]
+
+    def fit(self, group: SampleGroup) -> _Outcome:
+        """Return what comes of a group; its counts are in memory until then."""
+        rows = group.rows
+        matrix, source = group_matrix(self.counts, rows)
+        options: dict[str, Any] = {name: values[rows] for name, values in self.per_sample.items()}
+        if self.options["checkpoint"] is not None:
+            options["checkpoint"] = _folder(self.options["checkpoint"], group.label)
+        with gathered() as messages:
+            try:
+                model = self.designs.of(group, matrix)
+                source.hold(self.split.of_group(group))
+                results = self.workflow(
+                    matrix, model.design, model.contrasts, obs=model.table, reduced=model.reduced,
+                    replicates=False, **self.options | options,
+                )  # fmt: skip
+                vectors = [model.design.contrast(each)[0] for each in model.contrasts.values()]
+                nesting = find_nesting(model.design, vectors, model.table, self.replicates)
+            except InputError as error:
+                return _Outcome(refused=dict.fromkeys(self.designs.contrasts, str(error)))
+            finally:
+                source.release()
+        labels = group.label if isinstance(group.label, tuple) else (group.label,)
+        named = {"group": dict(zip(self.grouping.by, labels, strict=True))}
+        results = {
+            name: replace(result, settings=result.settings | named)
+            for name, result in results.items()
+        }
+        return _Outcome(results, model.refused, tuple(dict.fromkeys(messages)), nesting)
+
+
+def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
+    """Run ``workflow`` with the arguments ``given`` in every group."""
+    data, design, contrast, by, control, replicates, across, progress, obs, reference, reduced = (
+        given.pop(name)
+        for name in ("data", "design", "contrast", "by", "control", "replicates",
+                     "p_adjust_across", "progress", "obs", "reference", "reduced")
+    )  # fmt: skip
+    across = given["p_adjust"] if across is True else across or None
+    if across is not None:
+        check_adjustment(across, "p_adjust_across")
+    counts = as_count_matrix(
+        data, layer=given.pop("layer"), gene_names=given.pop("gene_names"),
+        allow_noninteger=given["allow_noninteger"],
+    )  # fmt: skip
+    table = _in_order(as_sample_table(obs, counts), counts)
+    table = with_references(table, reference, design)
+    check_replicates(replicates, table)
+    grouping = group_samples(by, control, table, counts)
+    designs = GroupDesigns(design, contrast, table, counts, grouping, reduced)
+    per_sample = _per_sample(given, counts)
+    split = SplitCounts(counts, grouping.codes, _wanted(grouping))
+    run = _Run(workflow, counts, split, designs, grouping, replicates, per_sample, given)
+    outcomes = {}
+    with progress_bar(progress, len(grouping.groups), "groups") as advance:
+        for group in grouping.groups:
+            outcomes[group.label] = run.fit(group)
+            if advance is not None:
+                advance(1)
+    grouped = {name: _grouped(name, outcomes, grouping, across) for name in designs.contrasts}
+    if not any(grouped.values()):
+        raise none_fitted(next(iter(grouped.values())).failed)
+    _tell(grouped, outcomes, grouping)
+    return grouped if isinstance(contrast, Mapping) else grouped[""]
+
+
+def _in_order(table: pd.DataFrame | None, counts: CountMatrix) -> pd.DataFrame | None:
+    """Return the sample table in the order of the counts."""
+    if table is None:
+        return None
+    order = match_table(
+        counts.sample_names, table.index, what="the sample table", gene_names=counts.gene_names
+    )
+    if order is None and len(table) != counts.n_samples:
+        raise InputError(
+            f"The sample table has {plural(len(table), 'row')} and the counts "
+            f"{plural(counts.n_samples, 'sample')}; give one row per sample."
+        )
+    return table if order is None else table.iloc[order]
+
+
+def _per_sample(given: dict[str, Any], counts: CountMatrix) -> dict[str, NDArray[np.float64]]:
+    """Return the arguments with a row per sample, in the order of the counts."""
+    found = {
+        name: shaped(given[name], name, counts) for name in _PER_SAMPLE if given[name] is not None
+    }
+    if not isinstance(given["size_factors"], str):
+        found["size_factors"] = resolve_size_factors(counts, given["size_factors"])
+    return found
+
+
+def _wanted(grouping: Grouping) -> NDArray[np.bool_]:
+    """Which codes (n_codes,) are those of a group, or of a control beside one."""
+    wanted = np.zeros(grouping.n_codes, dtype=np.bool_)
+    for group in grouping.groups:
+        wanted[group.code] = True
+        if group.control_code is not None:
+            wanted[group.control_code] = True
+    return wanted
+
+
+def _folder(checkpoint: Any, label: Any) -> Path:
+    """The folder of a group in a checkpoint: its name, and a digest of what names leave out."""
+    plain = "".join(char if char.isalnum() else "_" for char in group_text(label))[:60]
+    return Path(checkpoint) / f"{plain}_{blake2b(repr(label).encode(), digest_size=4).hexdigest()}"
+
+
+def _grouped(
+    name: str, outcomes: dict[Any, _Outcome], grouping: Grouping, across: Any
+) -> GroupedResult:
+    """Return the results of one contrast."""
+    results = {
+        label: outcome.results[name]
+        for label, outcome in outcomes.items()
+        if name in outcome.results
+    }
+    return GroupedResult(
+        results=results,
+        by=grouping.by,
+        failed={
+            label: outcome.refused[name]
+            for label, outcome in outcomes.items()
+            if name in outcome.refused
+        },
+        n_samples={group.label: group.rows.size for group in grouping.groups},
+        messages={label: each.messages for label, each in outcomes.items() if each.messages},
+        control=grouping.control,
+        across=adjusted_across(results, across) if results and across is not None else None,
+        p_adjust_across=across if isinstance(across, str | None) else "given",
+    )
+
+
+def _tell(
+    grouped: Mapping[str, GroupedResult], outcomes: dict[Any, _Outcome], grouping: Grouping
+) -> None:
+    """Warn once of all that was not as it should be."""
+    said = []
+    for name, each in grouped.items():
+        if each.failed:
+            label, reason = next(iter(each.failed.items()))
+            of = f" for {name!r}" if name else ""
+            said.append(
+                f"{len(each.failed)} of {plural(len(outcomes), 'group')} could not be fitted{of}, "
+                f"first {group_text(label)!r}: {reason} All reasons are in .failed."
+            )
+    nested = [outcome.nesting for outcome in outcomes.values() if outcome.nesting is not None]
+    if nested:
+        column = grouping.by[0] if len(grouping.by) == 1 and grouping.control is None else ""
+        said.append(
+            f"In {len(nested)} of {plural(len(outcomes), 'group')}: "
+            + nested[0].message(f", {column!r}" if column else "")
+        )
+    noted = {label: each.messages for label, each in outcomes.items() if each.messages}
+    if noted:
+        texts = Counter(message for messages in noted.values() for message in messages)
+        label, messages = next(iter(noted.items()))
+        said.append(
+            f"{plural(len(noted), 'group')} with {plural(sum(texts.values()), 'note')}, first "
+            f"{group_text(label)!r}: {messages[0]} All are in .messages."
+        )
+    if said:
+        warn(" ".join(said))
