@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._chunks import Arrays, Executor, Part, Shared, genes_of_part
+from ._chunks import Arrays, Executor, Finished, Part, Shared, genes_of_part
 from ._cluster_crew import LOOK, Crew, Worker
 from ._cluster_work import Absent, Failed, forget, keep, work
 from ._names import plural
@@ -64,7 +64,7 @@ class ClusterExecutor:
         """Return how many genes a part has: the same whoever works, so that parts can be kept."""
         return genes_of_part(n_samples, n_genes)
 
-    def run(self, shared: Shared, parts: Iterable[Part]) -> Iterator[tuple[Part, Arrays]]:
+    def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
         """Yield every part with its arrays, as they come."""
         stage = _Stage(shared, list(parts))
         try:

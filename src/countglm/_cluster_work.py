@@ -101,10 +101,15 @@ def forget(owner: str) -> None:
     _kept.forget(owner)
 
 
-def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absent | Failed:
-    """Fit the genes of a part, from what was sent before; large ``rows`` come by their name."""
+def threads_here() -> int:
+    """Return the width of the pool of this worker: its ``nthreads``."""
     from distributed import get_worker
 
+    return int(get_worker().state.nthreads)
+
+
+def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absent | Failed:
+    """Fit the genes of a part, from what was sent before; large ``rows`` come by their name."""
     keys = [shared_key, counts_key, *([rows] if isinstance(rows, str) else [])]
     found = [_kept.get(key) for key in keys]
     absent = tuple(key for key, thing in zip(keys, found, strict=True) if thing is None)
@@ -113,6 +118,6 @@ def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absen
     own = found[2] if isinstance(rows, str) else rows
     try:
         with _turn:
-            return run_part(found[0], own, found[1], get_worker().state.nthreads)
+            return run_part(found[0], own, found[1], threads_here())
     except Exception as error:
         return Failed(error)

@@ -16,6 +16,7 @@ import click
 
 from countglm.cli.clusters import distributes
 from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, scales, writes
+from countglm.cli.shard_commands import add_shard_commands
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -127,6 +128,9 @@ def de(
 
     with on_cluster(options):
         run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
+
+
+add_shard_commands(app, de, _chosen)
 
 
 @app.command(short_help="Test every gene here and in R, and tell why the two differ.")

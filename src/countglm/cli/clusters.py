@@ -13,7 +13,7 @@ from countglm._names import plural
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
-    from countglm._chunks import Arrays, Executor, Part, Shared
+    from countglm._chunks import Executor, Finished, Part, Shared
 
 _QUEUES = {"slurm": "SLURM", "pbs": "PBS", "lsf": "LSF"}
 # Options of one job: name on the command line, and what `Jobs` calls it.
@@ -22,6 +22,7 @@ _OF_JOBS = {
     "queue": "partition", "account": "account", "directive": "directives",
     "prologue": "prologue", "interface": "interface",
 }  # fmt: skip
+CLUSTER_OPTIONS = ("scheduler", *_QUEUES, *_OF_JOBS)
 
 
 def distributes(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,7 +59,7 @@ def on_cluster(options: dict[str, Any]) -> Iterator[None]:
 
     Nothing is connected before the first fit asks for it, when the input has been checked.
     """
-    given = {name: options.pop(name) for name in ("scheduler", *_QUEUES, *_OF_JOBS)}
+    given = {name: options.pop(name) for name in CLUSTER_OPTIONS}
     chosen = [name for name in ("scheduler", *_QUEUES) if given[name]]
     if len(chosen) > 1:
         raise InputError(f"--{chosen[0]} and --{chosen[1]} are two clusters; give one of them.")
@@ -119,7 +120,7 @@ class _Deferred:
 
         return genes_of_part(n_samples, n_genes)
 
-    def run(self, shared: Shared, parts: Iterable[Part]) -> Iterator[tuple[Part, Arrays]]:
+    def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
         if self._executor is None:
             self._executor = self._opened()
         return self._executor.run(shared, parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,9 +93,10 @@ def run(
     compress: bool,
     with_h5ad: bool,
     no_report: bool,
+    check: Callable[[Prepared], None] | None = None,
     **given: Any,
 ) -> None:
-    """Run the command; ``given`` is what `prepare` takes.
+    """Run the command; ``given`` is what `prepare` takes, and ``check`` may refuse what it found.
 
     Every mistake that can be seen before the fit is reported before it.
     """
@@ -104,6 +105,8 @@ def run(
     check_checkpoint(given["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
     asked = prepare(counts=counts, **given)
+    if check is not None:
+        check(asked)
     with output_folder(output, force=force) as folder:
         results = asked.results()
         facts = write_de_products(

@@ -1,0 +1,80 @@
+"""Declares ``countglm shard``, ``run-shard`` and ``merge``; what they do is in `shards`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from countglm.cli.clusters import CLUSTER_OPTIONS
+from countglm.cli.options import PATH, runs
+
+# Options of `countglm de` that a plan does not have: jobs have threads of their own, and the folder
+# of the plan is their checkpoint.
+_WITHOUT = {*CLUSTER_OPTIONS, "threads", "checkpoint", "by", "output"}
+_THREADS = "Threads of this job; all allowed cores if not given."
+_FOLDER = click.argument("folder", type=PATH)
+
+
+def add_shard_commands(
+    app: click.Group, de: click.Command, chosen: Callable[..., dict[str, Any]]
+) -> None:
+    """Add the commands to ``app``: a plan takes the options of ``de``, which ``chosen`` reads."""
+    own = [
+        click.Option(
+            ["--shards"], type=click.IntRange(min=1), required=True, metavar="N",
+            help="How many jobs will share the work.",
+        ),
+        click.Option(["-o", "--output"], type=PATH, required=True, help="Folder for the plan."),
+    ]  # fmt: skip
+    kept = [each for each in de.params if each.name not in _WITHOUT]
+
+    def planned(
+        *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any
+    ) -> None:
+        from countglm.cli.shards import shard
+
+        shard(**chosen(no_independent_filtering, no_cooks, reduced), **options)
+
+    app.add_command(
+        click.Command(
+            "shard",
+            params=own + kept,
+            callback=planned,
+            short_help="Plan a test of every gene for an array of jobs.",
+            help="Plan what `countglm de` would compute, for jobs that share a folder and nothing "
+            "else. Takes the options of `countglm de`; `run-shard` computes, `merge` writes.",
+        )
+    )
+    app.add_command(run_shard)
+    app.add_command(merge)
+
+
+@click.command("run-shard", short_help="Compute one shard of a plan.")
+@_FOLDER
+@click.argument("number", type=int, required=False, metavar="[SHARD]")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help=_THREADS)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def run_shard(folder: Path, number: int | None, threads: int | None, as_json: bool) -> None:
+    """Compute a shard of the plan in FOLDER, by default that of this job's place in its array.
+
+    A job begins with its own genes, helps with what others leave undone, and ends when all genes
+    are fitted; so shards may run in any order, and one that was killed need not run again.
+    """
+    from countglm.cli.shards import run_shard as run
+
+    run(folder, number, threads=threads, as_json=as_json)
+
+
+@click.command(short_help="Write the result of a plan whose shards have run.")
+@_FOLDER
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
+@click.option("--finish", is_flag=True, help="Compute here what the shards left undone.")
+@runs
+def merge(folder: Path, **options: Any) -> None:
+    """Write what `countglm de` would have written, from the plan in FOLDER."""
+    from countglm.cli.shards import merge as run
+
+    run(folder, **options)
