@@ -18,10 +18,10 @@ import numpy as np
 from countglm._jit import entry
 from countglm._jit.lanes import load, store
 from countglm.basis import make_basis
-from countglm.kernels import layout
+from countglm.kernels import layout, loading
 from countglm.kernels.deviance import half_deviance_sum
 from countglm.kernels.dispersion import profile_slope
-from countglm.kernels.tile import LANES, fill_lane, score_and_information, tabulate
+from countglm.kernels.tile import LANES, score_and_information
 from machine import describe_machine, save_result
 from table import write_page
 
@@ -67,8 +67,9 @@ def nanoseconds(passes: Any, n: int, p: int) -> float:
     y = rng.poisson(50, (LANES, n)).astype(np.float64)
     rows = 0
     for lane in range(LANES):
-        fill_lane.py_func(work, at, lane, y[lane], weight, weight, False, False)
-        rows = max(rows, tabulate.py_func(work, at, lane, y[lane], weight))
+        work[at.y : at.y + n, lane] = y[lane]
+        listed, _ = loading.tabulate.py_func(work, at, lane, y[lane], weight)
+        rows = max(rows, listed)
     start = rng.normal(0, 0.03, (at.rank, LANES)) * np.sqrt(n)
     work[at.alpha] = 0.1
     scale = np.full(n, 50.0)

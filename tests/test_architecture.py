@@ -51,7 +51,9 @@ LINEAR_ALGEBRA = re.compile(
 )
 # Allowed by name: a view of diagonals, and LAPACK on one small matrix of a gene or on the design,
 # whose eigenvalues inform and enter no estimate. The sums over samples were made before, by us.
+# And the small tridiagonal matrix of a quadrature, whose nodes are the same for all genes.
 LAPACK_ALLOWED = {
+    ("_zero_rule._gauss", "scipy.linalg.eigh_tridiagonal"),
     ("diagnostics.report_design", "np.linalg.svd"),
 }
 

@@ -40,16 +40,7 @@ from .smallmat import (
     quadratic_form,
 )
 from .special import exp, log1p
-from .tile import (
-    CHUNK,
-    add_row,
-    add_to,
-    clear,
-    excess_mean,
-    mean_of,
-    predictor,
-    weight_of,
-)
+from .tile import CHUNK, add_row, add_to, clear, excess_mean, mean_of, predictor, weight_of
 
 # Twice the unit round-off: the polynomial exp and log are good to about one of these.
 EPS = 2.220446049250313e-16
@@ -155,10 +146,8 @@ def evaluate(d, at, frame, scale, weight, alpha):
         clear(d, at.square, t)
         for s in range(begin, min(begin + CHUNK, at.segments)):
             unit = exp(predictor(d, at.raw_coef, frame.raw, s))
-            zero = spread(0.0)
-            slope, curve, loose, fisher, value, heavy, top = (
-                zero, zero, zero, zero, zero, zero, zero,
-            )  # fmt: skip
+            slope, curve, loose, fisher = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+            value, heavy, top = spread(0.0), spread(0.0), spread(0.0)
             for i in range(frame.bounds[s], frame.bounds[s + 1]):
                 y, w = load(d, at.y + i), weight_of(d, at, weight, i)
                 mu = mean_of(d, at, scale, unit, i)

@@ -35,16 +35,7 @@ from .smallmat import (
 )
 from .solver import newton_step
 from .special import exp, reciprocals
-from .tile import (
-    CHUNK,
-    add_row,
-    add_to,
-    clear,
-    excess_mean,
-    mean_of,
-    predictor,
-    weight_of,
-)
+from .tile import CHUNK, add_row, add_to, clear, excess_mean, mean_of, predictor, weight_of
 
 # A larger ridge makes the motion of the coefficients something else than the profile's.
 MAX_PROFILE_RIDGE = 1e-6
