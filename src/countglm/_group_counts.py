@@ -139,6 +139,18 @@ class GroupSource:
             return self._dense[start:stop]
         return self.nonzeros(start, stop).dense(self.shape[0])
 
+    def sizes(self) -> NDArray[np.int64]:
+        """Nonzeros of every gene (n_genes,)."""
+        if self._held is not None:
+            return np.diff(self._held.pointers)
+        step = min(max(16, _BLOCK_ENTRIES // self.shape[0]), _MOST_GENES)
+        blocks = [self.nonzeros(a, min(a + step, self.shape[1]))
+                  for a in range(0, self.shape[1], step)]  # fmt: skip
+        return np.concatenate([np.diff(block.pointers) for block in blocks])
+
+    def rows(self, entries: int) -> None:
+        """Samples are gathered from genes."""
+
     def sample(self, i: int) -> NDArray[Any] | None:
         return None if self._dense is None else self._dense[:, i]
 

@@ -43,6 +43,8 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         Samples of every group, with those of the control; of the failed ones, too.
     messages : dict
         What was warned about a group, by group.
+    caution : str
+        Why p-values are too small, where cells were tested in place of replicates; else empty.
     control : label or None
         What every group was compared with.
     across : dict or None
@@ -56,6 +58,7 @@ class GroupedResult(Mapping[Group, "DEResult"]):
     failed: dict[Group, str] = field(default_factory=dict)
     n_samples: dict[Group, int] = field(default_factory=dict)
     messages: dict[Group, tuple[str, ...]] = field(default_factory=dict)
+    caution: str = ""
     control: Any = None
     across: dict[Group, Floats] | None = None
     p_adjust_across: str | None = None
@@ -79,6 +82,13 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         """The contrast in words; those of the groups where each has its own."""
         labels = list(dict.fromkeys(result.label for result in self.results.values()))
         return labels[0] if len(labels) == 1 else f"{len(labels)} contrasts"
+
+    @property
+    def group_columns(self) -> list[str]:
+        """Names of the groups' columns in `table`: ``by_`` stands before those that are taken."""
+        from ._grouped_table import column_names
+
+        return column_names(self)
 
     @property
     def table(self) -> pd.DataFrame:

@@ -38,6 +38,7 @@ def save_groups(grouped: GroupedResult, path: str | os.PathLike[str], *, force: 
         "n_samples": [[_plain(group), n] for group, n in grouped.n_samples.items()],
         "messages": [[_plain(group), list(said)] for group, said in grouped.messages.items()],
         "control": _plain(grouped.control),
+        "caution": grouped.caution,
         "p_adjust_across": grouped.p_adjust_across,
     }
     write_arrays(path, _KIND, arrays, meta, force=force)
@@ -69,6 +70,7 @@ def load_groups(path: str | os.PathLike[str]) -> dict[str, Any]:
         "n_samples": {_group(group): n for group, n in meta["n_samples"]},
         "messages": {_group(group): tuple(said) for group, said in meta["messages"]},
         "control": meta.get("control"),
+        "caution": str(meta.get("caution", "")),
         "across": dict(zip(groups, across, strict=True)) if across else None,
         "p_adjust_across": meta.get("p_adjust_across"),
     }

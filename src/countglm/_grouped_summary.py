@@ -72,6 +72,7 @@ def summarise_groups(grouped: GroupedResult, alpha: float | None) -> GroupedSumm
             "mode": first.settings["mode"],
             "test": first.settings["test"],
             "p_adjust_across": grouped.p_adjust_across,
+            "caution": grouped.caution,
             "n_significant": sum(entry["n_significant"] for entry in groups),
             "groups": groups,
             "failed": [
@@ -120,6 +121,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     if facts["failed"]:
         lines.append(f"Not fitted: {plural(len(facts['failed']), 'group')}")
         lines += [f"  {entry['group']}: {entry['reason']}" for entry in facts["failed"]]
+    if facts["caution"]:
+        lines.append(facts["caution"])
     for entry in facts["messages"]:
         lines += [f"Note on {entry['group']}: {message}" for message in entry["messages"]]
     return lines

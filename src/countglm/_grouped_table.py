@@ -39,7 +39,7 @@ def tidy_table(grouped: GroupedResult) -> pd.DataFrame:
         table.insert(place + 1, ACROSS, np.concatenate(adjusted))
     genes = np.concatenate([part.index.to_numpy() for part in parts])
     table.insert(0, "gene", pd.Series(pd.Categorical(genes)))
-    names = column_names(grouped.by, list(table.columns))
+    names = column_names(grouped)
     for place, name in enumerate(names):
         labels = [group[place] if len(names) > 1 else group for group in grouped.results]
         levels = list(dict.fromkeys(labels))
@@ -49,12 +49,14 @@ def tidy_table(grouped: GroupedResult) -> pd.DataFrame:
     return table
 
 
-def column_names(by: tuple[str, ...], taken: list[Any]) -> list[str]:
-    """Return the names of the groups' columns: with ``by_`` before those that are taken."""
+def column_names(grouped: GroupedResult) -> list[str]:
+    """Return the names of the groups' columns."""
+    tables = [result.table for result in grouped.results.values()]
+    taken = {"gene", ACROSS, *TABLE_COLUMNS, *(name for table in tables for name in table.columns)}
     names: list[str] = []
-    for name in by:
+    for name in grouped.by:
         label = name
-        while label in taken or label in TABLE_COLUMNS or label in names:
+        while label in taken or label in names:
             label = f"by_{label}"
         names.append(label)
     return names

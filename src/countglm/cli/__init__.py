@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from countglm.cli.clusters import distributes
+from countglm.cli.groups import groups_samples
 from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, scales, writes
 from countglm.cli.shard_commands import add_shard_commands
 
@@ -117,6 +118,7 @@ def fit(**options: Any) -> None:
 @click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals.")
 @analyses
 @runs
+@groups_samples
 @scales
 @distributes
 def de(
@@ -124,10 +126,10 @@ def de(
 ) -> None:
     """Test every gene of COUNTS for differential expression: tables, fit and report."""
     from countglm.cli.clusters import on_cluster
-    from countglm.cli.de import run
+    from countglm.cli.groups import run_de
 
     with on_cluster(options):
-        run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
+        run_de(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
 
 
 add_shard_commands(app, de, _chosen)

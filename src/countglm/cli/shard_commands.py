@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from countglm.cli.clusters import CLUSTER_OPTIONS
+from countglm.cli.groups import GROUP_OPTIONS
 from countglm.cli.options import PATH, runs
 
 # Options of `countglm de` that a plan does not have: jobs have threads of their own, and the folder
 # of the plan is their checkpoint.
-_WITHOUT = {*CLUSTER_OPTIONS, "threads", "checkpoint", "by", "output"}
+_WITHOUT = {*CLUSTER_OPTIONS, *GROUP_OPTIONS, "threads", "checkpoint", "output"}
 _THREADS = "Threads of this job; all allowed cores if not given."
 _FOLDER = click.argument("folder", type=PATH)
 

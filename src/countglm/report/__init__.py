@@ -12,6 +12,7 @@ from countglm._store import atomic_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm._grouped import GroupedResult
     from countglm.adapters.parity import ParityCertificate
     from countglm.deresult import DEResult
     from countglm.results import GLMFit
@@ -83,6 +84,60 @@ def write_de_report(
 
     with atomic_file(Path(path), force=force) as temporary:
         page = render(results, title)
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_groups_report(
+    grouped: GroupedResult | Mapping[str, GroupedResult],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "Differential expression by group",
+    force: bool = False,
+) -> list[Path]:
+    """Write an index of all groups to ``path``, and beside it a page for each of them.
+
+    Parameters
+    ----------
+    grouped : GroupedResult, or a mapping of them by the name of their contrast
+        Results of `differential_expression` with ``by``.
+    path : path
+        The index, such as ``report.html``; pages are ``report_<group>.html``. No page needs a
+        network.
+    title : str
+        Heading of the index.
+    force : bool
+        Overwrite existing files.
+
+    Returns
+    -------
+    list of Path
+        The index, then the pages. Of more than 200 groups those with most genes have a page.
+
+    Raises
+    ------
+    InputError
+        A file exists and ``force`` is not given, or the folder cannot be written.
+    """
+    from countglm._grouped import GroupedResult
+    from countglm._store import check_target
+    from countglm.report.groups import page_names, render_group, render_index
+
+    index = Path(path)
+    named = {"": grouped} if isinstance(grouped, GroupedResult) else grouped
+    pages = page_names(named, index.stem)
+    for name in (index.name, *pages.values()):
+        check_target(index.with_name(name), force=force)
+    caution = next((each.caution for each in named.values()), "")
+    for group, name in pages.items():
+        results = {label: each[group] for label, each in named.items() if group in each}
+        page = render_group(group, results, title, index.name, caution)
+        _write(page, index.with_name(name), force)
+    _write(render_index(named, title, pages), index, force)
+    return [index, *(index.with_name(name) for name in pages.values())]
+
+
+def _write(page: str, path: Path, force: bool) -> None:
+    with atomic_file(path, force=force) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

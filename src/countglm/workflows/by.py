@@ -217,10 +217,21 @@ def _grouped(
         },
         n_samples={group.label: group.rows.size for group in grouping.groups},
         messages={label: each.messages for label, each in outcomes.items() if each.messages},
+        caution=_caution(outcomes, grouping),
         control=grouping.control,
         across=adjusted_across(results, across) if results and across is not None else None,
         p_adjust_across=across if isinstance(across, str | None) else "given",
     )
+
+
+def _caution(outcomes: dict[Any, _Outcome], grouping: Grouping) -> str:
+    """Say where cells were tested in place of replicates; empty where they were not."""
+    nested = [outcome.nesting for outcome in outcomes.values() if outcome.nesting is not None]
+    if not nested:
+        return ""
+    second = f", {grouping.by[0]!r}" if len(grouping.by) == 1 and grouping.control is None else ""
+    where = f"In {len(nested)} of {plural(len(outcomes), 'group')}: "
+    return where + nested[0].message(second)
 
 
 def _tell(
@@ -236,13 +247,8 @@ def _tell(
                 f"{len(each.failed)} of {plural(len(outcomes), 'group')} could not be fitted{of}, "
                 f"first {group_text(label)!r}: {reason} All reasons are in .failed."
             )
-    nested = [outcome.nesting for outcome in outcomes.values() if outcome.nesting is not None]
-    if nested:
-        column = grouping.by[0] if len(grouping.by) == 1 and grouping.control is None else ""
-        said.append(
-            f"In {len(nested)} of {plural(len(outcomes), 'group')}: "
-            + nested[0].message(f", {column!r}" if column else "")
-        )
+    cautions = dict.fromkeys(each.caution for each in grouped.values() if each.caution)
+    said += list(cautions)
     noted = {label: each.messages for label, each in outcomes.items() if each.messages}
     if noted:
         texts = Counter(message for messages in noted.values() for message in messages)

@@ -1,0 +1,217 @@
+"""``countglm de --by COLUMN``: the same test in every group of samples, one folder out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countglm._grouped import GroupedResult
+
+
+# What only a test in groups takes.
+GROUP_OPTIONS = ("by", "control", "p_adjust_across")
+
+
+def groups_samples(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the command that can test in every group of samples."""
+    options = [
+        click.option("--by", multiple=True, metavar="COLUMN",
+                     help="Test in every group of samples that this column of the sample table "
+                     "makes, such as cell types; may be repeated."),
+        click.option("--control", metavar="LEVEL",
+                     help="With --by: compare every other level of its (last) column with this."),
+        click.option("--across", "p_adjust_across", type=click.Choice(["BH", "BY"]),
+                     help="With --by: adjust p-values over all groups, too."),
+        click.option("--replicates", metavar="COLUMN", callback=_replicates,
+                     help="What a condition is given to, such as donors: warn where their cells "
+                     "are tested one by one; 'none' for rows that are replicates."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _replicates(
+    _context: click.Context, _option: click.Parameter, given: str | None
+) -> str | bool | None:
+    return False if given == "none" else given
+
+
+def run_de(*, by: Sequence[str], **options: Any) -> None:
+    """Run ``countglm de``, in groups where there are any."""
+    if by:
+        run(by=list(by), **options)
+        return
+    from countglm.cli.de import run as run_whole
+
+    run_whole(**options)
+
+
+def run(
+    *,
+    counts: Path,
+    design: str | None,
+    samples: Path | None,
+    layer: str | None,
+    contrasts: Sequence[str],
+    reference: Sequence[str],
+    size_factors: str,
+    allow_noninteger: bool,
+    min_count: float | None,
+    shrink: str | None,
+    output: Path,
+    force: bool,
+    as_json: bool,
+    table_format: str,
+    compress: bool,
+    no_report: bool,
+    **options: Any,
+) -> None:
+    """Run the command; ``options`` are those of `differential_expression`."""
+    from countglm.cli.inputs import check_input_is_kept, given_design, read_tables, size_factors_of
+    from countglm.cli.output import check_checkpoint, check_output, output_folder
+    from countglm.cli.preparation import (
+        check_min_count,
+        kept_genes,
+        references_of,
+        with_reference_levels,
+    )
+    from countglm.cli.products import dumps, table_suffix
+    from countglm.workflows import differential_expression
+
+    check_output(output, force=force)
+    check_input_is_kept(counts, output)
+    check_checkpoint(options["checkpoint"], output)
+    suffix = table_suffix(table_format, compress=compress)
+    check_min_count(min_count)
+    model = given_design(_design(design, shrink, options))
+    table = None if isinstance(model, str) else model
+    _, matrix, obs = read_tables(
+        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger
+    )
+    obs = with_reference_levels(obs, references_of(reference), [model])
+    kept = kept_genes(matrix, [], None, min_count, False)
+    if not kept.all():
+        matrix = matrix.take_genes(kept.nonzero()[0])
+    asked = {text: _contrast(text) for text in contrasts}
+    with output_folder(output, force=force) as folder:
+        found = differential_expression(
+            matrix, model, asked or None, obs=obs, progress=sys.stderr.isatty(),
+            size_factors=size_factors_of(size_factors, matrix), allow_noninteger=allow_noninteger,
+            **options,
+        )  # fmt: skip
+        grouped = found if asked else {found.label: found}
+        if shrink is not None:
+            grouped = {name: each.shrink(method=shrink) for name, each in grouped.items()}
+        facts = _write(
+            grouped, folder, suffix=suffix, dropped=int((~kept).sum()), with_report=not no_report,
+            title=f"{counts.name}: {design} by {', '.join(options['by'])}",
+        )  # fmt: skip
+    click.echo(dumps(facts) if as_json else _told(grouped, facts, output))
+
+
+def _design(design: str | None, shrink: str | None, options: dict[str, Any]) -> str:
+    """Return the design; raise for what a test in groups does not take."""
+    for name, word in (
+        ("contrast_file", "--contrasts"),
+        ("by_expression", "--filter-by-expression"),
+        ("with_h5ad", "--h5ad"),
+    ):
+        if options.pop(name):
+            raise InputError(f"{word} is of one test over all samples; leave it out with --by.")
+    if shrink is not None and options["interval"] is not None:
+        raise InputError("--interval is of estimates that are not shrunken; leave out --shrink.")
+    if design is None:
+        raise InputError('Give --design "~ condition" or the like with --by.')
+    return design
+
+
+def _contrast(text: str) -> Any:
+    """A coefficient's name, [factor, tested, reference], or numbers."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) == 1 or "(" in text:
+        return text
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        return parts
+
+
+def _write(
+    grouped: Mapping[str, GroupedResult],
+    folder: Path,
+    *,
+    suffix: str,
+    dropped: int,
+    with_report: bool,
+    title: str,
+) -> dict[str, Any]:
+    """Fill ``folder`` with tables, results, report and summary; return the summary."""
+    from countglm._version import __version__
+    from countglm.cli.products import free_name, plain_name, write_summary, write_table
+    from countglm.report import write_groups_report
+
+    contrasts = []
+    for name, each in grouped.items():
+        table = free_name(folder, f"test_{plain_name(name)}", suffix)
+        stem = table.removeprefix("test_").removesuffix(suffix)
+        write_table(each.table.set_index(each.group_columns[0]), folder / table)
+        write_table(each.summary().frame, folder / f"groups_{stem}{suffix}")
+        each.save(folder / f"result_{stem}.h5")
+        contrasts.append(
+            {"name": name, "file": table, "result": f"result_{stem}.h5", **each.summary().facts}
+        )
+    first = next(iter(grouped.values()))
+    if first.control is None:
+        write_table(_samples(first), folder / f"samples{suffix}")
+    if with_report:
+        write_groups_report(grouped, folder / "report.html", title=title)
+    fit = next(iter(first.results.values())).fit
+    facts = {
+        "countglm": __version__,
+        "command": "de",
+        "by": list(first.by),
+        "n_genes": fit.n_genes,
+        "n_dropped": dropped,
+        "design": fit.design.formula,
+        "contrasts": contrasts,
+        "provenance": fit.provenance,
+    }
+    return write_summary(facts, folder)
+
+
+def _samples(grouped: GroupedResult) -> pd.DataFrame:
+    """Group and size factor of every sample that was fitted."""
+    import pandas as pd
+
+    from countglm._grouped import group_text
+
+    parts = []
+    for group, result in grouped.results.items():
+        fit = result.fit
+        names = range(fit.n_samples) if fit.sample_names is None else fit.sample_names
+        values = {"group": group_text(group), "size_factor": fit.size_factors}
+        parts.append(pd.DataFrame(values, index=pd.Index(list(map(str, names)), name="sample")))
+    return pd.concat(parts)
+
+
+def _told(grouped: Mapping[str, GroupedResult], facts: dict[str, Any], output: Path) -> str:
+    from countglm._names import plural
+
+    lines = []
+    if facts["n_dropped"]:
+        lines = [f"{plural(facts['n_dropped'], 'gene')} dropped before the fit.", ""]
+    lines += [f"{each.summary()}\n" for each in grouped.values()]
+    files = [name for name in facts["files"] if not name.startswith("report_")]
+    pages = len(facts["files"]) - len(files)
+    beside = f", and {plural(pages, 'page')} of groups" if pages else ""
+    return "\n".join([*lines, f"Written to {output}: {', '.join(files)}{beside}"])
