@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._count_checks import holds_counts, missing_error, object_counts
+from countglm._backed import Reading, Unread
+from countglm._count_checks import holds_counts, missing_error
+from countglm._kinds import advice_on, is_a
 from countglm._names import (
     Names,
     anndata_sample_names,
@@ -20,7 +23,12 @@ from countglm._names import (
     positions_as_names,
     sample_names_of,
 )
-from countglm._sources import DenseSource, PanelSource, Source, sparse_source
+from countglm._object_counts import object_counts
+from countglm._open_file import OpenFile, matrix_of, open_path, stored_in_file
+from countglm._panels import PanelSource
+from countglm._runs import MOST_SAMPLES
+from countglm._sources import DenseSource, Source, checked_sparse, sparse_source
+from countglm._stored_matrix import StoredMatrix
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +42,7 @@ class Opened:
     ``elsewhere`` says which other parts of the container hold whole numbers.
     """
 
-    source: Source
+    source: Source | Unread
     sample_names: Names | None = None
     gene_names: Names | None = None
     obs: pd.DataFrame | None = None
@@ -42,20 +50,43 @@ class Opened:
     elsewhere: Callable[[], str] | None = None
 
 
-def open_counts(counts: Any, layer: str | None) -> Opened:
-    """Recognise the container; nothing is validated yet but what the storage itself demands."""
+def open_counts(counts: Any, layer: str | None, reading: Reading) -> Opened:
+    """Recognise the container; nothing is validated yet but what the storage itself demands.
+
+    Of a large matrix in a file nothing is read: it comes back as `Unread`.
+    """
+    if isinstance(counts, str | bytes) or hasattr(counts, "__fspath__"):
+        counts = open_path(Path(os.fsdecode(counts)), layer, reading)
+    if isinstance(counts, OpenFile):
+        return _open_opened(counts)
     if is_a(counts, "anndata", "AnnData"):
-        return _open_anndata(counts, layer)
+        return _open_anndata(counts, layer, reading)
     if layer is not None:
         raise no_layers(layer, f"a {type(counts).__name__}")
-    if isinstance(counts, str | bytes) or hasattr(counts, "__fspath__"):
-        raise InputError(
-            f"counts is the path {str(counts)!r}; read the file first with "
-            "countglm.readers.read_counts."
-        )
     if is_a(counts, "pandas", "DataFrame"):
         return _open_frame(counts)
-    return Opened(_array_source(counts, None, None))
+    return Opened(_source_of(counts, None, None, reading))
+
+
+def _open_opened(file: OpenFile) -> Opened:
+    samples, genes = anndata_sample_names(file.obs.index), name_array(file.var.index)
+    values = file.values
+    source = values if isinstance(values, Unread) else _array_source(values, samples, genes)
+    return Opened(source, samples, genes, file.obs, file.var, file.elsewhere)
+
+
+def _source_of(
+    values: Any, samples: Names | None, genes: Names | None, reading: Reading
+) -> Source | Unread:
+    """The source for an array without names, which may lie in a file."""
+    found = stored_in_file(values)
+    if found is not None:
+        stored, path, name = found
+        values = matrix_of(stored, reading, path, name)
+    elif is_a(values, "scipy.sparse", "csr_array", "csr_matrix") and values.shape[0] > MOST_SAMPLES:
+        # Runs take less than half of a copy by columns.
+        return Unread(StoredMatrix.of_rows(checked_sparse(values)), reading, None)
+    return values if isinstance(values, Unread) else _array_source(values, samples, genes)
 
 
 def _array_source(values: Any, samples: Names | None, genes: Names | None) -> Source:
@@ -107,7 +138,7 @@ def _dask_source(array: Any) -> PanelSource:
     return PanelSource(lambda a, b: array[:, a:b].compute(), tuple(array.shape), edges)
 
 
-def _open_anndata(adata: Any, layer: str | None) -> Opened:
+def _open_anndata(adata: Any, layer: str | None, reading: Reading) -> Opened:
     if layer is None:
         values = adata.X
         if values is None:
@@ -126,7 +157,7 @@ def _open_anndata(adata: Any, layer: str | None) -> Opened:
     if is_a(values, "pandas", "DataFrame"):
         values = values.to_numpy()
     return Opened(
-        _array_source(values, samples, genes), samples, genes, adata.obs, adata.var,
+        _source_of(values, samples, genes, reading), samples, genes, adata.obs, adata.var,
         lambda: whole_elsewhere(adata, layer),
     )  # fmt: skip
 
@@ -143,12 +174,7 @@ def whole_elsewhere(adata: Any, layer: str | None) -> str:
     ]
     if adata.raw is not None:
         places.append((".raw", "pass adata.raw.to_adata()", adata.raw.X))
-    found = [place for place in places if _is_whole(place[2])]
-    if not found:
-        return ""
-    names = " and ".join(name for name, _, _ in found)
-    verb = "holds" if len(found) == 1 else "hold"
-    return f"{names} {verb} whole numbers: {' or '.join(advice for _, advice, _ in found)}."
+    return advice_on([place[:2] for place in places if _is_whole(place[2])])
 
 
 def _is_whole(values: Any) -> bool:
@@ -182,12 +208,6 @@ def _open_frame(frame: pd.DataFrame) -> Opened:
         return Opened(source, samples, genes)
     except ValueError as error:  # integers and booleans cannot hold NA
         raise missing_error(frame.isna().to_numpy(), samples, genes) from error
-
-
-def is_a(value: Any, module: str, *classes: str) -> bool:
-    """isinstance without importing: an object of a library exists only once that is loaded."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and any(isinstance(value, getattr(loaded, c, ())) for c in classes)
 
 
 def no_layers(layer: str, what: str) -> InputError:

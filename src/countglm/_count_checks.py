@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._entries import Entries
 from countglm._names import Names, label
 from countglm._sources import Source
 from countglm.errors import InputError
@@ -85,6 +85,66 @@ class _Findings:
             tally.value = block[gene, sample]
         tally.count += n
 
+    def add_entries(
+        self, rule: str, bad: NDArray[np.bool_], at: NDArray[np.int64], n: int, values: Any
+    ) -> None:
+        """The same of single entries at ``gene * n + sample``."""
+        found = np.flatnonzero(bad)
+        if found.size == 0:
+            return
+        tally = self.tallies.setdefault(rule, _Tally())
+        first = found[np.argmin(at[found])]
+        gene, sample = divmod(int(at[first]), n)
+        if tally.count == 0 or (gene, sample) < (tally.gene, tally.sample):
+            tally.gene, tally.sample, tally.value = gene, sample, values[first]
+        tally.count += found.size
+
+    def report(
+        self, samples: Names | None, genes: Names, elsewhere: Callable[[], str] | None
+    ) -> None:
+        """Raise InputError on the first rule that is broken, if any is."""
+        for rule in _RULES:
+            if rule in self.tallies:
+                found = elsewhere() if elsewhere is not None and rule in _TRANSFORMED else ""
+                raise InputError(_sentence(rule, self.tallies[rule], samples, genes, found))
+
+
+class CountCheck:
+    """Checks counts that are read in parts, as `check_counts` does those at hand."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        sample_names: Names | None,
+        gene_names: Names,
+        allow_noninteger: bool,
+        elsewhere: Callable[[], str] | None = None,
+    ) -> None:
+        self._n_samples = shape[0]
+        self._names = (sample_names, gene_names)
+        self._allow_noninteger = allow_noninteger
+        self._elsewhere = elsewhere
+        self._findings = _Findings()
+
+    def choices(self) -> dict[str, Any]:
+        """What decides, beside the values, whether they pass."""
+        return {"allow_noninteger": self._allow_noninteger}
+
+    def look(self, entries: Entries, first: int, *, by_gene: bool) -> bool:
+        """Take note of what is wrong in lines from ``first`` on; return whether all was well."""
+        _require_numbers(entries.values.dtype)
+        if not _block_valid(entries.values, self._allow_noninteger):
+            lines, places = entries.lines + first, entries.places.astype(np.int64)
+            genes, samples = (lines, places) if by_gene else (places, lines)
+            at = genes * self._n_samples + samples
+            for rule, bad in _offences(entries.values, self._allow_noninteger):
+                self._findings.add_entries(rule, bad, at, self._n_samples, entries.values)
+        return not self._findings.tallies
+
+    def finish(self) -> None:
+        """Raise InputError where something was wrong."""
+        self._findings.report(*self._names, self._elsewhere)
+
 
 def check_counts(
     source: Source,
@@ -110,11 +170,7 @@ def check_counts(
         _require_numbers(block.dtype)
         if stored is not None or not _block_valid(block, allow_noninteger):
             _tally(block, start, findings, allow_noninteger)
-    for rule in _RULES:
-        if rule in findings.tallies:
-            found = elsewhere() if elsewhere is not None and rule in _TRANSFORMED else ""
-            tally = findings.tallies[rule]
-            raise InputError(_sentence(rule, tally, sample_names, gene_names, found))
+    findings.report(sample_names, gene_names, elsewhere)
 
 
 def holds_counts(source: Source) -> bool:
@@ -123,26 +179,22 @@ def holds_counts(source: Source) -> bool:
     step = max(1, _BLOCK_ENTRIES // max(n_samples, 1))
     for start in range(0, n_genes, step):
         block = source.native(start, min(start + step, n_genes))
-        if block.dtype.kind not in "biuf" or not _block_valid(block, False):
+        if not holds_counts_in(block):
             return False
     return True
 
 
-def object_counts(values: NDArray[Any], sample_names: Names | None, gene_names: Names) -> Any:
-    """An object array (n_samples, n_genes) of numbers as float64; text is refused by name."""
-    kinds = set(map(type, values.ravel().tolist()))
-    if not all(issubclass(kind, numbers.Real | np.bool_) for kind in kinds):
-        _refuse_objects(values, sample_names, gene_names)
-    try:
-        out = values.astype(np.float64)
-    except OverflowError:
-        out = np.where(_elementwise(values, lambda v: abs(v) > LARGEST_COUNT), np.inf, 0.0)
-    # 2^53 + 1 rounds to 2^53 on conversion and would pass for it.
-    for i, j in np.argwhere(out >= LARGEST_COUNT):
-        if values[i, j] > LARGEST_COUNT:
-            tally = _Tally(1, int(j), int(i), values[i, j])
-            raise InputError(_sentence("large", tally, sample_names, gene_names))
-    return out
+def holds_counts_in(values: NDArray[Any]) -> bool:
+    """The same of an array."""
+    return values.dtype.kind in "biuf" and _block_valid(values, False)
+
+
+def error_at(
+    rule: str, at: tuple[int, int], value: Any, samples: Names | None, genes: Names
+) -> InputError:
+    """The error for one value, at (sample, gene), that breaks a rule."""
+    tally = _Tally(1, at[1], at[0], value)
+    return InputError(_sentence(rule, tally, samples, genes))
 
 
 def missing_error(missing: NDArray[np.bool_], samples: Names | None, genes: Names) -> InputError:
@@ -150,31 +202,6 @@ def missing_error(missing: NDArray[np.bool_], samples: Names | None, genes: Name
     findings = _Findings()
     findings.add("missing", missing.T, np.full(missing.T.shape, np.nan), 0)
     return InputError(_sentence("missing", findings.tallies["missing"], samples, genes))
-
-
-def _refuse_objects(values: NDArray[Any], samples: Names | None, genes: Names) -> None:
-    missing = _elementwise(values, _is_missing)
-    wrong = _elementwise(values, lambda v: not isinstance(v, numbers.Real | np.bool_)) & ~missing
-    if not wrong.any():
-        raise missing_error(missing, samples, genes)
-    gene, sample = (int(k) for k in np.argwhere(wrong.T)[0])
-    value = values[sample, gene]
-    kind = "text" if isinstance(value, str) else f"of type {type(value).__name__}"
-    n = int(np.count_nonzero(wrong))
-    raise InputError(
-        f"{n:,} {'entry' if n == 1 else 'entries'} of the counts {'is' if n == 1 else 'are'} no "
-        f"number but {kind}, first {str(value)[:40]!r} at sample {label(samples, sample)}, gene "
-        f"{label(genes, gene)}; keep annotation out of the matrix and convert text to numbers."
-    )
-
-
-def _elementwise(values: NDArray[Any], test: Any) -> NDArray[np.bool_]:
-    flat = np.fromiter((bool(test(v)) for v in values.ravel()), dtype=np.bool_, count=values.size)
-    return flat.reshape(values.shape)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _require_numbers(dtype: np.dtype[Any]) -> None:
@@ -210,17 +237,25 @@ def _block_valid(block: NDArray[Any], allow_noninteger: bool) -> bool:
 
 
 def _tally(block: NDArray[Any], start: int, findings: _Findings, allow_noninteger: bool) -> None:
-    if block.dtype.kind == "b":
+    for rule, bad in _offences(block, allow_noninteger):
+        findings.add(rule, bad, block, start)
+
+
+def _offences(
+    values: NDArray[Any], allow_noninteger: bool
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield rules with the values that break them."""
+    if values.dtype.kind == "b":
         return
-    if block.dtype.kind == "f":
-        findings.add("missing", np.isnan(block), block, start)
-        findings.add("infinite", np.isinf(block), block, start)
-        block = np.where(np.isfinite(block), block, 0).astype(np.result_type(block, np.float64))
+    if values.dtype.kind == "f":
+        yield "missing", np.isnan(values)
+        yield "infinite", np.isinf(values)
+        values = np.where(np.isfinite(values), values, 0).astype(np.result_type(values, np.float64))
         if not allow_noninteger:
-            findings.add("fraction", block != np.floor(block), block, start)
-    if block.dtype.kind != "u":
-        findings.add("negative", block < 0, block, start)
-    findings.add("large", block > LARGEST_COUNT, block, start)
+            yield "fraction", values != np.floor(values)
+    if values.dtype.kind != "u":
+        yield "negative", values < 0
+    yield "large", values > LARGEST_COUNT
 
 
 def _sentence(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._nonzeros import Nonzeros, chained, nonzeros_of
 from countglm._sources import Source
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,11 @@ class GeneSubset:
         runs = np.split(genes, np.flatnonzero(np.diff(genes) != 1) + 1)
         parts = [self._source.native(int(run[0]), int(run[-1]) + 1) for run in runs]
         return np.concatenate(parts)
+
+    def nonzeros(self, start: int, stop: int) -> Nonzeros:
+        genes = self._genes[start:stop]
+        runs = np.split(genes, np.flatnonzero(np.diff(genes) != 1) + 1) if genes.size else []
+        return chained([self._source.nonzeros(int(run[0]), int(run[-1]) + 1) for run in runs])
 
     def sample(self, i: int) -> NDArray[Any] | None:
         row = self._source.sample(i)
@@ -59,6 +65,15 @@ class ReplacedRows:
         first, last = np.searchsorted(self._genes, (start, stop))
         block[self._genes[first:last] - start] = self._rows[first:last]
         return block
+
+    def nonzeros(self, start: int, stop: int) -> Nonzeros:
+        found = self._source.nonzeros(start, stop)
+        first, last = np.searchsorted(self._genes, (start, stop))
+        if first == last:
+            return found
+        order = np.arange(stop - start)
+        order[self._genes[first:last] - start] = np.arange(last - first) + (stop - start)
+        return chained([found, nonzeros_of(self._rows[first:last])]).take(order)
 
     def sample(self, i: int) -> NDArray[Any] | None:
         row = self._source.sample(i)

@@ -8,10 +8,13 @@ cryptographic hash of the shape and of these.  It guards against mistakes, not a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from countglm._nonzeros import Nonzeros
 
 Hashes = NDArray[np.uint64]
 # Marks the rule; without it stand the fingerprints of before, see `first_fingerprint`.
@@ -22,12 +25,14 @@ _FRACTIONS = 0x9E3779B97F4A7C15
 
 
 class Blocks(Protocol):
-    """Gene-major blocks of values of any real dtype."""
+    """Gene-major blocks of values of any real dtype, and their entries other than zero."""
 
     @property
     def shape(self) -> tuple[int, int]: ...
 
     def native(self, start: int, stop: int) -> NDArray[Any]: ...
+
+    def nonzeros(self, start: int, stop: int) -> Nonzeros: ...
 
 
 def gene_hashes(source: Blocks) -> Hashes:
@@ -41,19 +46,25 @@ def gene_hashes(source: Blocks) -> Hashes:
     return hashes
 
 
+def sparse_hashes(source: Blocks, stretches: Iterable[tuple[int, int]]) -> Hashes:
+    """Return the same from the entries other than zero of genes [start, stop) at once."""
+    n_samples, n_genes = source.shape
+    weights = _sample_weights(n_samples)
+    hashes = np.zeros(n_genes, dtype=np.uint64)
+    for start, stop in stretches:
+        pointers, samples, values = source.nonzeros(start, stop)
+        genes = np.flatnonzero(np.diff(pointers))
+        if genes.size:
+            terms = _words(values) * weights[samples]
+            hashes[start + genes] = np.add.reduceat(terms, pointers[genes])
+    return hashes
+
+
 def row_hashes(block: NDArray[Any]) -> Hashes:
     """Return a hash of every row of counts (g, n), whatever their dtype."""
-    weights = _mixed(np.arange(1, block.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
-    if block.dtype.kind != "f":
-        return _weighted_sums(block.astype(np.uint64), weights)
-    values = block.astype(np.float64)
-    whole = np.floor(values)
-    hashes = _weighted_sums(whole.astype(np.int64).view(np.uint64), weights)
-    values -= whole
-    if values.any():
-        parts = _mixed(values.view(np.uint64))
-        hashes += _weighted_sums(parts, weights) * np.uint64(_FRACTIONS)
-    return hashes
+    words = _words(block)
+    words *= _sample_weights(block.shape[1])
+    return np.asarray(np.add.reduce(words, axis=1))
 
 
 def fingerprint_of(n_samples: int, hashes: Hashes) -> str:
@@ -77,10 +88,21 @@ def first_fingerprint(source: Blocks) -> str:
     return digest.hexdigest()
 
 
-def _weighted_sums(values: Hashes, weights: Hashes) -> Hashes:
-    """Return ``values @ weights`` modulo 2^64; ``values`` (g, n) are overwritten."""
-    values *= weights
-    return np.asarray(np.add.reduce(values, axis=1))
+def _sample_weights(n_samples: int) -> Hashes:
+    return _mixed(np.arange(1, n_samples + 1, dtype=np.uint64)) | np.uint64(1)
+
+
+def _words(values: NDArray[Any]) -> Hashes:
+    """Return a fresh word for every count, 0 for 0: itself, and what scatters its fraction."""
+    if values.dtype.kind != "f":
+        return values.astype(np.uint64)
+    values = values.astype(np.float64)
+    whole = np.floor(values)
+    words = whole.astype(np.int64).view(np.uint64)
+    values -= whole
+    if values.any():
+        words += _mixed(values.view(np.uint64)) * np.uint64(_FRACTIONS)
+    return words
 
 
 def _mixed(values: Hashes) -> Hashes:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import lies_within
-from ._containers import is_a
+from ._kinds import is_a
 from ._names import first_few
 from .counts import CountMatrix
 from .errors import InputError

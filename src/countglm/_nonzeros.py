@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from countglm._entries import Entries, entries_of
 
 Floats = NDArray[np.float64]
 
@@ -38,11 +41,27 @@ class Nonzeros(NamedTuple):
         return out
 
 
+def as_nonzeros(entries: Entries) -> Nonzeros:
+    """Return entries of genes in the types of `Nonzeros`."""
+    return Nonzeros(
+        np.asarray(entries.pointers, dtype=np.int64),
+        np.asarray(entries.places, dtype=np.int32),
+        np.asarray(entries.values, dtype=np.float64),
+    )
+
+
+def chained(parts: Sequence[Nonzeros]) -> Nonzeros:
+    """Return the genes of all parts, one part after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = [np.diff(part.pointers) for part in parts]
+    return Nonzeros(
+        np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, dtype=np.int64), *sizes]))]),
+        np.concatenate([np.empty(0, dtype=np.int32), *(part.samples for part in parts)]),
+        np.concatenate([np.empty(0), *(part.values for part in parts)]),
+    )
+
+
 def nonzeros_of(block: NDArray[Any]) -> Nonzeros:
     """Return the nonzeros of a dense block of genes (g, n)."""
-    genes, samples = np.nonzero(block)
-    sizes = np.bincount(genes, minlength=block.shape[0])
-    return Nonzeros(
-        np.concatenate([[0], np.cumsum(sizes)]), samples.astype(np.int32),
-        block[genes, samples].astype(np.float64),
-    )  # fmt: skip
+    return as_nonzeros(entries_of(block))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._arguments import shaped
 from ._columns import gene_blocks, median_ratios, require_counts
-from ._containers import is_a
+from ._kinds import is_a
 from ._names import label
 from .errors import InputError
 from .size_factors import resolve_size_factors

@@ -49,12 +49,16 @@ def read_anndata_file(path: Path, kind: str) -> AnnData:
     """An h5ad file or zarr store that AnnData wrote, in memory."""
     import anndata
 
+    with sound_file(path, kind), _without_name_warnings():
+        return anndata.read_h5ad(path) if kind == "h5ad" else anndata.read_zarr(path)
+
+
+@contextmanager
+def sound_file(path: Path, kind: str) -> Iterator[None]:
+    """Turn what goes wrong while an h5ad file or zarr store is read into one InputError."""
     try:
-        with _without_name_warnings():
-            if kind == "h5ad":
-                return anndata.read_h5ad(path)
-            return anndata.read_zarr(path)
-    except MemoryError:
+        yield
+    except (InputError, MemoryError):
         raise
     except ImportError as error:
         raise InputError(

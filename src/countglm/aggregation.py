@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._containers import is_a, whole_elsewhere
+from ._containers import whole_elsewhere
 from ._grouped_sums import (
     carried_columns,
     constant_columns,
@@ -17,6 +17,7 @@ from ._grouped_sums import (
     sums_of_cells,
     sums_of_samples,
 )
+from ._kinds import is_a
 from ._names import first_few, match_table, plural
 from ._sample_tables import as_sample_table
 from ._warn import warn

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from countglm._sources import PanelSource
+from countglm._panels import PanelSource
 from countglm._warn import CountglmWarning
 from countglm.counts import CountMatrix, as_count_matrix
 from countglm.errors import InputError
@@ -193,7 +193,7 @@ def test_panels_agree_with_the_array_whatever_the_chunks(monkeypatch):
         return x[:, start:stop]
 
     for entries, edges in [(30, ()), (30, (7, 14, 21, 49, 50)), (10_000, (5, 50)), (3, (50,))]:
-        monkeypatch.setattr("countglm._sources._PANEL_ENTRIES", entries)
+        monkeypatch.setattr("countglm._panels._PANEL_ENTRIES", entries)
         source = PanelSource(read, x.shape, edges)
         for start in range(0, 50, 6):
             stop = min(start + 6, 50)
@@ -204,7 +204,7 @@ def test_panels_agree_with_the_array_whatever_the_chunks(monkeypatch):
 def test_panels_are_read_once_each(monkeypatch):
     x = np.arange(60).reshape(2, 30)
     reads = []
-    monkeypatch.setattr("countglm._sources._PANEL_ENTRIES", 20)
+    monkeypatch.setattr("countglm._panels._PANEL_ENTRIES", 20)
     source = PanelSource(lambda a, b: reads.append(a) or x[:, a:b], x.shape)
     for start in range(0, 30, 2):
         source.native(start, start + 2)

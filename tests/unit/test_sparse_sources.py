@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from countglm import _sources
-from countglm import counts as counts_module
+from countglm import _count_matrix, _panels
 from countglm._columns import column_groups
-from countglm._sources import RowSource, Source, SparseSource, sparse_source
+from countglm._panels import RowSource
+from countglm._sources import Source, SparseSource, sparse_source
 from countglm.counts import CountMatrix, as_count_matrix
 
 RNG = np.random.default_rng(5)
@@ -22,8 +22,8 @@ SPARSE = DENSE * (RNG.random((7, 1000)) < 0.1)
 
 @pytest.fixture
 def narrow_panels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sources, "_ROW_PANEL_ENTRIES", 7 * 90)
-    monkeypatch.setattr(_sources, "_ROW_PANEL_GENES", 30)
+    monkeypatch.setattr(_panels, "_ROW_PANEL_ENTRIES", 7 * 90)
+    monkeypatch.setattr(_panels, "_ROW_PANEL_GENES", 30)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.float32])
@@ -118,7 +118,7 @@ STORAGES = {
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_counts_of_samples(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts_module, "_GATHERED_ENTRIES", 7 * 64)
+    monkeypatch.setattr(_count_matrix, "_GATHERED_ENTRIES", 7 * 64)
     counts = as_count_matrix(STORAGES[storage](DENSE))
     assert counts.by_samples == (storage in ("array", "csr"))
     genes = np.array([5, 900, 6])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._containers import is_a
+from countglm._kinds import is_a
 from countglm._names import name_array
 
 _DTYPES: dict[str, np.dtype[Any]] = {

@@ -1,0 +1,94 @@
+"""Sparse counts by samples, also where they are stored by genes; and genes in even helpings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._entries import Entries, compact, stretches
+from countglm._sources import Source, SparseCounts
+
+# Entries of genes read at once, and of samples that are gathered in one pass over all genes.
+READ_ENTRIES = 1 << 20
+GATHERED_ENTRIES = 1 << 23
+
+
+def gene_stretches(source: Source, entries: int = READ_ENTRIES) -> Iterator[tuple[int, int]]:
+    """Yield neighbouring genes [start, stop) with ``entries`` stored entries, or one gene."""
+    n_samples, n_genes = source.shape
+    if isinstance(source, SparseCounts):
+        yield from stretches(np.concatenate([[0], np.cumsum(source.sizes())]), entries, n_genes)
+        return
+    step = max(1, entries // n_samples)
+    for start in range(0, n_genes, step):
+        yield start, min(start + step, n_genes)
+
+
+def sample_rows(source: Source, entries: int) -> Iterator[tuple[int, Entries]]:
+    """Yield (first sample, samples by their nonzeros) in order, about ``entries`` at once.
+
+    A sample's genes ascend.  What is stored by genes is gathered in as few passes as a bounded
+    memory allows.
+    """
+    rows = source.rows(entries) if isinstance(source, SparseCounts) else None
+    if rows is not None:
+        yield from rows
+        return
+    sizes = np.zeros(source.shape[0], dtype=np.int64)
+    for start, stop in gene_stretches(source):
+        np.add.at(sizes, source.nonzeros(start, stop).samples, 1)
+    pointers = np.concatenate([[0], np.cumsum(sizes)])
+    for first, last in stretches(pointers, GATHERED_ENTRIES, source.shape[0]):
+        gathered = _gathered(source, first, last)
+        for start, stop in stretches(gathered.pointers, entries, last - first):
+            yield first + start, gathered.part(start, stop)
+
+
+def _gathered(source: Source, first: int, last: int) -> Entries:
+    """Samples [first, last) by their nonzeros, from one pass over all genes."""
+    every = last - first == source.shape[0]
+    parts: list[Entries] = []
+    for start, stop in gene_stretches(source):
+        found = source.nonzeros(start, stop)
+        part = Entries(found.pointers, found.samples, found.values)
+        if not every:
+            part = part.where((part.places >= first) & (part.places < last))
+        parts.append(
+            part._replace(places=part.places - np.int32(first), values=compact(part.values))
+        )
+    return chained(parts).turned(last - first)
+
+
+def chained(parts: list[Entries]) -> Entries:
+    """Return the lines of all parts, one part after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.concatenate([np.diff(part.pointers) for part in parts])
+    return Entries(
+        np.concatenate([[0], np.cumsum(sizes)]),
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )
+
+
+def dense_rows(
+    rows: Entries, genes: NDArray[np.bool_] | None, most: int
+) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.float64]]]:
+    """Yield (first line, places (k, m), values (k, m)) of lines filled up with zeros at place 0.
+
+    ``genes`` (n_places,) restricts the places; an array has ``most`` entries, or one line.
+    """
+    if genes is not None:
+        rows = rows.where(genes[rows.places])
+    sizes = np.diff(rows.pointers)
+    width = max(1, int(sizes.max(initial=0)))
+    step = max(1, most // width)
+    for start in range(0, sizes.size, step):
+        part = rows.part(start, min(start + step, sizes.size))
+        filled = np.arange(width) < sizes[start : start + step, None]
+        places = np.zeros(filled.shape, dtype=np.intp)
+        values = np.zeros(filled.shape)
+        places[filled], values[filled] = part.places, part.values
+        yield start, places, values

@@ -1,0 +1,175 @@
+"""A file of arrays on disk: unnamed for the length of a process, or named to be found again."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+import weakref
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._memory import in_words
+from countglm._runs import Run, RunSource
+from countglm.errors import InputError
+
+NAME, TABLE = "counts.scratch", "counts.scratch.json"
+_FORM = 1
+# The most that one call of the system reads.
+_MOST_BYTES = 1 << 30
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class FileShelf:
+    """Arrays one after the other in a file.
+
+    Without ``name`` the file has none from the start: whatever ends the process, nothing is left.
+    With one, `keep` writes beside it what is needed to read it again.
+    """
+
+    waits = True
+
+    def __init__(self, folder: Path, needed: int, *, named: bool = False) -> None:
+        self.folder = folder
+        check_room(folder, needed)
+        try:
+            self._path = folder / NAME if named else None
+            if self._path is None:
+                handle, made = tempfile.mkstemp(prefix="countglm-", dir=folder)
+                Path(made).unlink()
+            else:
+                (folder / TABLE).unlink(missing_ok=True)
+                handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            raise _not_written(folder, error) from error
+        self._open(handle)
+
+    def _open(self, handle: int) -> None:
+        self._handle, self._end = handle, 0
+        self._sums: list[tuple[int, int, int]] = []
+        self._finalizer = weakref.finalize(self, os.close, handle)
+
+    @classmethod
+    def of(cls, folder: Path) -> FileShelf:
+        """Open the named file of a folder for reading."""
+        shelf = cls.__new__(cls)
+        shelf.folder, shelf._path = folder, folder / NAME
+        shelf._open(os.open(shelf._path, os.O_RDONLY))
+        return shelf
+
+    def put(self, array: NDArray[Any]) -> int:
+        at, data = self._end, memoryview(np.ascontiguousarray(array)).cast("B")
+        if self._path is not None:
+            self._sums.append((at, len(data), zlib.crc32(data)))
+        try:
+            while len(data):
+                written = os.pwrite(self._handle, data[:_MOST_BYTES], self._end)
+                self._end, data = self._end + written, data[written:]
+        except OSError as error:
+            self.remove()
+            raise _not_written(self.folder, error) from error
+        return at
+
+    def get(self, at: int, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[Any]:
+        out = np.empty(stop - start, dtype=dtype)
+        place, data = at + start * dtype.itemsize, memoryview(out).cast("B")
+        while len(data):
+            read = os.preadv(self._handle, [data[:_MOST_BYTES]], place)
+            if read == 0:
+                raise InputError(
+                    f"The scratch file of the counts in {self.folder} was cut short while it was "
+                    "in use; run again."
+                )
+            place, data = place + read, data[read:]
+        return out
+
+    def close(self) -> None:
+        self._finalizer()
+
+    def remove(self) -> None:
+        """Take the name away; what has the file open goes on reading."""
+        if self._path is not None:
+            (self.folder / TABLE).unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+
+    def keep(self, source: RunSource, identity: dict[str, Any]) -> None:
+        """Finish a named file: whoever asks with the same ``identity`` finds it again."""
+        if self._path is None:
+            return
+        try:
+            pointers = [self.put(run.pointers) for run in source.runs]
+            os.fsync(self._handle)
+            table = {
+                "form": _FORM, "identity": identity, "shape": source.shape, "sums": self._sums,
+                "runs": [
+                    [run.first, run.last, at, run.places_at, run.values_at, run.dtype.str]
+                    for run, at in zip(source.runs, pointers, strict=True)
+                ],
+            }  # fmt: skip
+            unfinished = self.folder / f"{TABLE}.new"
+            unfinished.write_text(json.dumps(table))
+            unfinished.replace(self.folder / TABLE)
+        except OSError as error:
+            self.remove()
+            raise _not_written(self.folder, error) from error
+
+    def is_whole(self, sums: list[tuple[int, int, int]]) -> bool:
+        """Whether the arrays are those that were written."""
+        byte = np.dtype(np.uint8)
+        size = os.fstat(self._handle).st_size
+        if size != max((at + length for at, length, _ in sums), default=0):
+            return False
+        return all(zlib.crc32(self.get(at, byte, 0, length)) == told for at, length, told in sums)
+
+
+def kept_runs(folder: Path, identity: dict[str, Any]) -> RunSource | None:
+    """Return the runs that an earlier process left in ``folder``; None if of something else."""
+    try:
+        table = json.loads((folder / TABLE).read_text())
+        if table["form"] != _FORM or table["identity"] != identity:
+            return None
+        shelf = FileShelf.of(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not shelf.is_whole(table["sums"]):
+        shelf.close()
+        return None
+    shape = (int(table["shape"][0]), int(table["shape"][1]))
+    runs = [
+        Run(
+            first, last, shelf.get(at, np.dtype(np.uint32), 0, shape[1] + 1), places, values,
+            np.dtype(dtype),
+        )
+        for first, last, at, places, values, dtype in table["runs"]
+    ]  # fmt: skip
+    return RunSource(shelf, runs, shape)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raise InputError where a folder cannot take ``needed`` bytes; it is made if it must be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    if free < needed:
+        raise InputError(
+            f"The counts are stored by samples, and reading them by genes takes a scratch file of "
+            f"up to {in_words(needed)} in {folder}, where {in_words(free)} are free; make room, "
+            "name a folder with more (TMPDIR, or checkpoint=), or raise memory_limit so that they "
+            "stay in memory."
+        )
+
+
+def _not_written(folder: Path, error: OSError) -> InputError:
+    reason = "its disk is full" if error.errno in _FULL else (error.strerror or str(error))
+    return InputError(
+        f"The scratch file of the counts cannot be written to {folder} ({reason}); name a folder "
+        "with room (TMPDIR, or checkpoint=)."
+    )

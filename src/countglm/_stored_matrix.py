@@ -1,0 +1,175 @@
+"""A matrix in an h5ad file or zarr store, read line by line: samples of CSR and dense ones, genes
+of CSC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._entries import Entries, entries_of, in_order, stretches
+from countglm._nonzeros import Nonzeros, as_nonzeros
+from countglm._read_ahead import BlocksAhead, ahead
+from countglm._runs import MOST_SAMPLES
+from countglm.errors import InputError
+
+# Bytes of an index as SciPy keeps it in memory.
+_INDEX = 4
+_FORMS = {"csr_matrix": "csr", "csc_matrix": "csc", "csr": "csr", "csc": "csc"}
+
+
+class StoredMatrix:
+    """Counts (n_samples, n_genes) in a file that stays open; nothing is read but where each line
+    of a sparse one begins.
+
+    Attributes
+    ----------
+    shape : (n_samples, n_genes)
+    form : ``"csr"``, ``"csc"`` or ``"dense"``
+    """
+
+    def __init__(self, element: Any) -> None:
+        if hasattr(element, "keys"):
+            self._open_sparse(element)
+        else:
+            self.form, self._values, self.pointers = "dense", element, None
+            self.shape = _two(element.shape)
+        self.dtype = np.dtype(self._values.dtype)
+
+    @classmethod
+    def of_rows(cls, matrix: Any) -> StoredMatrix:
+        """A SciPy CSR matrix in memory, seen in the same way."""
+        stored = cls.__new__(cls)
+        stored.form, stored.shape, stored.dtype = "csr", _two(matrix.shape), matrix.data.dtype
+        stored._values, stored._places = matrix.data, matrix.indices
+        stored.pointers = matrix.indptr
+        return stored
+
+    def _open_sparse(self, group: Any) -> None:
+        attributes = dict(group.attrs)
+        kind = attributes.get("encoding-type", attributes.get("h5sparse_format"))
+        self.form = _FORMS.get(_text(kind), "")
+        if not self.form:
+            raise InputError(
+                f"The counts are stored as {_text(kind) or 'a group of unknown kind'!r}; give a "
+                "dense, CSR or CSC matrix."
+            )
+        self.shape = _two(attributes.get("shape", attributes.get("h5sparse_shape")))
+        self._values, self._places = group["data"], group["indices"]
+        pointers = np.asarray(group["indptr"][:]).astype(np.int64, copy=False)
+        stored = min(self._values.shape[0], self._places.shape[0])
+        if (
+            pointers.size != self.n_lines + 1
+            or pointers[0] != 0
+            or pointers[-1] > stored
+            or (pointers[1:] < pointers[:-1]).any()
+        ):
+            raise InputError(
+                "The sparse count matrix is damaged (its pointers do not fit its entries); build "
+                "it again from its entries."
+            )
+        self.pointers = pointers
+
+    @property
+    def n_lines(self) -> int:
+        return self.shape[1] if self.form == "csc" else self.shape[0]
+
+    @property
+    def n_places(self) -> int:
+        return self.shape[0] if self.form == "csc" else self.shape[1]
+
+    @property
+    def n_stored(self) -> int:
+        """Entries in the file, of a dense matrix all."""
+        return self.shape[0] * self.shape[1] if self.pointers is None else int(self.pointers[-1])
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the matrix in memory."""
+        of_entry = self.dtype.itemsize + (0 if self.pointers is None else _INDEX)
+        return self.n_stored * of_entry
+
+    def in_memory(self) -> Any:
+        """The whole matrix: an array or a SciPy sparse array."""
+        if self.pointers is None:
+            return np.asarray(self._values[:])
+        from scipy.sparse import csc_array, csr_array
+
+        end = self.n_stored
+        small = end < 2**31 and max(self.shape) < 2**31
+        places, pointers = np.asarray(self._places[:end]), self.pointers
+        if small:
+            places, pointers = places.astype(np.int32), pointers.astype(np.int32)
+        kind = csc_array if self.form == "csc" else csr_array
+        return kind((np.asarray(self._values[:end]), places, pointers), shape=self.shape)
+
+    def lines(self, start: int, stop: int) -> Entries:
+        """Lines [start, stop) without zeros, in order; values as they are stored."""
+        if self.pointers is None:
+            return entries_of(np.asarray(self._values[start:stop]))
+        pointers = self.pointers[start : stop + 1]
+        inside = slice(int(pointers[0]), int(pointers[-1]))
+        entries = Entries(
+            pointers - pointers[0], np.asarray(self._places[inside]),
+            np.asarray(self._values[inside]),
+        )  # fmt: skip
+        return in_order(entries, self.n_places)
+
+    def parts(self, entries: int) -> Iterator[tuple[int, Entries]]:
+        """Yield (first line, lines) of about ``entries`` entries, read ahead by one."""
+        return ahead((a, self.lines(a, b)) for a, b in self._bounds(entries))
+
+    def _bounds(self, entries: int) -> Iterator[tuple[int, int]]:
+        if self.pointers is not None:
+            yield from stretches(self.pointers, entries, MOST_SAMPLES)
+            return
+        step = min(MOST_SAMPLES, max(1, entries // max(1, self.shape[1])))
+        for start in range(0, self.n_lines, step):
+            yield start, min(start + step, self.n_lines)
+
+
+class ColumnSource:
+    """Counts that a file stores by genes, read from there block by block."""
+
+    def __init__(self, stored: StoredMatrix) -> None:
+        self._stored = stored
+        self.shape = stored.shape
+        self._sizes: NDArray[np.int64] | None = None
+        self.nonzeros = BlocksAhead(self._nonzeros, stored.n_lines)
+
+    def _nonzeros(self, start: int, stop: int) -> Nonzeros:
+        return as_nonzeros(self._stored.lines(start, stop))
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        return self.nonzeros(start, stop).dense(self.shape[0])
+
+    def sample(self, i: int) -> NDArray[Any] | None:
+        return None
+
+    def stored(self) -> NDArray[Any] | None:
+        return None
+
+    def sizes(self) -> NDArray[np.int64]:
+        pointers = self._stored.pointers
+        assert pointers is not None
+        return np.diff(pointers)
+
+    def rows(self, entries: int) -> Iterator[tuple[int, Entries]] | None:
+        return None
+
+
+def _two(shape: Any) -> tuple[int, int]:
+    sizes = tuple(int(size) for size in (() if shape is None else shape))
+    if len(sizes) != 2:
+        raise InputError(
+            f"The counts have shape {sizes}; give a table of samples x genes, with two dimensions."
+        )
+    return sizes[0], sizes[1]
+
+
+def _text(kind: Any) -> str:
+    if isinstance(kind, bytes):
+        return kind.decode()
+    return "" if kind is None else str(kind)
