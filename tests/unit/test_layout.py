@@ -15,10 +15,10 @@ DESIGN = np.column_stack([np.ones(N), np.arange(N) % 2, np.linspace(-1, 2, N) **
 
 def test_parts_of_a_workspace_lie_one_behind_the_other() -> None:
     at = layout.place(10, 4, 3, 5)
-    starts = list(at[4:])
+    starts = list(at[7:])
     assert starts == sorted(starts)
     assert starts[0] == 0
-    sizes = dict(zip(at._fields[4:], np.diff(starts).tolist(), strict=False))
+    sizes = dict(zip(at._fields[7:], np.diff(starts).tolist(), strict=False))
     assert sizes["y"] == sizes["scale"] == sizes["weight"] == sizes["masses"] == 10
     assert sizes["first"] == sizes["second"] == 4
     assert sizes["coef"] == sizes["score"] == sizes["motion"] == sizes["kept"] == 3
@@ -26,6 +26,16 @@ def test_parts_of_a_workspace_lie_one_behind_the_other() -> None:
     assert sizes["raw_coef"] == sizes["errors"] == 5
     assert sizes["raw_hessian"] == 25
     assert layout.place(10, 4, 0, 1).hessian == layout.place(10, 4, 0, 1).raw_hessian
+    assert (at.samples, at.rule, sizes["excess"]) == (10, 0, 0)
+
+
+def test_room_for_nonzeros_beside_the_nodes_of_a_rule() -> None:
+    at = layout.place(10, 4, 3, 5, layout.Nonzero(samples=900, capacity=70, table=33))
+    sizes = dict(zip(at._fields[7:], np.diff(list(at[7:])).tolist(), strict=False))
+    assert (at.n, at.samples, at.rule, at.table) == (10, 900, 1, 33)
+    assert sizes["y"] == sizes["scale"] == sizes["weight"] == 10
+    assert sizes["excess"] == sizes["excess_scale"] == 70
+    assert sizes["values"] == sizes["masses"] == 33
 
 
 @pytest.mark.parametrize("n", [1, 3, 50])
