@@ -25,11 +25,13 @@ from ._lock import NAME as LOCK
 from ._lock import FolderLock
 from ._names import plural
 from ._warn import warn
-from .errors import InputError
+from .errors import CheckpointError, CheckpointRefusedError
 
 MANIFEST, PARTS = "manifest.json", "parts"
 # Begins what stands for values that are too many to be told.
 VALUES = "values "
+# Tell a folder of ours; counts made ready to be read by genes may be there before all else.
+OURS = {MANIFEST, LOCK, "counts.scratch", "counts.scratch.json"}
 # What may differ without making a checkpoint one of something else.
 _PROCESSOR = "processor"
 
@@ -39,8 +41,10 @@ class Checkpoint:
 
     Raises
     ------
-    InputError
-        The folder is in use, holds other things, or cannot be written.
+    CheckpointRefusedError
+        The folder is in use, or holds other things.
+    CheckpointError
+        It cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,8 +52,8 @@ class Checkpoint:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in folder.iterdir()}
-            if there and not there & {MANIFEST, LOCK}:
-                raise InputError(
+            if there and not there & OURS:
+                raise CheckpointRefusedError(
                     f"checkpoint={str(folder)!r} holds other things ({min(there)}); name a new or "
                     "empty folder."
                 )
@@ -70,7 +74,7 @@ class Checkpoint:
 
         Raises
         ------
-        InputError
+        CheckpointRefusedError
             The folder is of something else; the message names what differs.
         """
         of = json.loads(json.dumps(dict(of)))
@@ -117,7 +121,7 @@ class Checkpoint:
                 )
         if other:
             differ = "; ".join(_difference(name, there.get(name), here.get(name)) for name in other)
-            raise InputError(
+            raise CheckpointRefusedError(
                 f"The checkpoint {self.folder} is of something else ({differ}). Name another "
                 "folder, delete this one, or repeat the call that made it."
             )
@@ -144,10 +148,10 @@ class Checkpoint:
                 "what it would have been."
             )
 
-    def _unwritten(self, error: OSError) -> InputError:
+    def _unwritten(self, error: OSError) -> CheckpointError:
         parts = self.folder / PARTS
         kept = sum(1 for path in parts.glob("[0-9a-f]*")) if parts.is_dir() else 0
-        return InputError(
+        return CheckpointError(
             f"The checkpoint {self.folder} cannot be written ({error.strerror or error}); "
             f"{plural(kept, 'finished part')} {_was(kept)} kept. Make room, or name another "
             "folder; the same call goes on from what is kept."

@@ -8,7 +8,7 @@ machine, or not at all where its arrays have been kept.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -54,18 +54,34 @@ class Shared:
         )  # fmt: skip
 
     def problem(self, rows: Arrays, counts: PartCounts) -> Problem:
-        """Return the fit of one part, not yet run."""
-        learnt = (
-            Learnt(*(rows[name].copy() for name in Learnt._fields)) if _LEARNT in rows else None
-        )
+        """Return the fit of one part, not yet run; what all parts need is prepared once."""
+        learnt = None
+        if _LEARNT in rows:
+            learnt = Learnt(*(rows[name].copy() for name in Learnt._fields))
         prior = None if self.precision is None else Prior(rows["log_centre"], self.precision)
         # A fit asks counts for no names.
         blocks = cast("GeneBlocks", counts)
         return Problem(
             blocks, self.design, self.size_factors, _per_sample(self.offset, rows, "offset"),
             _per_sample(self.weights, rows, "weights"), rows.get("dispersion"), self.options,
-            prior, self.finish, learnt, means=self.means,
+            prior, self.finish, learnt, means=self.means, like=self._of_no_genes,
         )  # fmt: skip
+
+    @cached_property
+    def _of_no_genes(self) -> Problem:
+        none = np.zeros((0, self.design.shape[0]))
+        nothing = Nonzeros(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0))
+        rows = {"offset": none, "weights": none}
+        return Problem(
+            cast("GeneBlocks", SentCounts(nothing, self.design.shape[0])), self.design,
+            self.size_factors, _per_sample(self.offset, rows, "offset"),
+            _per_sample(self.weights, rows, "weights"), None, self.options,
+        )  # fmt: skip
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is prepared is made again where it arrives.
+        names = {each.name for each in fields(self)} | {"digest"}
+        return {name: value for name, value in vars(self).items() if name in names}
 
 
 _LEARNT = Learnt._fields[0]
@@ -189,7 +205,7 @@ def _rows_of(problem: Problem, start: int, stop: int) -> Arrays:
         rows["dispersion"] = problem.dispersion[start:stop]
     if problem.prior is not None:
         rows["log_centre"] = problem.prior.log_centre[start:stop]
-    if problem.learnt is not None and problem._again:
+    if problem.learnt is not None and problem.again:
         rows |= problem.learnt.rows(start, stop)._asdict()
     for name, values in (("offset", problem.offset), ("weights", problem.weights)):
         if values.values.ndim == 2:

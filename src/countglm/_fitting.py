@@ -62,16 +62,25 @@ class Problem(FitArrays):
     basis: Basis | None = None
     means: bool = True
     existence: ExistenceTest | None = None
+    # A problem of the same design, offset and weights, which has prepared what it takes long to.
+    like: Problem | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.counts.n_genes, self.design.shape[1])
         self._again = self.learnt is not None
         shared = self.offset.values.ndim == self.weights.values.ndim == 1
         rule = None
-        if shared and self.options.zeros == "auto":
+        if self.like is not None:
+            rule = None if self.like._by_rule is None else self.like._by_rule.rule
+        elif shared and self.options.zeros == "auto":
             rule = zero_rule(self.design, self.offset.values, self.weights.values)
-        self._visits = Visits(self)
+        self._visits = Visits(self, None if self.like is None else self.like._visits)
         self._by_rule = None if rule is None else ByRule(self, rule)
+
+    @property
+    def again(self) -> bool:
+        """Whether the search begins with what another has learnt of the same genes."""
+        return self._again
 
     def run(self, each_block: Callable[[Callable[[int, int], None]], None], threads: int) -> None:
         """Fit every gene: ``each_block`` calls a task for the ranges of genes."""

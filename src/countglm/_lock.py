@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import CheckpointRefusedError
 
 NAME = "lock"
 # Seconds between two signs of life, and of silence after which another machine's is dead.
@@ -88,11 +88,11 @@ class FolderLock:
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, text, 0)
 
-    def _in_use(self, owner: dict[str, Any]) -> InputError:
+    def _in_use(self, owner: dict[str, Any]) -> CheckpointRefusedError:
         who = "another run"
         if owner:
             who = f"process {owner['process']} on {owner['host']} (since {owner.get('since')})"
-        return InputError(
+        return CheckpointRefusedError(
             f"The checkpoint {self._path.parent} is in use by {who}; wait for it to end, or name "
             f"another folder. If it has died on another machine, delete {self._path}."
         )

@@ -102,7 +102,9 @@ def open_session(resources: Resources, mode: str = "exact") -> Iterator[Session 
     Raises
     ------
     InputError
-        The checkpoint's folder is in use or cannot be written, or no cluster answers.
+        The checkpoint's folder is in use, or no cluster answers.
+    CheckpointError
+        The folder cannot be written.
     """
     if not resources.in_parts:
         yield None

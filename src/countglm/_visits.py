@@ -32,21 +32,26 @@ class Visits:
     Genes whose estimate may not exist wait for others of the same kind, as far as there is room.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, like: Visits | None = None) -> None:
         self._problem = problem
+        self._like = like
         self._waiting: list[Rows] = []
 
     @cached_property
     def _order(self) -> Index | None:
-        return sample_order(self._problem.design)
+        return sample_order(self._problem.design) if self._like is None else self._like._order
 
     @cached_property
     def _layout(self) -> Layout:
+        if self._like is not None:
+            return self._like._layout
         basis = self._problem.basis or make_basis(self._problem.design)
         return layout_of(basis, self._order)
 
     @cached_property
     def _existence(self) -> ExistenceTest:
+        if self._like is not None:
+            return self._like._existence
         return self._problem.existence or ExistenceTest(self._problem.design)
 
     @property

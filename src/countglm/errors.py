@@ -9,3 +9,11 @@ class InputError(ValueError):
 
 class ClusterError(RuntimeError):
     """Workers or their scheduler are lost, through no mistake of the input; says what to do."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be written, as on a full disk; what is kept stays."""
+
+
+class CheckpointRefusedError(InputError):
+    """A checkpoint of something else, or in use by another run."""

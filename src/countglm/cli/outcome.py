@@ -14,7 +14,7 @@ from typing import TextIO
 import click
 
 from countglm._warn import CountglmWarning
-from countglm.errors import ClusterError, InputError
+from countglm.errors import CheckpointError, ClusterError, InputError
 
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
 
@@ -49,7 +49,7 @@ def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
         return _stop(WRONG_INPUT, f"{error.format_message()} See '{name} --help'.")
     except (InputError, click.ClickException) as error:
         return _stop(WRONG_INPUT, str(error))
-    except (FailedError, ClusterError) as error:
+    except (FailedError, ClusterError, CheckpointError) as error:
         return _stop(FAILURE, str(error))
     except (click.Abort, KeyboardInterrupt):
         return _stop(FAILURE, "interrupted; no output was written.")

@@ -27,7 +27,7 @@ from countglm._pseudoreplication import Nesting, check_replicates, find_nesting
 from countglm._sample_tables import as_sample_table, with_references
 from countglm._warn import gathered, warn
 from countglm.counts import CountMatrix, as_count_matrix
-from countglm.errors import InputError
+from countglm.errors import CheckpointRefusedError, InputError
 from countglm.size_factors import resolve_size_factors
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ class _Run:
                 )  # fmt: skip
                 vectors = [model.design.contrast(each)[0] for each in model.contrasts.values()]
                 nesting = find_nesting(model.design, vectors, model.table, self.replicates)
+            except CheckpointRefusedError:
+                # Of the call, not of the group.
+                raise
             except InputError as error:
                 return _Outcome(refused=dict.fromkeys(self.designs.contrasts, str(error)))
             finally:
