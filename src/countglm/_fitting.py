@@ -15,7 +15,7 @@ from ._remains import Remains
 from ._rows import Found
 from ._tiles import Filled, Learnt, Task, make_filled, make_learnt
 from ._visits import Visits
-from ._zero_rule import zero_rule
+from ._zero_rule import ZeroRule, zero_rule
 from .basis import Basis
 from .existence import ExistenceTest
 from .kernels import columns
@@ -69,13 +69,13 @@ class Problem(FitArrays):
         super().__init__(self.counts.n_genes, self.design.shape[1])
         self._again = self.learnt is not None
         shared = self.offset.values.ndim == self.weights.values.ndim == 1
-        rule = None
+        rule: ZeroRule | None = None
         if self.like is not None:
             rule = None if self.like._by_rule is None else self.like._by_rule.rule
         elif shared and self.options.zeros == "auto":
             rule = zero_rule(self.design, self.offset.values, self.weights.values)
-        self._visits = Visits(self, None if self.like is None else self.like._visits)
-        self._by_rule = None if rule is None else ByRule(self, rule)
+        self._visits: Visits = Visits(self, None if self.like is None else self.like._visits)
+        self._by_rule: ByRule | None = None if rule is None else ByRule(self, rule)
 
     @property
     def again(self) -> bool:
