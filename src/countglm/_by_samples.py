@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._entries import Entries, compact, stretches
-from countglm._sources import Source, SparseCounts
+from countglm._sources import Source, rows_of, sizes_of
 
 # Entries of genes read at once, and of samples that are gathered in one pass over all genes.
 READ_ENTRIES = 1 << 20
@@ -18,8 +18,9 @@ GATHERED_ENTRIES = 1 << 23
 def gene_stretches(source: Source, entries: int = READ_ENTRIES) -> Iterator[tuple[int, int]]:
     """Yield neighbouring genes [start, stop) with ``entries`` stored entries, or one gene."""
     n_samples, n_genes = source.shape
-    if isinstance(source, SparseCounts):
-        yield from stretches(np.concatenate([[0], np.cumsum(source.sizes())]), entries, n_genes)
+    sizes = sizes_of(source)
+    if sizes is not None:
+        yield from stretches(np.concatenate([[0], np.cumsum(sizes)]), entries, n_genes)
         return
     step = max(1, entries // n_samples)
     for start in range(0, n_genes, step):
@@ -32,7 +33,7 @@ def sample_rows(source: Source, entries: int) -> Iterator[tuple[int, Entries]]:
     A sample's genes ascend.  What is stored by genes is gathered in as few passes as a bounded
     memory allows.
     """
-    rows = source.rows(entries) if isinstance(source, SparseCounts) else None
+    rows = rows_of(source, entries)
     if rows is not None:
         yield from rows
         return

@@ -1,19 +1,22 @@
 """Passes over the samples of a gene-major count matrix in bounded memory.
 
 Size factors need whole columns (medians, quantiles, sums over genes) of a matrix that is read by
-blocks of genes.  The counts of as many samples at a time are gathered as fit in a budget; what is
-gathered for a sample does not depend on the block size or on the storage.
+blocks of genes.  As many samples at a time are read as fit in a budget: whole rows where an array
+holds them, else their nonzeros.  What comes of a sample does not depend on the group that it is
+read in, or on the storage.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._by_samples import dense_rows
 from countglm._median import median_of_finite
 from countglm._names import label
 from countglm.errors import InputError
@@ -21,12 +24,10 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
 
-# Entries of one block of genes and of one group of gathered samples: 1 MB, to stay in the
-# processor's cache, and 8 MB.  Where every group costs a pass over all counts, perhaps of a file,
-# few passes are worth 64 MB.
+# Entries of one block of genes and of one group of samples: 1 MB, to stay in the processor's cache,
+# and 8 MB.
 _BLOCK_ENTRIES = 1 << 17
 _GATHER_ENTRIES = 1 << 20
-_PASS_ENTRIES = 1 << 23
 _LOW_BITS = float(1 << 26)
 
 
@@ -37,29 +38,21 @@ def gene_blocks(counts: CountMatrix) -> Iterator[tuple[int, NDArray[np.float64]]
         yield start, counts.block(start, min(start + step, counts.n_genes))
 
 
-def positive_columns(
-    counts: CountMatrix, genes: NDArray[np.bool_] | None = None
-) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    """Yield (sample, gene numbers, counts) of every sample's positive counts, genes ascending.
-
-    ``genes`` (n_genes,) restricts the genes.  A sample without positive counts yields empty arrays.
-    """
-    for first, numbers, columns in column_groups(counts, genes):
-        for i, values in enumerate(columns, first):
-            found = np.flatnonzero(values > 0)
-            yield i, numbers[found], values[found]
-
-
 def column_groups(
     counts: CountMatrix, genes: NDArray[np.bool_] | None = None
-) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    """Yield (first sample, gene numbers (m,), counts (k, m)) of groups of samples, to be changed.
+) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.float64]]]:
+    """Yield (first sample, gene numbers (m,) or (k, m), counts (k, m)) of groups of samples.
 
-    ``genes`` (n_genes,) restricts the genes.
+    ``genes`` (n_genes,) restricts the genes.  The counts hold every positive count of a sample
+    once, and besides some zeros; they may be changed.
     """
+    if not counts.by_samples:
+        for first, rows in counts.sample_rows(_GATHER_ENTRIES):
+            for start, places, values in dense_rows(rows, genes, _GATHER_ENTRIES):
+                yield first + start, places, values
+        return
     numbers = np.arange(counts.n_genes) if genes is None else np.flatnonzero(genes)
-    entries = _GATHER_ENTRIES if counts.by_samples else _PASS_ENTRIES
-    group = max(1, entries // max(1, numbers.size))
+    group = max(1, _GATHER_ENTRIES // max(1, numbers.size))
     for first in range(0, counts.n_samples, group):
         columns = counts.samples(first, min(first + group, counts.n_samples), numbers)
         yield first, numbers, columns
@@ -83,30 +76,42 @@ def median_ratios(counts: CountMatrix, log_means: NDArray[np.float64]) -> NDArra
     return ratios
 
 
-def _rows(block: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return some rows of a block; all of them without a copy."""
-    return block if rows.size == block.shape[0] else block[rows]
-
-
 def column_totals(
     counts: CountMatrix, genes: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
     """Return each sample's sum of counts (n_samples,), exactly rounded in any order of genes."""
     high = np.zeros(counts.n_samples, dtype=np.int64)
     low = np.zeros(counts.n_samples, dtype=np.int64)
-    for start, block in gene_blocks(counts):
-        if genes is None:
-            rows = block
-        else:
-            rows = _rows(block, np.flatnonzero(genes[start : start + block.shape[0]]))
-        if (rows != np.floor(rows)).any():
-            columns = positive_columns(counts, genes)
-            return np.array([math.fsum(values) for _, _, values in columns])
+    for values, add in _parts_of_columns(counts, genes):
+        if (values != np.floor(values)).any():
+            columns = (column for _, _, group in column_groups(counts, genes) for column in group)
+            return np.array([math.fsum(column) for column in columns])
         # Counts reach 2^53: two halves of 26 bits add up without rounding for 2^36 genes.
-        upper = np.floor(rows / _LOW_BITS)
-        high += upper.astype(np.int64).sum(axis=0)
-        low += (rows - upper * _LOW_BITS).astype(np.int64).sum(axis=0)
+        upper = np.floor(values / _LOW_BITS)
+        if upper.any():
+            high += add(upper)
+        low += add(values - upper * _LOW_BITS)
     return np.array([float((int(h) << 26) + int(w)) for h, w in zip(high, low, strict=True)])
+
+
+def _parts_of_columns(
+    counts: CountMatrix, genes: NDArray[np.bool_] | None
+) -> Iterator[tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.int64]]]]:
+    """Yield values of some genes with what adds whole numbers in their places up by samples."""
+    if not counts.is_sparse:
+        for start, block in gene_blocks(counts):
+            chosen = slice(None) if genes is None else genes[start : start + block.shape[0]]
+            yield block[chosen], lambda part: part.astype(np.int64).sum(axis=0)
+        return
+    for start, stop in counts.stretches():
+        found = counts.nonzeros(start, stop)
+        values, samples = found.values, found.samples
+        if genes is not None:
+            kept = np.repeat(genes[start:stop], np.diff(found.pointers))
+            values, samples = values[kept], samples[kept]
+        # Below 2^26 each, and no more than genes: sums of float64 are exact.
+        add = partial(np.bincount, samples, minlength=counts.n_samples)
+        yield values, lambda part, add=add: add(part).astype(np.int64)
 
 
 def require_counts(counts: CountMatrix, totals: NDArray[np.float64], what: str) -> None:

@@ -24,15 +24,12 @@ from countglm._names import Names, first_few, name_array, plural
 from countglm._nonzeros import Nonzeros
 from countglm._replaced_entries import ReplacedEntries
 from countglm._runs import RunSource
-from countglm._sources import DenseSource, Source, SparseCounts
+from countglm._sources import DenseSource, Source, sizes_of
 from countglm._warn import warn
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Entries of one block of genes read while samples are gathered.
-_GATHERED_ENTRIES = 1 << 17
 
 
 class GeneBlocks(Protocol):
@@ -126,7 +123,7 @@ class CountMatrix:
     @property
     def is_sparse(self) -> bool:
         """Whether the zeros are not stored."""
-        return isinstance(self._source, SparseCounts)
+        return sizes_of(self._source) is not None
 
     @property
     def by_samples(self) -> bool:
@@ -143,31 +140,15 @@ class CountMatrix:
     ) -> NDArray[np.float64]:
         """Counts of samples [start, stop) as a fresh float64 array (stop - start, n_genes).
 
-        Of ``genes`` (positions, ascending) only, if given.
+        Of ``genes`` (positions, ascending) only, if given.  For counts that are read `by_samples`.
         """
         out = np.empty((stop - start, self.n_genes if genes is None else genes.size))
         for i, row in enumerate(out, start):
             values = self._source.sample(i)
-            if values is None:
-                self._gather(start, stop, genes, out)
-                break
+            assert values is not None
             row[:] = values if genes is None else values[genes]
         out += 0.0
         return out
-
-    def _gather(
-        self, start: int, stop: int, genes: NDArray[np.intp] | None, out: NDArray[np.float64]
-    ) -> None:
-        """Fill ``out`` with counts of samples [start, stop) from blocks of genes."""
-        step = max(1, _GATHERED_ENTRIES // self.n_samples)
-        for first in range(0, self.n_genes, step):
-            last = min(first + step, self.n_genes)
-            part = self._source.native(first, last)[:, start:stop]
-            if genes is None:
-                out[:, first:last] = part.T
-            else:
-                low, high = np.searchsorted(genes, (first, last))
-                out[:, low:high] = part[genes[low:high] - first].T
 
     def fingerprint(self) -> str:
         """Text that tells shape and values apart; storage, dtype and names do not enter."""

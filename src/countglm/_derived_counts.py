@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._entries import Entries, in_order
 from countglm._nonzeros import Nonzeros, chained, nonzeros_of
-from countglm._sources import Source
+from countglm._sources import Source, rows_of, sizes_of
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -45,6 +47,22 @@ class GeneSubset:
 
     def stored(self) -> NDArray[Any] | None:
         return None
+
+    def sizes(self) -> NDArray[np.int64] | None:
+        sizes = sizes_of(self._source)
+        return None if sizes is None else sizes[self._genes]
+
+    def rows(self, entries: int) -> Iterator[tuple[int, Entries]] | None:
+        rows = rows_of(self._source, entries)
+        return None if rows is None else ((first, self._chosen(part)) for first, part in rows)
+
+    def _chosen(self, rows: Entries) -> Entries:
+        """The entries of samples in these genes, renumbered."""
+        number = np.full(self._source.shape[1], -1)
+        number[self._genes] = np.arange(self._genes.size)
+        numbers = number[rows.places]
+        kept = rows._replace(places=numbers).where(numbers >= 0)
+        return in_order(kept, self._genes.size)
 
 
 class ReplacedRows:
@@ -83,4 +101,10 @@ class ReplacedRows:
         return row
 
     def stored(self) -> NDArray[Any] | None:
+        return None
+
+    def sizes(self) -> NDArray[np.int64] | None:
+        return sizes_of(self._source)
+
+    def rows(self, entries: int) -> Iterator[tuple[int, Entries]] | None:
         return None

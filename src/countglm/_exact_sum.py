@@ -39,3 +39,23 @@ def exact_sum(values: NDArray[np.float64]) -> float:
         parts.append(float(np.add.reduce(coarse)))
         rest -= coarse
     return math.fsum(parts)
+
+
+def exact_row_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the exactly rounded sum of every row (k,) of values (k, n), as `exact_sum` does.
+
+    Zeros among the values change nothing. Values are finite.
+    """
+    if values.size < _SMALL or not np.abs(values).max(initial=0.0) < _HUGE:
+        return np.array([math.fsum(row) for row in values.tolist()])
+    room = 1.5 * 2.0 ** (values.shape[1].bit_length() + 2)
+    rest, parts = values.copy(), []
+    while (largest := np.abs(rest).max(axis=1)).any():
+        shift = room * np.exp2(np.frexp(largest)[1].astype(np.float64))[:, None]
+        coarse = rest + shift
+        coarse -= shift
+        parts.append(np.add.reduce(coarse, axis=1))
+        rest -= coarse
+    if not parts:
+        return np.zeros(values.shape[0])
+    return np.array([math.fsum(row) for row in np.stack(parts, axis=1).tolist()])

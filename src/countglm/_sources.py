@@ -46,14 +46,24 @@ class Source(Protocol):
 class SparseCounts(Protocol):
     """What a source of sparse counts knows besides."""
 
-    def sizes(self) -> NDArray[np.int64]:
-        """Stored entries of every gene (n_genes,), its nonzeros and perhaps some zeros."""
+    def sizes(self) -> NDArray[np.int64] | None:
+        """Stored entries of every gene (n_genes,), about as many as nonzeros; None if dense."""
         ...
 
     def rows(self, entries: int) -> Iterator[tuple[int, Entries]] | None:
         """Yield (first sample, samples by their nonzeros) in order, ``entries`` or one sample at
         once; None where only passes over all genes can gather them."""
         ...
+
+
+def sizes_of(source: Source) -> NDArray[np.int64] | None:
+    """Return the stored entries of every gene, None for dense counts."""
+    return source.sizes() if isinstance(source, SparseCounts) else None
+
+
+def rows_of(source: Source, entries: int) -> Iterator[tuple[int, Entries]] | None:
+    """Return what yields samples by their nonzeros, None where it cannot be had at once."""
+    return source.rows(entries) if isinstance(source, SparseCounts) else None
 
 
 class DenseSource:

@@ -9,21 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._columns import (
+    column_groups,
     column_totals,
-    gene_blocks,
-    positive_columns,
     require_counts,
     scale_to_unit_geometric_mean,
 )
+from countglm._exact_sum import exact_row_sums
 
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
+
+Floats = NDArray[np.float64]
 
 TRIM_M = 0.30
 TRIM_A = 0.05
 
 
-def tmm_size_factors(counts: CountMatrix, reference: int | None) -> NDArray[np.float64]:
+def tmm_size_factors(counts: CountMatrix, reference: int | None) -> Floats:
     """Return library size times TMM factor (n_samples,), scaled to geometric mean 1.
 
     ``reference`` is the sample that the others are compared with; None chooses the one whose
@@ -35,68 +37,97 @@ def tmm_size_factors(counts: CountMatrix, reference: int | None) -> NDArray[np.f
         reference = reference_sample(counts, library)
     ref = _column(counts, reference)
     factor = np.empty(counts.n_samples)
-    for i, genes, observed in positive_columns(counts, ref > 0):
-        factor[i] = _trimmed_mean_ratio(observed, ref[genes], library[i], library[reference])
+    for first, genes, observed in column_groups(counts, ref > 0):
+        own = slice(first, first + observed.shape[0])
+        factor[own] = _trimmed_mean_ratios(observed, ref[genes], library[own], library[reference])
     return scale_to_unit_geometric_mean(library * scale_to_unit_geometric_mean(factor))
 
 
-def reference_sample(counts: CountMatrix, library: NDArray[np.float64]) -> int:
+def reference_sample(counts: CountMatrix, library: Floats) -> int:
     """Return the index of the sample whose scaled upper quartile is nearest to the mean."""
-    n_expressed = sum(int((block > 0).any(axis=1).sum()) for _, block in gene_blocks(counts))
+    n_expressed = int(np.count_nonzero(counts.nonzero_sizes()))
     quartile = np.empty(counts.n_samples)
-    root_sum = np.empty(counts.n_samples)
-    for i, _, values in positive_columns(counts):
-        quartile[i] = _upper_quartile(values, n_expressed - values.size) / library[i]
-        root_sum[i] = math.fsum(np.sqrt(values))
+    for first, _, values in column_groups(counts):
+        own = slice(first, first + values.shape[0])
+        quartile[own] = _upper_quartiles(values, n_expressed) / library[own]
     if np.median(quartile) < 1e-20:
         # Most quartiles are zero in sparse data; the richest sample is then the reference.
-        return int(np.argmax(root_sum))
+        roots = [exact_row_sums(np.sqrt(values)) for _, _, values in column_groups(counts)]
+        return int(np.argmax(np.concatenate(roots)))
     return int(np.argmin(np.abs(quartile - math.fsum(quartile) / quartile.size)))
 
 
-def _upper_quartile(positive: NDArray[np.float64], n_zero: int) -> float:
-    """Interpolated 75% point of ``positive`` together with ``n_zero`` zeros."""
-    position = 0.75 * (positive.size + n_zero - 1)
+def _upper_quartiles(values: Floats, n: int) -> Floats:
+    """Interpolated 75% points of the ``n`` largest of each row, or of all with zeros besides.
+
+    ``values`` (k, m) are sorted.
+    """
+    values.sort(axis=1)
+    width = values.shape[1]
+    position = 0.75 * (n - 1)
     below = math.floor(position)
-    ranks = [below - n_zero, min(below + 1, positive.size + n_zero - 1) - n_zero]
-    ordered = np.partition(positive, [max(rank, 0) for rank in ranks])
-    low, high = (float(ordered[rank]) if rank >= 0 else 0.0 for rank in ranks)
-    return low + (position - below) * (high - low)
+    low, high = (
+        values[:, width - n + rank] if width - n + rank >= 0 else np.zeros(values.shape[0])
+        for rank in (below, min(below + 1, n - 1))
+    )
+    return np.asarray(low + (position - below) * (high - low))
 
 
-def _column(counts: CountMatrix, i: int) -> NDArray[np.float64]:
-    column = np.empty(counts.n_genes)
-    for start, block in gene_blocks(counts):
-        column[start : start + block.shape[0]] = block[:, i]
+def _column(counts: CountMatrix, i: int) -> Floats:
+    column = np.zeros(counts.n_genes)
+    for start, stop in counts.stretches():
+        found = counts.nonzeros(start, stop)
+        here = np.flatnonzero(found.samples == i)
+        genes = np.searchsorted(found.pointers, here, side="right") - 1
+        column[start + genes] = found.values[here]
     return column
 
 
-def _trimmed_mean_ratio(
-    y: NDArray[np.float64], ref: NDArray[np.float64], n_y: float, n_ref: float
-) -> float:
-    """Precision-weighted mean of log ratios between the trimmed quantiles of M and A, as a ratio.
+def _trimmed_mean_ratios(y: Floats, ref: Floats, n_y: Floats, n_ref: float) -> Floats:
+    """Precision-weighted means of log ratios between the trimmed quantiles of M and A, as ratios.
 
-    All of ``y`` and ``ref`` are positive: genes with a zero in either have no M-value.
+    One for each row of ``y`` (k, m); all of ``ref``, (m,) or (k, m), is positive where ``y`` is.
+    Genes with a zero in either have no M-value.
     """
-    share, ref_share = y / n_y, ref / n_ref
+    known = y > 0
+    # What stands in for unknown ratios takes part in nothing.
+    y, ref = np.where(known, y, 1.0), np.where(known, ref, 1.0)
+    total = n_y[:, None]
+    share, ref_share = y / total, ref / n_ref
     m = np.log2(share / ref_share)
-    if m.size == 0 or np.abs(m).max() < 1e-6:
-        return 1.0
     a = (np.log2(share) + np.log2(ref_share)) / 2
-    variance = (n_y - y) / n_y / y + (n_ref - ref) / n_ref / ref
-    keep = _between(_average_ranks(m), TRIM_M) & _between(_average_ranks(a), TRIM_A)
-    if not keep.any() or (variance[keep] == 0).any():
-        # Nothing left between the quantiles, or one gene holds the whole library.
-        return 1.0
-    precision = math.fsum(1 / variance[keep])
-    return float(2 ** (math.fsum(m[keep] / variance[keep]) / precision))
+    variance = (total - y) / total / y + (n_ref - ref) / n_ref / ref
+    size = np.count_nonzero(known, axis=1)
+    keep = known & _between(_average_ranks(m, known), size, TRIM_M)
+    keep &= _between(_average_ranks(a, known), size, TRIM_A)
+    same = np.where(known, np.abs(m), 0.0).max(axis=1, initial=0.0) < 1e-6
+    # Nothing left between the quantiles, or one gene holds the whole library.
+    bare = ~keep.any(axis=1) | (keep & (variance == 0)).any(axis=1)
+    weight = np.divide(1.0, variance, out=np.zeros_like(m), where=keep & (variance != 0))
+    weighted = np.divide(m, variance, out=np.zeros_like(m), where=keep & (variance != 0))
+    sums, precisions = exact_row_sums(weighted), exact_row_sums(weight)
+    exponent = np.divide(sums, precisions, out=np.zeros_like(sums), where=~(same | bare))
+    return np.array([2.0**value for value in exponent.tolist()])
 
 
-def _between(ranks: NDArray[np.float64], trim: float) -> NDArray[np.bool_]:
-    low = math.floor(ranks.size * trim) + 1
-    return (ranks >= low) & (ranks <= ranks.size + 1 - low)
+def _between(ranks: Floats, size: NDArray[np.intp], trim: float) -> NDArray[np.bool_]:
+    low = (np.floor(size * trim) + 1)[:, None]
+    return np.asarray((ranks >= low) & (ranks <= size[:, None] + 1 - low))
 
 
-def _average_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, inverse, ties = np.unique(x, return_inverse=True, return_counts=True)
-    return (np.cumsum(ties) - (ties - 1) / 2)[inverse]
+def _average_ranks(x: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Ranks from 1 of the known values of each row (k, m), of equal ones their mean."""
+    x = np.where(known, x, np.inf)
+    order = np.argsort(x, axis=1)
+    x = np.take_along_axis(x, order, axis=1)
+    place = np.arange(x.shape[1])
+    begins = np.ones(x.shape, dtype=np.bool_)
+    begins[:, 1:] = x[:, 1:] != x[:, :-1]
+    ends = np.ones(x.shape, dtype=np.bool_)
+    ends[:, :-1] = begins[:, 1:]
+    first = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
+    back = np.where(ends, place, x.shape[1])[:, ::-1]
+    last = np.minimum.accumulate(back, axis=1)[:, ::-1]
+    ranks = np.empty(x.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=1)
+    return ranks

@@ -191,17 +191,33 @@ def _median_ratio(
 
 def log_geometric_means(counts: CountMatrix, *, zeros_as_ones: bool) -> NDArray[np.float64]:
     """Mean log count of every gene (n_genes,); -inf where a zero, or nothing but zeros, forbids."""
-    log_means = np.full(counts.n_genes, -np.inf)
+    log_sums = np.full(counts.n_genes, -np.inf)
+    if zeros_as_ones:
+        for start, stop in counts.stretches():
+            found = counts.nonzeros(start, stop)
+            # The logarithm of 1 adds nothing: sums over positive counts alone.
+            genes = np.flatnonzero(np.diff(found.pointers))
+            if genes.size:
+                logs = np.log(found.values)
+                log_sums[start + genes] = np.add.reduceat(logs, found.pointers[genes])
+        return log_sums / counts.n_samples
+    if counts.is_sparse:
+        full = np.flatnonzero(counts.nonzero_sizes() == counts.n_samples)
+        if full.size:
+            log_sums[full] = _log_sums(counts.take_genes(full))
+        return log_sums / counts.n_samples
+    return _log_sums(counts) / counts.n_samples
+
+
+def _log_sums(counts: CountMatrix) -> NDArray[np.float64]:
+    """Sum of log counts of every gene (n_genes,), -inf where one is 0."""
+    log_sums = np.full(counts.n_genes, -np.inf)
     for start, block in gene_blocks(counts):
-        # Counts are not negative: the extremes of a row tell where its zeros are.
-        extreme = np.maximum if zeros_as_ones else np.minimum
-        rows = np.flatnonzero(extreme.reduce(block, axis=1) > 0)
-        logs = block[rows]
-        if zeros_as_ones:
-            logs[logs == 0] = 1.0
-        np.log(logs, out=logs)
-        log_means[start + rows] = np.add.reduce(logs, axis=1) / counts.n_samples
-    return log_means
+        # Counts are not negative: the least of a row tells whether it has zeros.
+        rows = np.flatnonzero(np.minimum.reduce(block, axis=1) > 0)
+        logs = np.log(block[rows])
+        log_sums[start + rows] = np.add.reduce(logs, axis=1)
+    return log_sums
 
 
 def _raise_no_gene(counts: CountMatrix, method: str, given: bool) -> None:
