@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from ._grouping import SampleGroup
 
 Index = NDArray[np.intp]
-# Entries of the blocks of genes in which counts are split; genes of one are numbered by uint16.
-_BLOCK_ENTRIES, _MOST_GENES = 1 << 24, 1 << 16
 _DTYPES = (np.uint8, np.uint16, np.uint32)
 # Bytes that a nonzero takes while it waits for its group: gene, sample, and a value of one byte.
 WAITING_BYTES = 7
@@ -34,13 +33,11 @@ class SplitCounts:
     """
 
     def __init__(self, counts: CountMatrix, codes: Index, wanted: NDArray[np.bool_]) -> None:
-        self._n_genes = counts.n_genes
-        self._place = _places_in_groups(codes, wanted.size)
-        self._blocks: list[_Block] = []
-        step = min(max(16, _BLOCK_ENTRIES // counts.n_samples), _MOST_GENES)
-        for start in range(0, counts.n_genes, step):
-            found = counts.nonzeros(start, min(start + step, counts.n_genes))
-            self._blocks.append(_Block(start, found, codes, wanted, self._place))
+        place = _places_in_groups(codes, wanted.size)
+        self._blocks = [
+            _Block(counts.nonzeros(start, stop), codes, wanted, place)
+            for start, stop in counts.stretches()
+        ]
         self._kept: tuple[int, Nonzeros] | None = None
 
     def of(self, code: int) -> Nonzeros:
@@ -74,10 +71,11 @@ class _Block:
     """Nonzeros of some genes, sorted by group, then gene, then sample."""
 
     def __init__(
-        self, start: int, found: Nonzeros, codes: Index, wanted: NDArray[np.bool_], place: Index
+        self, found: Nonzeros, codes: Index, wanted: NDArray[np.bool_], place: Index
     ) -> None:
-        self.start, self.n_genes = start, found.n_genes
-        genes = np.repeat(np.arange(self.n_genes, dtype=np.uint16), np.diff(found.pointers))
+        self.n_genes = found.n_genes
+        numbers = np.arange(self.n_genes, dtype=np.min_scalar_type(self.n_genes))
+        genes = np.repeat(numbers, np.diff(found.pointers))
         code = codes[found.samples]
         # Sorting numbers of 16 bits takes a pass over them.
         small = code.astype(np.uint16) if wanted.size < 1 << 16 else code
@@ -96,73 +94,124 @@ class _Block:
 
 
 class GroupSource:
-    """Counts of some samples of others: in memory while held, else picked at every reading.
+    """Counts of some samples of others: in memory until released, then picked at every reading.
 
     Attributes
     ----------
     shape : (n_samples, n_genes) of the group
     """
 
-    def __init__(self, whole: CountMatrix, rows: Index) -> None:
-        self._whole, self._rows = whole, rows
+    def __init__(self, whole: CountMatrix, rows: Index, held: Nonzeros | None) -> None:
+        self._whole, self._rows, self._held = whole, rows, held
         self.shape = (rows.size, whole.n_genes)
-        self._held: Nonzeros | None = None
-        self._dense: NDArray[Any] | None = None
-
-    def hold(self, held: Nonzeros) -> None:
-        """Keep the counts: as an array where that takes no more than their nonzeros."""
-        n, n_genes = self.shape
-        if n * n_genes * held.values.itemsize > WAITING_BYTES * held.values.size:
-            self._held = held
-            return
-        genes = np.repeat(np.arange(n_genes), np.diff(held.pointers))
-        self._dense = np.zeros((n_genes, n), dtype=held.values.dtype)
-        self._dense[genes, held.samples] = held.values
 
     def release(self) -> None:
         """Keep nothing: what is asked for later is read from the whole."""
-        self._held = self._dense = None
+        self._held = None
 
     def nonzeros(self, start: int, stop: int) -> Nonzeros:
         """Genes [start, stop) by their entries other than zero."""
-        if self._held is not None:
-            pointers = self._held.pointers[start : stop + 1]
-            inside = slice(int(pointers[0]), int(pointers[-1]))
-            values = self._held.values[inside].astype(np.float64)
-            return Nonzeros(pointers - pointers[0], self._held.samples[inside], values)
-        if self._dense is not None:
-            return nonzeros_of(self._dense[start:stop])
-        return picked(self._whole.nonzeros(start, stop), self._rows)
+        if self._held is None:
+            return picked(self._whole.nonzeros(start, stop), self._rows)
+        pointers = self._held.pointers[start : stop + 1]
+        inside = slice(int(pointers[0]), int(pointers[-1]))
+        values = self._held.values[inside].astype(np.float64)
+        return Nonzeros(pointers - pointers[0], self._held.samples[inside], values)
 
     def native(self, start: int, stop: int) -> NDArray[Any]:
-        if self._dense is not None:
-            return self._dense[start:stop]
         return self.nonzeros(start, stop).dense(self.shape[0])
 
-    def sizes(self) -> NDArray[np.int64]:
-        """Nonzeros of every gene (n_genes,)."""
-        if self._held is not None:
-            return np.diff(self._held.pointers)
-        step = min(max(16, _BLOCK_ENTRIES // self.shape[0]), _MOST_GENES)
-        blocks = [self.nonzeros(a, min(a + step, self.shape[1]))
-                  for a in range(0, self.shape[1], step)]  # fmt: skip
-        return np.concatenate([np.diff(block.pointers) for block in blocks])
-
-    def rows(self, entries: int) -> None:
-        """Samples are gathered from genes."""
-
     def sample(self, i: int) -> NDArray[Any] | None:
-        return None if self._dense is None else self._dense[:, i]
+        return None
 
     def stored(self) -> NDArray[Any] | None:
         return None
 
 
-def group_matrix(whole: CountMatrix, rows: Index) -> tuple[CountMatrix, GroupSource]:
-    """Return the counts of some samples (their places, ascending), and what they are read from."""
-    source = GroupSource(whole, rows)
+class SparseGroup(GroupSource):
+    """The same of counts that are mostly zeros."""
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Nonzeros of every gene (n_genes,)."""
+        if self._held is not None:
+            return np.diff(self._held.pointers)
+        parts = [self.nonzeros(start, stop) for start, stop in self._whole.stretches()]
+        return np.concatenate([np.diff(part.pointers) for part in parts])
+
+    def rows(self, entries: int) -> None:
+        """Samples are gathered from genes."""
+
+
+class DenseGroup(GroupSource):
+    """The same of counts that take no more room with their zeros than without."""
+
+    def __init__(self, whole: CountMatrix, rows: Index, held: Nonzeros) -> None:
+        super().__init__(whole, rows, None)
+        genes = np.repeat(np.arange(whole.n_genes), np.diff(held.pointers))
+        self._array: NDArray[Any] | None = np.zeros(
+            (whole.n_genes, rows.size), dtype=held.values.dtype
+        )
+        self._array[genes, held.samples] = held.values
+
+    def release(self) -> None:
+        self._array = None
+
+    def nonzeros(self, start: int, stop: int) -> Nonzeros:
+        array = self._array
+        return super().nonzeros(start, stop) if array is None else nonzeros_of(array[start:stop])
+
+    def native(self, start: int, stop: int) -> NDArray[Any]:
+        array = self._array
+        return super().native(start, stop) if array is None else array[start:stop]
+
+    def sample(self, i: int) -> NDArray[Any] | None:
+        return None if self._array is None else self._array[:, i]
+
+
+def group_matrix(
+    whole: CountMatrix, rows: Index, held: Nonzeros | None
+) -> tuple[CountMatrix, GroupSource]:
+    """Return the counts of some samples (their places, ascending), and what they are read from.
+
+    ``held`` are their nonzeros, for which `GroupSource.release` finds an end; without them every
+    reading is one of the whole.
+    """
+    source: GroupSource
+    if held is None:
+        source = (SparseGroup if whole.is_sparse else GroupSource)(whole, rows, None)
+    elif rows.size * whole.n_genes * held.values.itemsize <= WAITING_BYTES * held.values.size:
+        source = DenseGroup(whole, rows, held)
+    else:
+        source = SparseGroup(whole, rows, held)
     names = None if whole.sample_names is None else whole.sample_names[rows]
     return CountMatrix(source, names, whole.gene_names, None, whole.var), source
+
+
+def in_batches(
+    groups: list[SampleGroup], bytes_of_sample: float, room: float
+) -> Iterator[tuple[list[SampleGroup], bool]]:
+    """Yield groups that are held at once while one reading serves them, and whether they are.
+
+    A group that alone takes more than ``room`` is not held.
+    """
+    batch: list[SampleGroup] = []
+    taken, controls = 0.0, set[int | None]()
+    for group in groups:
+        shared = 0 if group.control_code in controls else group.rows.size - group.own.size
+        size = bytes_of_sample * (group.own.size + shared)
+        # While a group is fitted its nonzeros are put together besides.
+        if batch and taken + size + bytes_of_sample * group.rows.size > room:
+            yield batch, True
+            batch, taken, controls = [], 0.0, set()
+            size = bytes_of_sample * group.rows.size
+        if 2 * bytes_of_sample * group.rows.size > room:
+            yield [group], False
+            continue
+        batch.append(group)
+        taken += size
+        controls.add(group.control_code)
+    if batch:
+        yield batch, True
 
 
 def picked(found: Nonzeros, rows: Index) -> Nonzeros:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -15,18 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._arguments import shaped
-from countglm._group_counts import SplitCounts, group_matrix
+from countglm._group_counts import WAITING_BYTES, SplitCounts, group_matrix, in_batches
 from countglm._group_designs import GroupDesigns
 from countglm._grouped import GroupedResult, group_text, none_fitted
 from countglm._grouped_table import adjusted_across
 from countglm._grouping import Grouping, SampleGroup, group_samples
+from countglm._memory import room_for_counts
 from countglm._names import match_table, plural
+from countglm._nonzeros import Nonzeros
 from countglm._p_adjust import check_adjustment
 from countglm._progress import progress_bar
 from countglm._pseudoreplication import Nesting, check_replicates, find_nesting
+from countglm._resources import resolve_memory_limit
 from countglm._sample_tables import as_sample_table, with_references
 from countglm._warn import gathered, warn
-from countglm.counts import CountMatrix, as_count_matrix
+from countglm.counts import CountMatrix, Reading, as_count_matrix
 from countglm.errors import CheckpointRefusedError, InputError
 from countglm.size_factors import resolve_size_factors
 
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from countglm.design import Design
 
 Workflow = TypeVar("Workflow", bound=Callable[..., Any])
+# Part of the memory that is left which counts of groups may take; the rest is for fits.
+_SHARE_OF_ROOM = 1 / 3
 # Arguments with a value per sample, or per sample and gene.
 _PER_SAMPLE = ("offset", "weights", "normalization_factors")
 
@@ -85,24 +90,37 @@ class _Run:
 
     workflow: Callable[..., Any]
     counts: CountMatrix
-    split: SplitCounts
     designs: GroupDesigns
     grouping: Grouping
     replicates: Any
     per_sample: dict[str, NDArray[np.float64]]
+    memory_limit: int | None
     options: dict[str, Any]
 
-    def fit(self, group: SampleGroup) -> _Outcome:
-        """Return what comes of a group; its counts are in memory until then."""
+    def outcomes(self) -> Iterator[tuple[SampleGroup, _Outcome]]:
+        """Yield what comes of every group; as many as fit in memory share one reading."""
+        entries = int(self.counts.nonzero_sizes().sum())
+        each = WAITING_BYTES * entries / self.counts.n_samples
+        room = room_for_counts(self.memory_limit) * _SHARE_OF_ROOM
+        for groups, held in in_batches(self.grouping.groups, each, room):
+            split = None
+            if held:
+                split = SplitCounts(
+                    self.counts, self.grouping.codes, _wanted(groups, self.grouping)
+                )
+            for group in groups:
+                yield group, self.fit(group, None if split is None else split.of_group(group))
+
+    def fit(self, group: SampleGroup, held: Nonzeros | None) -> _Outcome:
+        """Return what comes of a group; its counts are in memory until then, where they fit."""
         rows = group.rows
-        matrix, source = group_matrix(self.counts, rows)
+        matrix, source = group_matrix(self.counts, rows, held)
         options: dict[str, Any] = {name: values[rows] for name, values in self.per_sample.items()}
         if self.options["checkpoint"] is not None:
             options["checkpoint"] = _folder(self.options["checkpoint"], group.label)
         with gathered() as messages:
             try:
                 model = self.designs.of(group, matrix)
-                source.hold(self.split.of_group(group))
                 results = self.workflow(
                     matrix, model.design, model.contrasts, obs=model.table, reduced=model.reduced,
                     replicates=False, **self.options | options,
@@ -135,9 +153,12 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
     across = given["p_adjust"] if across is True else across or None
     if across is not None:
         check_adjustment(across, "p_adjust_across")
+    limit = resolve_memory_limit(given["memory_limit"])
+    folder = given["checkpoint"]
     counts = as_count_matrix(
         data, layer=given.pop("layer"), gene_names=given.pop("gene_names"),
         allow_noninteger=given["allow_noninteger"],
+        reading=Reading(limit, None if folder is None else Path(folder), folder is not None),
     )  # fmt: skip
     table = _in_order(as_sample_table(obs, counts), counts)
     table = with_references(table, reference, design)
@@ -145,14 +166,14 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
     grouping = group_samples(by, control, table, counts)
     designs = GroupDesigns(design, contrast, table, counts, grouping, reduced)
     per_sample = _per_sample(given, counts)
-    split = SplitCounts(counts, grouping.codes, _wanted(grouping))
-    run = _Run(workflow, counts, split, designs, grouping, replicates, per_sample, given)
+    run = _Run(workflow, counts, designs, grouping, replicates, per_sample, limit, given)
     outcomes = {}
-    with progress_bar(progress, len(grouping.groups), "groups") as advance:
-        for group in grouping.groups:
-            outcomes[group.label] = run.fit(group)
+    with progress_bar(progress, len(grouping.groups), unit="groups", what="groups") as advance:
+        for group, outcome in run.outcomes():
+            outcomes[group.label] = outcome
             if advance is not None:
                 advance(1)
+    counts.release()
     grouped = {name: _grouped(name, outcomes, grouping, across) for name in designs.contrasts}
     if not any(grouped.values()):
         raise none_fitted(next(iter(grouped.values())).failed)
@@ -185,10 +206,10 @@ def _per_sample(given: dict[str, Any], counts: CountMatrix) -> dict[str, NDArray
     return found
 
 
-def _wanted(grouping: Grouping) -> NDArray[np.bool_]:
+def _wanted(groups: list[SampleGroup], n_codes: int) -> NDArray[np.bool_]:
     """Which codes (n_codes,) are those of a group, or of a control beside one."""
-    wanted = np.zeros(grouping.n_codes, dtype=np.bool_)
-    for group in grouping.groups:
+    wanted = np.zeros(n_codes, dtype=np.bool_)
+    for group in groups:
         wanted[group.code] = True
         if group.control_code is not None:
             wanted[group.control_code] = True
