@@ -7,7 +7,7 @@ machine, or not at all where its arrays have been kept.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -175,11 +175,13 @@ class Part:
         return digest_of(self.shared_digest, self.counts_key, *named)
 
 
-def run_part(shared: Shared, rows: Arrays, counts: PartCounts, threads: int) -> Arrays:
-    """Fit the genes of a part and return their arrays by name."""
+def run_part(
+    shared: Shared, rows: Arrays, counts: PartCounts, threads: int, block: int | None = None
+) -> Arrays:
+    """Fit the genes of a part, ``block`` of them at once, and return their arrays by name."""
     problem = shared.problem(rows, counts)
     n_genes = counts.n_genes
-    block = resolve_block_size(None, counts.n_samples)
+    block = block or resolve_block_size(None, counts.n_samples)
     if threads > 1:
         block = min(block, -(-n_genes // (4 * threads * TILE)) * TILE)
     problem.run(partial(run_blocks, n_items=n_genes, block_size=block, threads=threads), threads)
@@ -238,14 +240,17 @@ class Executor(Protocol):
 class LocalExecutor:
     """Runs as many parts at once as there are threads, each on one."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, block: Callable[[int], int] | None = None) -> None:
+        self._threads = threads
+        self._block = block  # genes of a block by the number of samples
 
     def genes_of_part(self, n_samples: int, n_genes: int) -> int:
         return genes_of_part(n_samples, n_genes)
 
     def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
         def task(part: Part) -> Arrays:
-            return run_part(shared, part.rows, part.counts, 1)
+            counts = part.counts
+            block = None if self._block is None else self._block(counts.n_samples)
+            return run_part(shared, part.rows, counts, 1, block)
 
-        return as_done(task, parts, self.threads)
+        return as_done(task, parts, self._threads)

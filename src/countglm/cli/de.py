@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +72,7 @@ class Prepared:
                 options["checkpoint"] = options["checkpoint"] / f"design-{number}"
             # Without contrasts the last coefficient is tested.
             found = differential_expression(
-                self.matrix, task.model, task.contrasts or None, progress=sys.stderr.isatty(),
+                self.matrix, task.model, task.contrasts or None, progress=True,
                 **options,
             )  # fmt: skip
             part = found if isinstance(found, dict) else {found.label: found}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +69,7 @@ def run(
     with output_folder(output, force=force) as folder:
         from countglm.glm import fit_glm
 
-        fit = fit_glm(matrix, model, progress=sys.stderr.isatty(), **options)
+        fit = fit_glm(matrix, model, progress=True, **options)
         tables = contrast_tables(fit, wanted)
         facts = write_products(
             fit,

@@ -105,9 +105,8 @@ class _Run:
         for groups, held in in_batches(self.grouping.groups, each, room):
             split = None
             if held:
-                split = SplitCounts(
-                    self.counts, self.grouping.codes, _wanted(groups, self.grouping)
-                )
+                wanted = _wanted(groups, self.grouping.n_codes)
+                split = SplitCounts(self.counts, self.grouping.codes, wanted)
             for group in groups:
                 yield group, self.fit(group, None if split is None else split.of_group(group))
 
@@ -128,7 +127,7 @@ class _Run:
                 vectors = [model.design.contrast(each)[0] for each in model.contrasts.values()]
                 nesting = find_nesting(model.design, vectors, model.table, self.replicates)
             except CheckpointRefusedError:
-                # Of the call, not of the group.
+                # Of the whole call: no group would fare better.
                 raise
             except InputError as error:
                 return _Outcome(refused=dict.fromkeys(self.designs.contrasts, str(error)))
