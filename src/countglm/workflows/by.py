@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._arguments import shaped
+from countglm._checkpoint import Checkpoint
 from countglm._group_counts import WAITING_BYTES, SplitCounts, group_matrix, in_batches
 from countglm._group_designs import GroupDesigns
-from countglm._grouped import GroupedResult, group_text, none_fitted
-from countglm._grouped_table import adjusted_across
+from countglm._group_outcomes import GroupOutcome, grouped_result, tell_of_groups
+from countglm._grouped import group_text, none_fitted
 from countglm._grouping import Grouping, SampleGroup, group_samples
 from countglm._memory import room_for_counts
 from countglm._names import match_table, plural
 from countglm._nonzeros import Nonzeros
 from countglm._p_adjust import check_adjustment
 from countglm._progress import progress_bar
-from countglm._pseudoreplication import Nesting, check_replicates, find_nesting
-from countglm._resources import resolve_memory_limit
+from countglm._pseudoreplication import check_replicates, find_nesting
+from countglm._resources import resolve_resources
 from countglm._sample_tables import as_sample_table, with_references
 from countglm._warn import gathered, warn
 from countglm.counts import CountMatrix, Reading, as_count_matrix
@@ -36,7 +37,6 @@ from countglm.size_factors import resolve_size_factors
 if TYPE_CHECKING:
     import pandas as pd
 
-    from countglm.deresult import DEResult
     from countglm.design import Design
 
 Workflow = TypeVar("Workflow", bound=Callable[..., Any])
@@ -75,16 +75,6 @@ def warn_of_cells(
 
 
 @dataclass(frozen=True, eq=False)
-class _Outcome:
-    """What came of a group: results and refusals by name of the contrast, and what was said."""
-
-    results: dict[str, DEResult] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    messages: tuple[str, ...] = ()
-    nesting: Nesting | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class _Run:
     """All that the groups share."""
 
@@ -97,8 +87,19 @@ class _Run:
     memory_limit: int | None
     options: dict[str, Any]
 
-    def outcomes(self) -> Iterator[tuple[SampleGroup, _Outcome]]:
-        """Yield what comes of every group; as many as fit in memory share one reading."""
+    def outcomes(self, progress: bool) -> dict[Any, GroupOutcome]:
+        """Return what comes of every group, by its label."""
+        groups = self.grouping.groups
+        with progress_bar(progress, len(groups), unit="groups", what="groups") as advance:
+            found = {}
+            for group, held in self._with_counts():
+                found[group.label] = self.fit(group, held)
+                if advance is not None:
+                    advance(1)
+        return found
+
+    def _with_counts(self) -> Iterator[tuple[SampleGroup, Nonzeros | None]]:
+        """Yield groups with their nonzeros; as many as fit in memory share one reading."""
         entries = int(self.counts.nonzero_sizes().sum())
         each = WAITING_BYTES * entries / self.counts.n_samples
         room = room_for_counts(self.memory_limit) * _SHARE_OF_ROOM
@@ -108,9 +109,9 @@ class _Run:
                 wanted = _wanted(groups, self.grouping.n_codes)
                 split = SplitCounts(self.counts, self.grouping.codes, wanted)
             for group in groups:
-                yield group, self.fit(group, None if split is None else split.of_group(group))
+                yield group, None if split is None else split.of_group(group)
 
-    def fit(self, group: SampleGroup, held: Nonzeros | None) -> _Outcome:
+    def fit(self, group: SampleGroup, held: Nonzeros | None) -> GroupOutcome:
         """Return what comes of a group; its counts are in memory until then, where they fit."""
         rows = group.rows
         matrix, source = group_matrix(self.counts, rows, held)
@@ -130,7 +131,7 @@ class _Run:
                 # Of the whole call: no group would fare better.
                 raise
             except InputError as error:
-                return _Outcome(refused=dict.fromkeys(self.designs.contrasts, str(error)))
+                return GroupOutcome(refused=dict.fromkeys(self.designs.contrasts, str(error)))
             finally:
                 source.release()
         labels = group.label if isinstance(group.label, tuple) else (group.label,)
@@ -139,7 +140,7 @@ class _Run:
             name: replace(result, settings=result.settings | named)
             for name, result in results.items()
         }
-        return _Outcome(results, model.refused, tuple(dict.fromkeys(messages)), nesting)
+        return GroupOutcome(results, model.refused, tuple(dict.fromkeys(messages)), nesting)
 
 
 def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
@@ -152,12 +153,15 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
     across = given["p_adjust"] if across is True else across or None
     if across is not None:
         check_adjustment(across, "p_adjust_across")
-    limit = resolve_memory_limit(given["memory_limit"])
-    folder = given["checkpoint"]
+    resources = resolve_resources(
+        given["threads"], given["block_size"], given["memory_limit"], given["client"],
+        given["checkpoint"],
+    )  # fmt: skip
+    limit, folder = resources.memory_limit, resources.checkpoint
     counts = as_count_matrix(
         data, layer=given.pop("layer"), gene_names=given.pop("gene_names"),
         allow_noninteger=given["allow_noninteger"],
-        reading=Reading(limit, None if folder is None else Path(folder), folder is not None),
+        reading=Reading(limit, folder, keep=folder is not None),
     )  # fmt: skip
     table = _in_order(as_sample_table(obs, counts), counts)
     table = with_references(table, reference, design)
@@ -166,18 +170,29 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
     designs = GroupDesigns(design, contrast, table, counts, grouping, reduced)
     per_sample = _per_sample(given, counts)
     run = _Run(workflow, counts, designs, grouping, replicates, per_sample, limit, given)
-    outcomes = {}
-    with progress_bar(progress, len(grouping.groups), unit="groups", what="groups") as advance:
-        for group, outcome in run.outcomes():
-            outcomes[group.label] = outcome
-            if advance is not None:
-                advance(1)
+    with _means(given):
+        outcomes = run.outcomes(progress)
     counts.release()
-    grouped = {name: _grouped(name, outcomes, grouping, across) for name in designs.contrasts}
+    grouped = {name: grouped_result(name, outcomes, grouping, across) for name in designs.contrasts}
     if not any(grouped.values()):
         raise none_fitted(next(iter(grouped.values())).failed)
-    _tell(grouped, outcomes, grouping)
-    return grouped if isinstance(contrast, Mapping) else grouped[""]
+    tell_of_groups(grouped, outcomes, grouping)
+    if not isinstance(contrast, Mapping):
+        return grouped[""]
+    return {name: each for name, each in grouped.items() if each}
+
+
+@contextmanager
+def _means(given: dict[str, Any]) -> Iterator[None]:
+    """Hold what all groups share in ``given``: one connection, and the folder of checkpoints."""
+    with ExitStack() as held:
+        if given["checkpoint"] is not None:
+            held.enter_context(closing(Checkpoint(Path(given["checkpoint"]))))
+        if given["client"] is not None:
+            from countglm._cluster import executor_of
+
+            given["client"] = held.enter_context(executor_of(given["client"]))
+        yield
 
 
 def _in_order(table: pd.DataFrame | None, counts: CountMatrix) -> pd.DataFrame | None:
@@ -219,66 +234,3 @@ def _folder(checkpoint: Any, label: Any) -> Path:
     """The folder of a group in a checkpoint: its name, and a digest of what names leave out."""
     plain = "".join(char if char.isalnum() else "_" for char in group_text(label))[:60]
     return Path(checkpoint) / f"{plain}_{blake2b(repr(label).encode(), digest_size=4).hexdigest()}"
-
-
-def _grouped(
-    name: str, outcomes: dict[Any, _Outcome], grouping: Grouping, across: Any
-) -> GroupedResult:
-    """Return the results of one contrast."""
-    results = {
-        label: outcome.results[name]
-        for label, outcome in outcomes.items()
-        if name in outcome.results
-    }
-    return GroupedResult(
-        results=results,
-        by=grouping.by,
-        failed={
-            label: outcome.refused[name]
-            for label, outcome in outcomes.items()
-            if name in outcome.refused
-        },
-        n_samples={group.label: group.rows.size for group in grouping.groups},
-        messages={label: each.messages for label, each in outcomes.items() if each.messages},
-        caution=_caution(outcomes, grouping),
-        control=grouping.control,
-        across=adjusted_across(results, across) if results and across is not None else None,
-        p_adjust_across=across if isinstance(across, str | None) else "given",
-    )
-
-
-def _caution(outcomes: dict[Any, _Outcome], grouping: Grouping) -> str:
-    """Say where cells were tested in place of replicates; empty where they were not."""
-    nested = [outcome.nesting for outcome in outcomes.values() if outcome.nesting is not None]
-    if not nested:
-        return ""
-    second = f", {grouping.by[0]!r}" if len(grouping.by) == 1 and grouping.control is None else ""
-    where = f"In {len(nested)} of {plural(len(outcomes), 'group')}: "
-    return where + nested[0].message(second)
-
-
-def _tell(
-    grouped: Mapping[str, GroupedResult], outcomes: dict[Any, _Outcome], grouping: Grouping
-) -> None:
-    """Warn once of all that was not as it should be."""
-    said = []
-    for name, each in grouped.items():
-        if each.failed:
-            label, reason = next(iter(each.failed.items()))
-            of = f" for {name!r}" if name else ""
-            said.append(
-                f"{len(each.failed)} of {plural(len(outcomes), 'group')} could not be fitted{of}, "
-                f"first {group_text(label)!r}: {reason} All reasons are in .failed."
-            )
-    cautions = dict.fromkeys(each.caution for each in grouped.values() if each.caution)
-    said += list(cautions)
-    noted = {label: each.messages for label, each in outcomes.items() if each.messages}
-    if noted:
-        texts = Counter(message for messages in noted.values() for message in messages)
-        label, messages = next(iter(noted.items()))
-        said.append(
-            f"{plural(len(noted), 'group')} with {plural(sum(texts.values()), 'note')}, first "
-            f"{group_text(label)!r}: {messages[0]} All are in .messages."
-        )
-    if said:
-        warn(" ".join(said))
