@@ -19,7 +19,7 @@ from countglm._runs import (
     entries_of_run,
     make_runs,
 )
-from countglm._scratch import FileShelf, kept_runs
+from countglm._scratch import FileShelf, forget, kept_runs
 from countglm._stored_matrix import ColumnSource, StoredMatrix
 from countglm.errors import InputError
 
@@ -47,13 +47,18 @@ class Reading:
     folder : Path, optional
         Where a scratch file goes, should one be needed; the system's temporary folder otherwise.
     keep : bool
-        Whether the scratch file gets a name in ``folder`` and is found there again, until
-        `CountMatrix.release` removes it; otherwise it has none, and is gone with the process.
+        Whether the scratch file gets a name in ``folder`` and is found there again, until `done`;
+        otherwise it has none, and is gone with the process.
     """
 
     memory_limit: int | None = None
     folder: Path | None = None
     keep: bool = False
+
+    def done(self) -> None:
+        """Remove a scratch file that was kept; who reads it goes on."""
+        if self.keep and self.folder is not None:
+            forget(self.folder)
 
 
 @dataclass(frozen=True)

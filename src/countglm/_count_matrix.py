@@ -23,7 +23,6 @@ from countglm._fingerprint import (
 from countglm._names import Names, first_few, name_array, plural
 from countglm._nonzeros import Nonzeros
 from countglm._replaced_entries import ReplacedEntries
-from countglm._runs import RunSource
 from countglm._sources import DenseSource, Source, sizes_of
 from countglm._warn import warn
 from countglm.errors import InputError
@@ -129,11 +128,6 @@ class CountMatrix:
     def by_samples(self) -> bool:
         """Whether some samples can be read without passing over the counts of all."""
         return self._source.sample(0) is not None
-
-    def release(self) -> None:
-        """Remove the name of a scratch file that was kept to be found again; reading goes on."""
-        if isinstance(self._source, RunSource):
-            self._source.shelf.remove()
 
     def samples(
         self, start: int, stop: int, genes: NDArray[np.intp] | None = None

@@ -183,8 +183,9 @@ def prepare_model(
     if resources is None:
         resources = resolve_resources(threads, block_size)
     matrix = as_count_matrix(
-        counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
-    )
+        counts, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
+        reading=resources.reading,
+    )  # fmt: skip
     options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples, zeros)
     model = as_design(design, matrix, obs=obs, allow_saturated=allow_saturated)
     weight = resolve_weights(weights, matrix)

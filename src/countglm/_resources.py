@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ._backed import Reading
 from ._parallel import MIN_BLOCK, TILE, is_whole, resolve_block_size, resolve_threads
 from .errors import InputError
 
@@ -48,6 +49,11 @@ class Resources:
         if self.memory_limit is None:
             return genes
         return min(genes, _genes_within(self.memory_limit, n_samples, self.threads))
+
+    @property
+    def reading(self) -> Reading:
+        """How counts in a file may be read."""
+        return Reading(self.memory_limit, self.checkpoint, keep=self.checkpoint is not None)
 
     def record(self, n_samples: int) -> dict[str, Any]:
         """What the provenance of a result tells of it."""

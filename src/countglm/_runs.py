@@ -43,10 +43,6 @@ class Shelf(Protocol):
         """Return elements [start, stop) of the array that stands at ``at``."""
         ...
 
-    def remove(self) -> None:
-        """Take away the name of a file, if it has one; reading goes on."""
-        ...
-
     def close(self) -> None:
         """Give back what it takes; nothing can be read any more."""
         ...
@@ -66,9 +62,6 @@ class MemoryShelf:
 
     def get(self, at: int, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[Any]:
         return self._arrays[at][start:stop]
-
-    def remove(self) -> None:
-        """Do nothing: memory has no name."""
 
     def close(self) -> None:
         self._arrays.clear()

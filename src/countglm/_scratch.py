@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -29,8 +30,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class FileShelf:
     """Arrays one after the other in a file.
 
-    Without ``name`` the file has none from the start: whatever ends the process, nothing is left.
-    With one, `keep` writes beside it what is needed to read it again.
+    Without a name the file is gone from its folder from the start: whatever ends the process,
+    nothing is left.  With one, `keep` writes beside it what is needed to read it again; a file that
+    another process works with is left to it.
     """
 
     waits = True
@@ -39,16 +41,11 @@ class FileShelf:
         self.folder = folder
         check_room(folder, needed)
         try:
-            self._path = folder / NAME if named else None
-            if self._path is None:
-                handle, made = tempfile.mkstemp(prefix="countglm-", dir=folder)
-                Path(made).unlink()
-            else:
-                (folder / TABLE).unlink(missing_ok=True)
-                handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+            handle = _own(folder) if named else None
+            self._path = None if handle is None else folder / NAME
+            self._open(_unnamed(folder) if handle is None else handle)
         except OSError as error:
             raise _not_written(folder, error) from error
-        self._open(handle)
 
     def _open(self, handle: int) -> None:
         self._handle, self._end = handle, 0
@@ -56,11 +53,15 @@ class FileShelf:
         self._finalizer = weakref.finalize(self, os.close, handle)
 
     @classmethod
-    def of(cls, folder: Path) -> FileShelf:
-        """Open the named file of a folder for reading."""
+    def of(cls, folder: Path) -> FileShelf | None:
+        """Open the named file of a folder for reading, unless somebody writes it."""
+        handle = os.open(folder / NAME, os.O_RDONLY)
+        if not _locked(handle, fcntl.LOCK_SH):
+            os.close(handle)
+            return None
         shelf = cls.__new__(cls)
         shelf.folder, shelf._path = folder, folder / NAME
-        shelf._open(os.open(shelf._path, os.O_RDONLY))
+        shelf._open(handle)
         return shelf
 
     def put(self, array: NDArray[Any]) -> int:
@@ -95,8 +96,7 @@ class FileShelf:
     def remove(self) -> None:
         """Take the name away; what has the file open goes on reading."""
         if self._path is not None:
-            (self.folder / TABLE).unlink(missing_ok=True)
-            self._path.unlink(missing_ok=True)
+            forget(self.folder)
 
     def keep(self, source: RunSource, identity: dict[str, Any]) -> None:
         """Finish a named file: whoever asks with the same ``identity`` finds it again."""
@@ -115,6 +115,7 @@ class FileShelf:
             unfinished = self.folder / f"{TABLE}.new"
             unfinished.write_text(json.dumps(table))
             unfinished.replace(self.folder / TABLE)
+            _locked(self._handle, fcntl.LOCK_SH)
         except OSError as error:
             self.remove()
             raise _not_written(self.folder, error) from error
@@ -128,6 +129,38 @@ class FileShelf:
         return all(zlib.crc32(self.get(at, byte, 0, length)) == told for at, length, told in sums)
 
 
+def forget(folder: Path) -> None:
+    """Remove the named file of a folder, if there is one; what has it open goes on reading."""
+    (folder / TABLE).unlink(missing_ok=True)
+    (folder / NAME).unlink(missing_ok=True)
+
+
+def _unnamed(folder: Path) -> int:
+    handle, made = tempfile.mkstemp(prefix="countglm-", dir=folder)
+    Path(made).unlink()
+    return handle
+
+
+def _own(folder: Path) -> int | None:
+    """Return the named file of a folder, emptied; None where another process works with it."""
+    handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    if not _locked(handle, fcntl.LOCK_EX):
+        os.close(handle)
+        return None
+    (folder / TABLE).unlink(missing_ok=True)
+    os.ftruncate(handle, 0)
+    return handle
+
+
+def _locked(handle: int, kind: int) -> bool:
+    """Lock a file until it is closed; where the file system knows no locks, act as if."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
 def kept_runs(folder: Path, identity: dict[str, Any]) -> RunSource | None:
     """Return the runs that an earlier process left in ``folder``; None if of something else."""
     try:
@@ -136,6 +169,8 @@ def kept_runs(folder: Path, identity: dict[str, Any]) -> RunSource | None:
             return None
         shelf = FileShelf.of(folder)
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if shelf is None:
         return None
     if not shelf.is_whole(table["sums"]):
         shelf.close()

@@ -73,9 +73,7 @@ def read_counts(
                 f"{first_few(data.layers, 10) or 'none'}."
             )
         data.X = data.layers[layer]
-    if table is None:
-        return data, data.obs if data.obs.shape[1] else None
-    return data, _in_order(table, name_array(data.obs_names), path)
+    return data, in_sample_order(table, data.obs, path)
 
 
 def read_samples(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -112,6 +110,15 @@ def read_samples(path: str | os.PathLike[str]) -> pd.DataFrame:
         name: _parsed([row[j] for row in rows]) for j, name in enumerate(text.columns, start=1)
     }
     return pd.DataFrame(columns, index=pd.Index(names, name=text.corner or "sample"))
+
+
+def in_sample_order(
+    table: pd.DataFrame | None, obs: pd.DataFrame, path: Path
+) -> pd.DataFrame | None:
+    """Return the sample table of counts in ``path``: as given, or ``obs`` that came with them."""
+    if table is None:
+        return obs if obs.shape[1] else None
+    return _in_order(table, name_array(obs.index), path)
 
 
 def _table(samples: Any) -> pd.DataFrame | None:

@@ -18,6 +18,7 @@ from countglm.cli.inputs import (
     given_design,
     parse_contrast,
     read_tables,
+    reading_of,
     size_factors_of,
 )
 from countglm.cli.output import check_checkpoint, check_output, output_folder
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from countglm.counts import CountMatrix
+    from countglm.counts import CountMatrix, Reading
     from countglm.deresult import DEResult
     from countglm.design import Design
 
@@ -103,7 +104,8 @@ def run(
     check_input_is_kept(counts, output)
     check_checkpoint(given["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
-    asked = prepare(counts=counts, **given)
+    reading = reading_of(given["memory_limit"], given["checkpoint"], output)
+    asked = prepare(counts=counts, reading=reading, **given)
     if check is not None:
         check(asked)
     with output_folder(output, force=force) as folder:
@@ -112,6 +114,7 @@ def run(
             results, asked.matrix, folder, suffix=suffix, dropped=asked.dropped, title=asked.title,
             with_report=not no_report, h5ad_from=(asked.raw, asked.obs) if with_h5ad else None,
         )  # fmt: skip
+    reading.done()
     click.echo(dumps(facts) if as_json else _told(results, facts, output))
 
 
@@ -129,6 +132,7 @@ def prepare(
     min_count: float | None,
     by_expression: bool,
     shrink: str | None,
+    reading: Reading | None = None,
     **options: Any,
 ) -> Prepared:
     """Read and check everything; ``options`` are those of `differential_expression`."""
@@ -142,8 +146,9 @@ def prepare(
     tasks = _tasks(design, contrast_file)
     table = next((t.model for t in tasks if not isinstance(t.model, str)), None)
     raw, matrix, obs = read_tables(
-        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger
-    )
+        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger,
+        reading=reading,
+    )  # fmt: skip
     options["allow_noninteger"] = allow_noninteger
     options["size_factors"] = size_factors_of(size_factors, matrix)
     models = [task.model for task in tasks]

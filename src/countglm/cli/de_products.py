@@ -131,7 +131,7 @@ def _annotated(
     from anndata import AnnData
     from scipy import sparse
 
-    adata = raw
+    adata = raw.load() if hasattr(raw, "load") else raw
     if hasattr(raw, "columns"):
         adata = AnnData(sparse.csr_matrix(raw.to_numpy()), obs=obs)
         adata.obs_names, adata.var_names = raw.index.astype(str), raw.columns.astype(str)

@@ -16,6 +16,7 @@ from countglm.cli.inputs import (
     given_design,
     parse_contrast,
     read_tables,
+    reading_of,
     size_factors_of,
 )
 from countglm.cli.output import check_checkpoint, check_output, output_folder
@@ -26,7 +27,7 @@ from countglm.report import words
 if TYPE_CHECKING:
     import pandas as pd
 
-    from countglm.counts import CountMatrix
+    from countglm.counts import CountMatrix, Reading
     from countglm.design import Design
     from countglm.results import GLMFit
 
@@ -56,6 +57,7 @@ def run(
     check_checkpoint(options["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
     _check_numbers(options["dispersion"], options["tol"])
+    reading = reading_of(options["memory_limit"], options["checkpoint"], output)
     raw, matrix, model = read_inputs(
         counts,
         design,
@@ -63,6 +65,7 @@ def run(
         layer=layer,
         allow_noninteger=options["allow_noninteger"],
         allow_saturated=options["dispersion"] is not None or options["family"] == "poisson",
+        reading=reading,
     )
     wanted = [parse_contrast(text, model) for text in contrasts]
     options["size_factors"] = size_factors_of(options["size_factors"], matrix)
@@ -81,6 +84,7 @@ def run(
             with_report=not no_report,
             h5ad_from=raw if with_h5ad else None,
         )
+    reading.done()
     click.echo(dumps(facts) if as_json else _told(fit, tables, facts, output))
 
 
@@ -102,12 +106,13 @@ def read_inputs(
     layer: str | None,
     allow_noninteger: bool,
     allow_saturated: bool,
+    reading: Reading | None = None,
 ) -> tuple[Any, CountMatrix, Design]:
     """Read the counts, as stored and as a matrix, and the design, matched by sample names."""
     model = given_design(design)
     raw, matrix, obs = read_tables(
         counts, samples, design=None if isinstance(model, str) else model, layer=layer,
-        allow_noninteger=allow_noninteger,
+        allow_noninteger=allow_noninteger, reading=reading,
     )  # fmt: skip
     return raw, matrix, built_design(model, counts, matrix, obs, allow_saturated=allow_saturated)
 

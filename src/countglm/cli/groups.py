@@ -77,7 +77,13 @@ def run(
     **options: Any,
 ) -> None:
     """Run the command; ``options`` are those of `differential_expression`."""
-    from countglm.cli.inputs import check_input_is_kept, given_design, read_tables, size_factors_of
+    from countglm.cli.inputs import (
+        check_input_is_kept,
+        given_design,
+        read_tables,
+        reading_of,
+        size_factors_of,
+    )
     from countglm.cli.output import check_checkpoint, check_output, output_folder
     from countglm.cli.preparation import (
         check_min_count,
@@ -95,9 +101,11 @@ def run(
     check_min_count(min_count)
     model = given_design(_design(design, shrink, options))
     table = None if isinstance(model, str) else model
+    reading = reading_of(options["memory_limit"], options["checkpoint"], output)
     _, matrix, obs = read_tables(
-        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger
-    )
+        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger,
+        reading=reading,
+    )  # fmt: skip
     obs = with_reference_levels(obs, references_of(reference), [model])
     kept = kept_genes(matrix, [], None, min_count, False)
     if not kept.all():
@@ -116,6 +124,7 @@ def run(
             grouped, folder, suffix=suffix, dropped=int((~kept).sum()), with_report=not no_report,
             title=f"{counts.name}: {design} by {', '.join(options['by'])}",
         )  # fmt: skip
+    reading.done()
     click.echo(dumps(facts) if as_json else _told(grouped, facts, output))
 
 

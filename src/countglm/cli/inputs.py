@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,27 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from countglm.counts import CountMatrix
+    from countglm.counts import CountMatrix, Reading
     from countglm.design import Design
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """An h5ad file or zarr store of counts, loaded as it is only where it is written again."""
+
+    path: Path
+    kept: NDArray[np.bool_] | None = None
+
+    def __getitem__(self, index: tuple[slice, NDArray[np.bool_]]) -> StudyFile:
+        """The same file with some of its genes, for all samples."""
+        return StudyFile(self.path, index[1])
+
+    def load(self) -> Any:
+        """Return the AnnData."""
+        from countglm._stored_counts import kind_of, read_anndata_file
+
+        data = read_anndata_file(self.path, kind_of(self.path))
+        return data if self.kept is None else data[:, self.kept]
 
 
 def read_tables(
@@ -25,29 +45,43 @@ def read_tables(
     design: pd.DataFrame | None,
     layer: str | None,
     allow_noninteger: bool,
+    reading: Reading | None = None,
 ) -> tuple[Any, CountMatrix, pd.DataFrame | None]:
     """Read the counts, as stored and as a matrix, and their sample table.
 
     The rows of ``design``, a design given as a table, name the samples as well as a sample table
-    does.
+    does. An h5ad file or zarr store is read as ``reading`` says, and comes as a `StudyFile`.
     """
     from countglm._stored_counts import kind_of
     from countglm.counts import as_count_matrix
-    from countglm.readers import read_counts, read_samples
+    from countglm.readers import in_sample_order, read_counts, read_samples
 
     table = design if samples is None else read_samples(samples)
-    if table is None and kind_of(counts) == "text":
+    kind = kind_of(counts)
+    if table is None and kind == "text":
         raise InputError(
             f"{counts} is a text table, whose samples stand in rows or columns; give the sample "
             "table with --samples, its names tell."
         )
-    # A layer of an AnnData is picked afterwards, so that X stays what it was.
-    inside = kind_of(counts) in ("h5ad", "zarr")
-    raw, obs = read_counts(counts, samples=table, layer=None if inside else layer)
-    matrix = as_count_matrix(
-        raw, layer=layer if inside else None, allow_noninteger=allow_noninteger
-    )
-    return raw, matrix, obs
+    if kind in ("h5ad", "zarr"):
+        matrix = as_count_matrix(
+            counts, layer=layer, allow_noninteger=allow_noninteger, reading=reading
+        )
+        obs = in_sample_order(table, matrix.obs, counts)
+        return StudyFile(counts), matrix, obs
+    raw, obs = read_counts(counts, samples=table, layer=layer)
+    return raw, as_count_matrix(raw, allow_noninteger=allow_noninteger), obs
+
+
+def reading_of(memory_limit: int | None, checkpoint: Path | None, output: Path) -> Reading:
+    """How a command reads counts: a scratch file is kept with a checkpoint, or put beside the
+    output for as long as the command runs."""
+    from countglm.counts import Reading
+
+    if checkpoint is not None:
+        return Reading(memory_limit, checkpoint, keep=True)
+    beside = next(folder for folder in output.resolve().parents if folder.is_dir())
+    return Reading(memory_limit, beside)
 
 
 def given_design(design: str) -> Any:

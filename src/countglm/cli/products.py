@@ -165,7 +165,7 @@ def _annotated(fit: GLMFit, given: pd.DataFrame | AnnData) -> AnnData:
     from scipy import sparse
 
     if not hasattr(given, "columns"):
-        return fit.to_anndata(given)
+        return fit.to_anndata(given.load() if hasattr(given, "load") else given)
     counts = fit.require_counts()
     tile = max(1, (1 << 22) // counts.n_samples)
     blocks = [

@@ -183,8 +183,9 @@ def differential_expression(
     resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
     with open_session(resources, mode) as session:
         counts = as_count_matrix(
-            data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger
-        )
+            data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
+            reading=resources.reading,
+        )  # fmt: skip
         samples = _own(with_references(as_sample_table(obs, counts), reference, design))
         factors, shift = resolve_normalization(
             counts, size_factors, normalization_factors, offset, threads,
