@@ -125,6 +125,7 @@ def run(
             title=f"{counts.name}: {design} by {', '.join(options['by'])}",
         )  # fmt: skip
     reading.done()
+    reading.done()
     click.echo(dumps(facts) if as_json else _told(grouped, facts, output))
 
 

@@ -158,10 +158,10 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
         given["checkpoint"],
     )  # fmt: skip
     limit, folder = resources.memory_limit, resources.checkpoint
+    reading = Reading(limit, folder, keep=folder is not None)
     counts = as_count_matrix(
         data, layer=given.pop("layer"), gene_names=given.pop("gene_names"),
-        allow_noninteger=given["allow_noninteger"],
-        reading=Reading(limit, folder, keep=folder is not None),
+        allow_noninteger=given["allow_noninteger"], reading=reading,
     )  # fmt: skip
     table = _in_order(as_sample_table(obs, counts), counts)
     table = with_references(table, reference, design)
@@ -172,7 +172,7 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
     run = _Run(workflow, counts, designs, grouping, replicates, per_sample, limit, given)
     with _means(given):
         outcomes = run.outcomes(progress)
-    counts.release()
+    reading.done()
     grouped = {name: grouped_result(name, outcomes, grouping, across) for name in designs.contrasts}
     if not any(grouped.values()):
         raise none_fitted(next(iter(grouped.values())).failed)
