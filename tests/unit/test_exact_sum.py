@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from countglm._exact_sum import exact_sum
+from countglm._exact_sum import exact_row_sums, exact_sum
 
 
 def nasty(seed):
@@ -41,3 +41,21 @@ def test_what_is_not_finite_is_treated_as_by_fsum():
     values[8] = np.nan
     assert math.isnan(exact_sum(values))
     assert exact_sum(np.empty(0)) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_of_rows_have_the_bits_of_fsum(seed):
+    rows = [values[:4000] for values in nasty(seed).values() if values.size >= 4000]
+    values = np.stack([np.where(np.abs(row) < 1e290, row, 0.0) for row in rows])
+    expected = np.array([math.fsum(row) for row in values])
+    np.testing.assert_array_equal(exact_row_sums(values), expected)
+    wider = np.concatenate([values[:, ::-1], np.zeros((len(rows), 77))], axis=1)
+    np.testing.assert_array_equal(exact_row_sums(wider), expected)
+
+
+def test_sums_of_few_empty_and_huge_rows():
+    assert exact_row_sums(np.array([[0.1] * 10, [1e300] * 10])).tolist() == [1.0, 1e301]
+    assert exact_row_sums(np.full((2, 600), 1e300)).tolist() == [6e302, 6e302]
+    assert exact_row_sums(np.zeros((3, 600))).tolist() == [0.0, 0.0, 0.0]
+    assert exact_row_sums(np.zeros((2, 0))).tolist() == [0.0, 0.0]
+    assert exact_row_sums(np.zeros((0, 5))).size == 0
