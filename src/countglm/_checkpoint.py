@@ -24,14 +24,13 @@ from ._kept_parts import KeptParts
 from ._lock import NAME as LOCK
 from ._lock import FolderLock
 from ._names import plural
+from ._scratch import NAME as SCRATCH
 from ._warn import warn
 from .errors import CheckpointError, CheckpointRefusedError
 
 MANIFEST, PARTS = "manifest.json", "parts"
 # Begins what stands for values that are too many to be told.
 VALUES = "values "
-# Tell a folder of ours; counts made ready to be read by genes may be there before all else.
-OURS = {MANIFEST, LOCK, "counts.scratch", "counts.scratch.json"}
 # What may differ without making a checkpoint one of something else.
 _PROCESSOR = "processor"
 
@@ -52,7 +51,9 @@ class Checkpoint:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in folder.iterdir()}
-            if there and not there & OURS:
+            # Counts made ready to be read by genes may be there before all else.
+            ours = {MANIFEST, LOCK} | {name for name in there if name.startswith(SCRATCH)}
+            if there and not there & ours:
                 raise CheckpointRefusedError(
                     f"checkpoint={str(folder)!r} holds other things ({min(there)}); name a new or "
                     "empty folder."

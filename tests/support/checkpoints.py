@@ -1,0 +1,32 @@
+"""A small study fitted with a checkpoint, and a count of the parts that are computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from countglm._kept_parts import KeptParts
+from tests.support.simulated import simulate
+
+COUNTS, OBS = simulate(genes=150, samples=16, seed=3)
+
+
+def kept(folder: Path) -> list[Path]:
+    """Return the finished parts, the oldest first."""
+    whole = (path for path in (folder / "parts").iterdir() if not path.name.startswith("."))
+    return sorted(whole, key=lambda path: path.stat().st_mtime_ns)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The digests of the parts that are computed, and so put."""
+    put, seen = KeptParts.put, []
+
+    def counting(self: KeptParts, digest: str, arrays: Any) -> None:
+        seen.append(digest)
+        put(self, digest, arrays)
+
+    monkeypatch.setattr(KeptParts, "put", counting)
+    return seen
