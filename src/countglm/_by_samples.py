@@ -15,8 +15,9 @@ READ_ENTRIES = 1 << 20
 GATHERED_ENTRIES = 1 << 23
 
 
-def gene_stretches(source: Source, entries: int = READ_ENTRIES) -> Iterator[tuple[int, int]]:
+def gene_stretches(source: Source, entries: int | None = None) -> Iterator[tuple[int, int]]:
     """Yield neighbouring genes [start, stop) with ``entries`` stored entries, or one gene."""
+    entries = READ_ENTRIES if entries is None else entries
     n_samples, n_genes = source.shape
     sizes = sizes_of(source)
     if sizes is not None:

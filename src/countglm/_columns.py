@@ -109,9 +109,14 @@ def _parts_of_columns(
         if genes is not None:
             kept = np.repeat(genes[start:stop], np.diff(found.pointers))
             values, samples = values[kept], samples[kept]
-        # Below 2^26 each, and no more than genes: sums of float64 are exact.
-        add = partial(np.bincount, samples, minlength=counts.n_samples)
-        yield values, lambda part, add=add: add(part).astype(np.int64)
+        yield values, partial(_sums, samples, counts.n_samples)
+
+
+def _sums(
+    samples: NDArray[np.int32], n_samples: int, part: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    # Below 2^26 each, and no more than genes: sums of float64 are exact.
+    return np.bincount(samples, part, n_samples).astype(np.int64)
 
 
 def require_counts(counts: CountMatrix, totals: NDArray[np.float64], what: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._by_samples import READ_ENTRIES, gene_stretches, sample_rows
+from countglm._by_samples import gene_stretches, sample_rows
 from countglm._derived_counts import GeneSubset, ReplacedRows
 from countglm._entries import Entries
 from countglm._fingerprint import (
@@ -48,6 +48,10 @@ class GeneBlocks(Protocol):
 
     def block(self, start: int, stop: int) -> NDArray[np.float64]:
         """Genes [start, stop) as float64 (stop - start, n_samples)."""
+        ...
+
+    def nonzeros(self, start: int, stop: int) -> Nonzeros:
+        """Genes [start, stop) by their entries other than zero."""
         ...
 
 
@@ -101,7 +105,7 @@ class CountMatrix:
         """Genes [start, stop) by their entries other than zero."""
         return self._source.nonzeros(start, stop)
 
-    def stretches(self, entries: int = READ_ENTRIES) -> Iterator[tuple[int, int]]:
+    def stretches(self, entries: int | None = None) -> Iterator[tuple[int, int]]:
         """Yield neighbouring genes [start, stop) with about ``entries`` nonzeros, to be read."""
         return gene_stretches(self._source, entries)
 

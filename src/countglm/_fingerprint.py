@@ -98,7 +98,7 @@ def _words(values: NDArray[Any]) -> Hashes:
         return values.astype(np.uint64)
     values = values.astype(np.float64)
     whole = np.floor(values)
-    words = whole.astype(np.int64).view(np.uint64)
+    words: Hashes = whole.astype(np.int64).view(np.uint64)
     values -= whole
     if values.any():
         words += _mixed(values.view(np.uint64)) * np.uint64(_FRACTIONS)

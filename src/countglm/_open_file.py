@@ -37,7 +37,7 @@ class OpenFile:
 
     def elsewhere(self) -> str:
         """Advice naming the matrices of the file, but this one, that hold whole numbers."""
-        found = []
+        found: list[tuple[str, str]] = []
         for name, advice, element in self._others():
             if len(found) < _MOST_TRIED and _is_whole(element):
                 found.append((name, advice))
@@ -90,7 +90,7 @@ def matrix_of(stored: StoredMatrix, reading: Reading, path: Path | None, name: s
 
 def stored_in_file(values: Any) -> tuple[StoredMatrix, Path | None, str] | None:
     """Return a matrix that a backed AnnData, h5py or zarr left in its file, and where it lies."""
-    element = getattr(values, "group", None) if hasattr(values, "to_memory") else values
+    element: Any = getattr(values, "group", None) if hasattr(values, "to_memory") else values
     if is_a(element, "h5py", "Dataset", "Group"):
         return StoredMatrix(element), Path(element.file.filename), element.name
     if is_a(element, "zarr", "Array", "Group"):

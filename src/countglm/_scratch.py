@@ -65,7 +65,7 @@ class FileShelf:
         return shelf
 
     def put(self, array: NDArray[Any]) -> int:
-        at, data = self._end, memoryview(np.ascontiguousarray(array)).cast("B")
+        at, data = self._end, np.ascontiguousarray(array).view(np.uint8).data
         if self._path is not None:
             self._sums.append((at, len(data), zlib.crc32(data)))
         try:
@@ -79,7 +79,7 @@ class FileShelf:
 
     def get(self, at: int, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[Any]:
         out = np.empty(stop - start, dtype=dtype)
-        place, data = at + start * dtype.itemsize, memoryview(out).cast("B")
+        place, data = at + start * dtype.itemsize, out.view(np.uint8).data
         while len(data):
             read = os.preadv(self._handle, [data[:_MOST_BYTES]], place)
             if read == 0:
@@ -126,7 +126,9 @@ class FileShelf:
         size = os.fstat(self._handle).st_size
         if size != max((at + length for at, length, _ in sums), default=0):
             return False
-        return all(zlib.crc32(self.get(at, byte, 0, length)) == told for at, length, told in sums)
+        return all(
+            zlib.crc32(self.get(at, byte, 0, length).data) == told for at, length, told in sums
+        )
 
 
 def forget(folder: Path) -> None:

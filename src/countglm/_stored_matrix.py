@@ -30,11 +30,19 @@ class StoredMatrix:
     form : ``"csr"``, ``"csc"`` or ``"dense"``
     """
 
+    form: str
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    # Where each line of a sparse matrix begins.
+    pointers: NDArray[Any] | None = None
+    _values: Any
+    _places: Any
+
     def __init__(self, element: Any) -> None:
         if hasattr(element, "keys"):
             self._open_sparse(element)
         else:
-            self.form, self._values, self.pointers = "dense", element, None
+            self.form, self._values = "dense", element
             self.shape = _two(element.shape)
         self.dtype = np.dtype(self._values.dtype)
 
@@ -88,8 +96,8 @@ class StoredMatrix:
     @property
     def n_bytes(self) -> int:
         """Bytes of the matrix in memory."""
-        of_entry = self.dtype.itemsize + (0 if self.pointers is None else _INDEX)
-        return self.n_stored * of_entry
+        of_index = 0 if self.pointers is None else _INDEX
+        return self.n_stored * (int(self.dtype.itemsize) + of_index)
 
     def in_memory(self) -> Any:
         """The whole matrix: an array or a SciPy sparse array."""

@@ -113,9 +113,11 @@ def read_samples(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def in_sample_order(
-    table: pd.DataFrame | None, obs: pd.DataFrame, path: Path
+    table: pd.DataFrame | None, obs: pd.DataFrame | None, path: Path
 ) -> pd.DataFrame | None:
     """Return the sample table of counts in ``path``: as given, or ``obs`` that came with them."""
+    if obs is None:
+        return table
     if table is None:
         return obs if obs.shape[1] else None
     return _in_order(table, name_array(obs.index), path)

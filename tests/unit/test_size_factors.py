@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import gmean, rankdata
 
-from countglm import _columns, _tmm
+from countglm import _by_samples, _columns, _tmm
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
 from countglm.size_factors import estimate_size_factors, resolve_size_factors
@@ -142,7 +142,8 @@ def test_same_bits_for_every_block_and_memory_budget(y, method, monkeypatch):
     for block, budget in ((1, 1), (100, 700), (6 * 399, 10**6)):
         monkeypatch.setattr(_columns, "_BLOCK_ENTRIES", block)
         monkeypatch.setattr(_columns, "_GATHER_ENTRIES", budget)
-        monkeypatch.setattr(_columns, "_PASS_ENTRIES", budget)
+        monkeypatch.setattr(_by_samples, "READ_ENTRIES", block)
+        monkeypatch.setattr(_by_samples, "GATHERED_ENTRIES", budget)
         for stored in (y, sp.csc_array(y)):
             np.testing.assert_array_equal(estimate_size_factors(stored, method), expected)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from countglm import _count_matrix, _panels
+from countglm import _by_samples, _panels
 from countglm._columns import column_groups
+from countglm._nonzeros import Nonzeros
 from countglm._panels import RowSource
 from countglm._sources import Source, SparseSource, sparse_source
 from countglm.counts import CountMatrix, as_count_matrix
@@ -56,6 +57,10 @@ class ReadsCounted:
         self.genes += stop - start
         return self._source.native(start, stop)
 
+    def nonzeros(self, start: int, stop: int) -> Nonzeros:
+        self.genes += stop - start
+        return self._source.nonzeros(start, stop)
+
     def sample(self, i: int) -> np.ndarray | None:
         return self._source.sample(i)
 
@@ -63,17 +68,19 @@ class ReadsCounted:
         return self._source.stored()
 
 
-def test_samples_that_cannot_be_read_alone_take_few_passes() -> None:
-    # 2^24 counts: twice what is gathered in one pass.
-    columns = sp.random_array((1024, 1 << 14), density=1e-3, format="csc", rng=RNG)
+@pytest.mark.parametrize(("budget", "passes"), [(1 << 14, 1), (1 << 13, 3)])
+def test_samples_that_cannot_be_read_alone_take_few_passes(
+    monkeypatch: pytest.MonkeyPatch, budget: int, passes: int
+) -> None:
+    monkeypatch.setattr(_by_samples, "GATHERED_ENTRIES", budget)
+    columns = sp.random_array((64, 1 << 10), density=0.25, format="csc", rng=RNG)
+    assert columns.nnz == 1 << 14
     source = ReadsCounted(SparseSource(columns))
-    counts = CountMatrix(source, None, np.arange(1 << 14).astype(str).astype(object))
-    firsts = [first for first, _, _ in column_groups(counts)]
-    assert firsts == [0, 512]
-    assert source.genes == 2 * counts.n_genes
-    few = np.arange(counts.n_genes) % 2 == 0
-    assert [first for first, _, _ in column_groups(counts, few)] == [0]
-    assert source.genes == 3 * counts.n_genes
+    counts = CountMatrix(source, None, np.arange(1 << 10).astype(str).astype(object))
+    found = np.concatenate([values.sum(axis=1) for _, _, values in column_groups(counts)])
+    np.testing.assert_allclose(found, columns.sum(axis=1), rtol=1e-12)
+    # One pass to count the entries of the samples; budgets are not filled to the last entry.
+    assert source.genes == (1 + passes) * counts.n_genes
 
 
 def test_samples_that_can_be_read_alone_are_gathered_in_little_memory() -> None:
@@ -116,24 +123,43 @@ STORAGES = {
 }
 
 
+def rows(counts: CountMatrix, n_genes: int) -> np.ndarray:
+    """Counts of all samples, read by samples."""
+    if counts.by_samples:
+        parts = [counts.samples(a, a + 1) for a in range(counts.n_samples)]
+        assert parts[0].dtype == np.float64
+        return np.concatenate(parts)
+    out = np.zeros((counts.n_samples, n_genes))
+    for first, part in counts.sample_rows(900):
+        out[first + part.lines, part.places] = part.values
+    return out
+
+
 @pytest.mark.parametrize("storage", STORAGES)
 def test_counts_of_samples(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_count_matrix, "_GATHERED_ENTRIES", 7 * 64)
+    monkeypatch.setattr(_by_samples, "GATHERED_ENTRIES", 2000)
     counts = as_count_matrix(STORAGES[storage](DENSE))
     assert counts.by_samples == (storage in ("array", "csr"))
     genes = np.array([5, 900, 6])
-    rows = RNG.poisson(2.0, (3, 7)).astype(float)
+    replacing = RNG.poisson(2.0, (3, 7)).astype(float)
     replaced = DENSE.astype(float)
-    replaced[:, genes] = rows.T
-    for start, stop in [(0, 7), (2, 3), (6, 7)]:
-        values = counts.samples(start, stop)
-        assert values.dtype == np.float64
-        np.testing.assert_array_equal(values, DENSE[start:stop])
-        part = counts.samples(start, stop, np.sort(genes))
-        np.testing.assert_array_equal(part, DENSE[start:stop, np.sort(genes)])
-        some = counts.take_genes(genes).samples(start, stop)
-        np.testing.assert_array_equal(some, DENSE[start:stop, genes])
-        other = counts.with_rows(genes, rows).samples(start, stop)
-        np.testing.assert_array_equal(other, replaced[start:stop])
+    replaced[:, genes] = replacing.T
+    np.testing.assert_array_equal(rows(counts, 1000), DENSE)
+    np.testing.assert_array_equal(rows(counts.take_genes(genes), 3), DENSE[:, genes])
+    np.testing.assert_array_equal(rows(counts.with_rows(genes, replacing), 1000), replaced)
+    other = counts.with_rows(genes, replacing)
+    for start, stop in [(0, 1000), (4, 8), (5, 6), (7, 20)]:
+        found = other.nonzeros(start, stop).dense(7)
+        np.testing.assert_array_equal(found, replaced[:, start:stop].T)
+        found = counts.nonzeros(start, stop).dense(7)
+        np.testing.assert_array_equal(found, DENSE[:, start:stop].T)
+
+
+@pytest.mark.parametrize("storage", ["array", "csr"])
+def test_some_samples_and_genes(storage: str) -> None:
+    counts = as_count_matrix(STORAGES[storage](DENSE))
+    genes = np.array([5, 6, 900])
+    values = counts.samples(2, 5, genes)
+    np.testing.assert_array_equal(values, DENSE[2:5, genes])
     values[:] = -1.0
-    np.testing.assert_array_equal(counts.samples(6, 7), DENSE[6:7])
+    np.testing.assert_array_equal(counts.samples(2, 5, genes), DENSE[2:5, genes])

@@ -159,7 +159,7 @@ def free_name(folder: Path, stem: str, suffix: str) -> str:
     return name
 
 
-def _annotated(fit: GLMFit, given: pd.DataFrame | AnnData) -> AnnData:
+def _annotated(fit: GLMFit, given: Any) -> AnnData:
     """The AnnData that was read, with everything in it, or a new one with the counts; the fit."""
     import numpy as np
     from scipy import sparse
