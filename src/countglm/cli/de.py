@@ -14,14 +14,13 @@ from countglm.cli.contrast_table import read_contrasts
 from countglm.cli.de_products import write_de_products
 from countglm.cli.inputs import (
     built_design,
-    check_input_is_kept,
+    checked_reading,
     given_design,
     parse_contrast,
     read_tables,
-    reading_of,
     size_factors_of,
 )
-from countglm.cli.output import check_checkpoint, check_output, output_folder
+from countglm.cli.output import check_output, output_folder
 from countglm.cli.preparation import (
     check_min_count,
     kept_genes,
@@ -101,10 +100,8 @@ def run(
     Every mistake that can be seen before the fit is reported before it.
     """
     check_output(output, force=force)
-    check_input_is_kept(counts, output)
-    check_checkpoint(given["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
-    reading = reading_of(given["memory_limit"], given["checkpoint"], output)
+    reading = checked_reading(counts, output, given)
     asked = prepare(counts=counts, reading=reading, **given)
     if check is not None:
         check(asked)

@@ -12,14 +12,13 @@ import click
 
 from countglm.cli.inputs import (
     built_design,
-    check_input_is_kept,
+    checked_reading,
     given_design,
     parse_contrast,
     read_tables,
-    reading_of,
     size_factors_of,
 )
-from countglm.cli.output import check_checkpoint, check_output, output_folder
+from countglm.cli.output import check_output, output_folder
 from countglm.cli.products import dumps, table_suffix, write_products
 from countglm.errors import InputError
 from countglm.report import words
@@ -53,11 +52,9 @@ def run(
     Every mistake that can be seen before the fit is reported before it.
     """
     check_output(output, force=force)
-    check_input_is_kept(counts, output)
-    check_checkpoint(options["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
     _check_numbers(options["dispersion"], options["tol"])
-    reading = reading_of(options["memory_limit"], options["checkpoint"], output)
+    reading = checked_reading(counts, output, options)
     raw, matrix, model = read_inputs(
         counts,
         design,

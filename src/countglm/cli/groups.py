@@ -78,13 +78,12 @@ def run(
 ) -> None:
     """Run the command; ``options`` are those of `differential_expression`."""
     from countglm.cli.inputs import (
-        check_input_is_kept,
+        checked_reading,
         given_design,
         read_tables,
-        reading_of,
         size_factors_of,
     )
-    from countglm.cli.output import check_checkpoint, check_output, output_folder
+    from countglm.cli.output import check_output, output_folder
     from countglm.cli.preparation import (
         check_min_count,
         kept_genes,
@@ -95,13 +94,11 @@ def run(
     from countglm.workflows import differential_expression
 
     check_output(output, force=force)
-    check_input_is_kept(counts, output)
-    check_checkpoint(options["checkpoint"], output)
     suffix = table_suffix(table_format, compress=compress)
     check_min_count(min_count)
     model = given_design(_design(design, shrink, options))
     table = None if isinstance(model, str) else model
-    reading = reading_of(options["memory_limit"], options["checkpoint"], output)
+    reading = checked_reading(counts, output, options)
     _, matrix, obs = read_tables(
         counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger,
         reading=reading,
@@ -203,7 +200,7 @@ def _samples(grouped: GroupedResult) -> pd.DataFrame:
     """Group and size factor of every sample that was fitted."""
     import pandas as pd
 
-    from countglm._grouped import group_text
+    from countglm._group_names import group_text
 
     parts = []
     for group, result in grouped.results.items():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from countglm._names import plural
-from countglm.cli.output import read_summary
+from countglm.cli.output import check_checkpoint, read_summary
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,11 +74,17 @@ def read_tables(
     return raw, as_count_matrix(raw, allow_noninteger=allow_noninteger), obs
 
 
-def reading_of(memory_limit: int | None, checkpoint: Path | None, output: Path) -> Reading:
-    """How a command reads counts: a scratch file is kept with a checkpoint, or put beside the
-    output for as long as the command runs."""
+def checked_reading(counts: Path, output: Path, options: Mapping[str, Any]) -> Reading:
+    """Refuse folders that are in each other's way; return how a command reads its counts.
+
+    A scratch file is kept with a checkpoint, or put beside the output for as long as the command
+    runs.
+    """
     from countglm.counts import Reading
 
+    memory_limit, checkpoint = options["memory_limit"], options["checkpoint"]
+    check_input_is_kept(counts, output)
+    check_checkpoint(checkpoint, output)
     if checkpoint is not None:
         return Reading(memory_limit, checkpoint, keep=True)
     beside = next(folder for folder in output.resolve().parents if folder.is_dir())

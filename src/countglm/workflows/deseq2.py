@@ -177,8 +177,8 @@ def differential_expression(
     enough = _replicates(min_replicates_for_replacement)
     choices = resolve_choices(
         mode, test=test, reduced=reduced, lfc_threshold=lfc_threshold, alternative=alternative,
-        use_t=use_t, alpha=alpha, independent_filtering=independent_filtering,
-        filter_statistic=filter_statistic, p_adjust=p_adjust, interval=interval, level=level,
+        use_t=use_t, alpha=alpha, independent_filtering=independent_filtering, interval=interval,
+        level=level, filter_statistic=filter_statistic, p_adjust=p_adjust,
     )  # fmt: skip
     resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
     with open_session(resources, mode) as session:
@@ -217,10 +217,8 @@ def differential_expression(
             **settings, zeros=zeros, **resources.record(model.n_samples),
             seconds=time.perf_counter() - begun,
         )  # fmt: skip
-        analysis = replace(
-            analysis, fit=replace(analysis.fit, provenance=record), settings=settings, obs=samples,
-            var=gene_annotation(data, counts.n_genes),
-        )  # fmt: skip
+        fit, var = replace(analysis.fit, provenance=record), gene_annotation(data, counts.n_genes)
+        analysis = replace(analysis, fit=fit, settings=settings, obs=samples, var=var)
         results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
     return results if isinstance(contrast, Mapping) else next(iter(results.values()))
 
