@@ -67,7 +67,7 @@ def apeglm_exact(
             np.asarray(whole)[rows] = np.asarray(part)
 
     run_blocks(
-        task, genes.size, block_size=max(1, ENTRIES // fit.n_samples),
+        task, genes.size, block_size=max(1, ENTRIES // lines.points),
         threads=resolve_threads(threads),
     )  # fmt: skip
     return discarded(out)

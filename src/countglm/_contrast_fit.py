@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ._covariance import TILE_ENTRIES, contrast_variance, fisher_weight, fitted_means
+from ._covariance import contrast_variance
+from ._points import Groups, Samples, points_of
 from ._refit import Constraint, Refitter, reached
 from .basis import Basis, make_basis
 from .existence import Completion, completion_of
@@ -25,29 +26,20 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
-TILE = 2**22
+Points = Samples | Groups
 
 
-def positive_weights(fit: GLMFit, gene: int) -> NDArray[np.bool_]:
-    """Return which samples (n,) have a positive weight in ``gene``."""
-    if fit.weights is None:
-        return np.ones(fit.n_samples, dtype=np.bool_)
-    return np.asarray((fit.weights if fit.weights.ndim == 1 else fit.weights[:, gene]) > 0.0)
-
-
-def incomplete_groups(fit: GLMFit) -> Iterator[tuple[Index, Completion]]:
+def incomplete_groups(fit: GLMFit, points: Points) -> Iterator[tuple[Index, Completion]]:
     """Yield the separated and singular genes, grouped by the problem that remains for them."""
     special = np.flatnonzero(np.isin(fit.status, (Status.SEPARATED, Status.SINGULAR)))
+    own = fit.weights is not None and fit.weights.ndim == 2
     groups: dict[tuple[int, bytes], list[int]] = {}
     for gene in special.tolist():
-        key = (int(fit.separation_pattern[gene]), positive_weights(fit, gene).tobytes())
-        groups.setdefault(key, []).append(gene)
-    for (pattern, mask), genes in groups.items():
-        weighted = np.frombuffer(mask, dtype=np.bool_)
-        separated = (
-            fit.separated_samples[pattern] if pattern >= 0 else np.zeros(fit.n_samples, np.bool_)
-        )
-        yield np.array(genes), completion_of(fit.design.matrix, separated, weighted)
+        mask = points.weighted(gene).tobytes() if own else b""
+        groups.setdefault((int(fit.separation_pattern[gene]), mask), []).append(gene)
+    for (pattern, _), genes in groups.items():
+        separated, weighted = points.separated(pattern), points.weighted(genes[0])
+        yield np.array(genes), completion_of(points.rows, separated, weighted)
 
 
 def contrast_values(fit: GLMFit, vector: Floats) -> tuple[Floats, Floats]:
@@ -63,14 +55,14 @@ def contrast_values(fit: GLMFit, vector: Floats) -> tuple[Floats, Floats]:
         errors = abs(factor) * fit.standard_errors[:, column]
         return factor * fit.coefficients[:, column], np.where(unfinished, np.nan, errors)
     estimate = np.add.reduce(fit.finite_coefficients * vector, axis=1)
-    error = np.full(fit.n_genes, np.nan)
+    error, points = np.full(fit.n_genes, np.nan), points_of(fit)
     regular = np.isin(fit.status, (Status.CONVERGED, Status.BOUNDARY_DISPERSION, Status.MAX_ITER))
     genes = np.flatnonzero(regular)
-    error[genes] = _errors(fit, genes, make_basis(fit.design.matrix), vector, None)
-    for genes, completion in incomplete_groups(fit):
+    error[genes] = _errors(points, genes, make_basis(points.rows), vector, None)
+    for genes, completion in incomplete_groups(fit, points):
         limit = completion.limit(vector)
         if limit == 0.0:
-            error[genes] = _errors(fit, genes, completion.basis, vector, completion)
+            error[genes] = _errors(points, genes, completion.basis, vector, completion)
         else:
             estimate[genes] = limit
     error[unfinished] = np.nan
@@ -78,23 +70,18 @@ def contrast_values(fit: GLMFit, vector: Floats) -> tuple[Floats, Floats]:
 
 
 def _errors(
-    fit: GLMFit, genes: Index, basis: Basis, vector: Floats, completion: Completion | None
+    points: Points, genes: Index, basis: Basis, vector: Floats, completion: Completion | None
 ) -> Floats:
     """Return standard errors from the Fisher information in the coordinates of ``basis``."""
-    n = fit.n_samples
-    x = np.ascontiguousarray(basis.columns[:, :n].T)
+    x = np.ascontiguousarray(basis.columns[:, : points.rows.shape[0]].T)
     along = np.add.reduce(basis.to_coef * vector[:, None], axis=0)
     out = np.empty(genes.size)
-    step = max(1, TILE_ENTRIES // n)
-    for start in range(0, genes.size, step):
-        tile = genes[start : start + step]
-        mu = np.ascontiguousarray(fitted_means(fit, tile).T)
-        weight = fisher_weight(mu, fit.dispersion[tile, None])
-        if fit.weights is not None:
-            weight *= fit.weights if fit.weights.ndim == 1 else fit.weights[:, tile].T
+    for start in range(0, genes.size, points.tile):
+        tile = genes[start : start + points.tile]
+        weight = points.information(tile)
         if completion is not None:
             weight[:, completion.separated] = 0.0
-        out[start : start + step] = np.sqrt(contrast_variance(x, weight, along))
+        out[start : start + points.tile] = np.sqrt(contrast_variance(x, weight, along))
     return out
 
 

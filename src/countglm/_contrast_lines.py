@@ -6,13 +6,16 @@ The coefficients are ``t * direction + free nu`` with ``vector @ direction = 1``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._contrast_fit import positive_weights
+from ._condensed import CONDENSED, condense
 from ._covariance import counts_of
+from ._grouped_fit import grouped_fit
+from ._points import positive_weights
 from ._profile import Lines
 from .basis import make_basis, products
 from .existence import ExistenceTest
@@ -27,35 +30,49 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 # Numbers remembered for zero patterns.
 MEMORY = 2**23
+INCOMPLETE = (Status.SEPARATED, Status.SINGULAR)
 
 
 class ContrastLines:
-    """Makes the lines of any genes of a fit along ``vector`` (n_coef,)."""
+    """Makes the lines of any genes of a fit along ``vector`` (n_coef,).
+
+    Of many samples in few groups the lines have few points instead of all samples.
+    """
 
     def __init__(self, fit: GLMFit, counts: CountMatrix, vector: Floats) -> None:
         self.fit, self.counts = fit, counts
-        x = fit.design.matrix
-        self.along = np.add.reduce(x * vector, axis=1) / float(np.add.reduce(vector * vector))
-        self.nuisance = np.add.reduce(x[:, :, None] * complement(vector)[None, :, :], axis=1)
-        everything = np.ones(x.shape[0], dtype=np.bool_)
-        self.basis = self._columns(everything)
-        self.turned = residual(self.along, self.basis)
-        self.existence = ExistenceTest(self.nuisance)
-        self.log_factors = np.log(fit.size_factors)
-        # Few zero patterns serve most genes; the threads may fill the memory in any order.
-        self._memory: dict[bytes, tuple[Mask, Floats, Floats]] = {}
+        self._grouped = grouped_fit(fit) if fit.n_samples >= CONDENSED else None
+        rows = fit.design.matrix if self._grouped is None else self._grouped.rule.rows
+        self._directions = _Directions(rows, vector)
 
-    def _columns(self, keep: Mask) -> Floats:
-        """Return orthonormal rows (q, n) spanning the nuisance directions on some samples."""
-        if self.nuisance.shape[1] == 0:
-            return np.zeros((0, keep.size))
-        return make_basis(self.nuisance, keep).columns[:, : keep.size]
+    @property
+    def points(self) -> int:
+        """About how many points a gene has."""
+        if self._grouped is None:
+            return self.fit.n_samples
+        # The counts of a group need about as many nodes as its zeros.
+        return 2 * self._grouped.rule.nodes.size
 
     def lines(self, genes: Index) -> Lines:
-        """Return the lines of ``genes`` (positions in the fit), samples x genes."""
+        """Return the lines of ``genes`` (positions in the fit), points x genes."""
+        fit = self.fit
+        if self._grouped is None:
+            return self._lines_of_samples(genes)
+        nonzeros = self.counts.take_genes(genes).nonzeros(0, genes.size)
+        group, y, weight, offset = condense(self._grouped, nonzeros)
+        positive = np.zeros((self._grouped.rule.sizes.size, genes.size), dtype=np.bool_)
+        row, point = np.nonzero(((y > 0.0) & (weight > 0.0)).T)
+        positive[group[point], row] = True
+        weighted = self._grouped.rule.sizes > 0
+        along, basis = self._directions.at(
+            group, fit.status[genes], weight, positive, lambda row: weighted
+        )
+        return Lines(y, weight, offset, fit.dispersion[genes], along, basis)
+
+    def _lines_of_samples(self, genes: Index) -> Lines:
         fit = self.fit
         y = np.ascontiguousarray(counts_of(self.counts, genes).T)
-        offset = self.log_factors[:, None]
+        offset = np.log(fit.size_factors)[:, None]
         if fit.offset is not None:
             extra = fit.offset[:, None] if fit.offset.ndim == 1 else fit.offset[:, genes]
             offset = np.ascontiguousarray(offset + extra)
@@ -63,39 +80,73 @@ class ContrastLines:
         if fit.weights is not None:
             given = fit.weights[:, None] if fit.weights.ndim == 1 else fit.weights[:, genes]
             weight = np.ascontiguousarray(given)
-        along, basis = self.turned[:, None], self.basis[:, :, None]
-        incomplete = np.isin(fit.status[genes], (Status.SEPARATED, Status.SINGULAR))
-        if incomplete.any():
-            size = genes.size
+        if np.isin(fit.status[genes], INCOMPLETE).any():
             weight = np.array(np.broadcast_to(weight, y.shape))
-            along = np.repeat(along, size, axis=1)
-            basis = np.repeat(basis, size, axis=2)
-            for row in np.flatnonzero(incomplete).tolist():
-                self._complete(row, int(genes[row]), y, weight, along, basis)
+        along, basis = self._directions.at(
+            np.arange(fit.n_samples), fit.status[genes], weight, (y > 0.0) & (weight > 0.0),
+            lambda row: positive_weights(fit, int(genes[row])),
+        )  # fmt: skip
         return Lines(y, weight, offset, fit.dispersion[genes], along, basis)
 
-    def _complete(
-        self, row: int, gene: int, y: Floats, weight: Floats, along: Floats, basis: Floats
-    ) -> None:
-        """Leave out the samples that the nuisance directions separate (docs/math.md, 6.3)."""
-        weighted = positive_weights(self.fit, gene)
-        if self.nuisance.shape[1] == 0:
-            return
-        separated, columns, direction = self._remaining((y[:, row] > 0.0) & weighted, weighted)
-        weight[separated, row] = 0.0
-        basis[:, :, row] = 0.0
-        basis[: columns.shape[0], :, row] = columns
-        along[:, row] = direction
+
+class _Directions:
+    """Contrast and nuisance directions on rows of a design: of samples, or of groups of them."""
+
+    def __init__(self, rows: Floats, vector: Floats) -> None:
+        self._along = np.add.reduce(rows * vector, axis=1)
+        self._along /= float(np.add.reduce(vector * vector))
+        self._nuisance = np.add.reduce(rows[:, :, None] * complement(vector)[None, :, :], axis=1)
+        self._basis = self._columns(np.ones(rows.shape[0], dtype=np.bool_))
+        self._turned = residual(self._along, self._basis)
+        self._existence = ExistenceTest(self._nuisance)
+        # Few zero patterns serve most genes; the threads may fill the memory in any order.
+        self._memory: dict[bytes, tuple[Mask, Floats, Floats]] = {}
+
+    def _columns(self, keep: Mask) -> Floats:
+        """Return orthonormal rows (q, n) spanning the nuisance directions on some rows."""
+        if self._nuisance.shape[1] == 0:
+            return np.zeros((0, keep.size))
+        return make_basis(self._nuisance, keep).columns[:, : keep.size]
+
+    def at(
+        self,
+        row: Index,
+        status: NDArray[np.int8],
+        weight: Floats,
+        positive: Mask,
+        weighted: Callable[[int], Mask],
+    ) -> tuple[Floats, Floats]:
+        """Return contrast (m, g or 1) and nuisance directions (q, m, g or 1) at points (m,).
+
+        ``row`` is the row of the design of each point, ``positive`` (n, g) the rows with a count,
+        ``weighted`` gives those that count.  Of genes without a finite estimate the points that
+        the nuisance directions separate get ``weight`` (m, g) 0 (docs/math.md, 6.3).
+        """
+        along, basis = self._turned[row, None], self._basis[:, row, None]
+        incomplete = np.flatnonzero(np.isin(status, INCOMPLETE))
+        if not incomplete.size:
+            return along, basis
+        along, basis = np.repeat(along, status.size, axis=1), np.repeat(basis, status.size, axis=2)
+        for gene in incomplete.tolist():
+            if self._nuisance.shape[1] == 0:
+                break
+            found = self._remaining(positive[:, gene], weighted(gene))
+            separated, columns, direction = found
+            weight[separated[row], gene] = 0.0
+            basis[:, :, gene] = 0.0
+            basis[: columns.shape[0], :, gene] = columns[:, row]
+            along[:, gene] = direction[row]
+        return along, basis
 
     def _remaining(self, positive: Mask, weighted: Mask) -> tuple[Mask, Floats, Floats]:
-        """Return samples to leave out, nuisance rows (r, n) and contrast (n,) on the others."""
+        """Return rows to leave out, nuisance directions (r, n) and contrast (n,) on the others."""
         key = positive.tobytes() + weighted.tobytes()
         known = self._memory.get(key)
         if known is None:
-            completion = self.existence(positive, weighted)
+            completion = self._existence(positive, weighted)
             keep = weighted & ~completion.separated
-            direction = residual(np.where(keep, self.along, 0.0), self._columns(keep))
-            if len(self._memory) * self.nuisance.size > MEMORY:
+            direction = residual(np.where(keep, self._along, 0.0), self._columns(keep))
+            if len(self._memory) * self._nuisance.size > MEMORY:
                 self._memory.clear()
             columns = completion.basis.columns[:, : keep.size]
             known = completion.separated, columns, np.where(keep, direction, 0.0)

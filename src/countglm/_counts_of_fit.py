@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._condensed import CONDENSED, condense
 from ._covariance import counts_of
+from ._grouped_fit import grouped_fit
 from ._profile import Lines
 
 if TYPE_CHECKING:
@@ -32,6 +34,16 @@ class Counts(NamedTuple):
         weights = None if self.weights is None else self.weights[genes]
         return Counts(self.y[genes], scale, self.alpha[genes], weights)
 
+    @property
+    def points(self) -> int:
+        """How many points the lines of a gene have."""
+        return int(self.y.shape[1])
+
+    def lines_of(self, genes: Index, x: Floats, penalty: Floats) -> Lines:
+        """Some of the genes as `Lines` of a design (n, m) without a contrast."""
+        part = self.rows(genes)
+        return part.lines(np.zeros((x.shape[0], 1)), np.ascontiguousarray(x.T)[:, :, None], penalty)
+
     def lines(self, along: Floats, basis: Floats, penalty: Floats | None) -> Lines:
         """The genes as `Lines`, samples x genes."""
         weights = np.ones((1, self.y.shape[1])) if self.weights is None else self.weights
@@ -39,6 +51,35 @@ class Counts(NamedTuple):
             np.ascontiguousarray(self.y.T), np.ascontiguousarray(weights.T),
             np.ascontiguousarray(np.log(self.scale).T), self.alpha, along, basis, penalty,
         )  # fmt: skip
+
+
+class FittedCounts:
+    """The same genes as `counts_of_fit` gives, read some at a time."""
+
+    def __init__(self, fit: GLMFit, matrix: CountMatrix, genes: Index) -> None:
+        self._fit, self._matrix, self._genes = fit, matrix, genes
+        self._grouped = grouped_fit(fit) if fit.n_samples >= CONDENSED else None
+        self.alpha = fit.dispersion[genes]
+
+    @property
+    def points(self) -> int:
+        """About how many points the lines of a gene have."""
+        return self._fit.n_samples if self._grouped is None else 2 * self._grouped.rule.nodes.size
+
+    def lines_of(self, genes: Index, x: Floats, penalty: Floats) -> Lines:
+        """Some of the genes as `Lines` of a design (n, m) without a contrast.
+
+        The columns of the design are combinations of those of the fit.
+        """
+        grouped, chosen = self._grouped, self._genes[genes]
+        if grouped is None:
+            part = counts_of_fit(self._fit, self._matrix, chosen)
+            return part.lines_of(np.arange(genes.size), x, penalty)
+        nonzeros = self._matrix.take_genes(chosen).nonzeros(0, genes.size)
+        group, y, weight, offset = condense(grouped, nonzeros)
+        basis = np.ascontiguousarray(x[grouped.first][group].T)[:, :, None]
+        none = np.zeros((group.size, 1))
+        return Lines(y, weight, offset, self.alpha[genes], none, basis, penalty)
 
 
 def counts_of_fit(fit: GLMFit, matrix: CountMatrix, genes: Index) -> Counts:

@@ -142,30 +142,23 @@ def _invert_upper(r: Floats) -> Floats:
     return inverse
 
 
-def covariance_of(fit: GLMFit, index: NDArray[np.intp], counts: CountMatrix | None) -> Floats:
-    """Covariance (g, p, p) of genes ``index``: observed where counts are given, else expected."""
-    x = np.ascontiguousarray(fit.design.matrix, dtype=np.float64)
-    n, p = x.shape
-    result = np.empty((index.size, p, p))
-    tile = max(1, TILE_ENTRIES // n)
-    for start in range(0, index.size, tile):
-        genes = index[start : start + tile]
-        mu = np.ascontiguousarray(fitted_means(fit, genes).T)
-        alpha = fit.dispersion[genes, None]
-        if counts is None:
-            weight = fisher_weight(mu, alpha)
-        else:
-            weight = observed_weight(mu, alpha, counts_of(counts, genes))
-        if fit.weights is not None:
-            weight *= fit.weights if fit.weights.ndim == 1 else fit.weights[:, genes].T
-        # Genes without a fit have NaN means: they inform about nothing.
-        weight = np.where(np.isfinite(weight), weight, 0.0)
-        active = active_columns(x, weight > 0)
-        tile_result = inverse_information(x, weight, active)
-        unknown = ~np.isfinite(fit.standard_errors[genes])
-        tile_result[unknown[:, :, None] | unknown[:, None, :]] = np.nan
-        result[start : start + tile] = tile_result
-    return result
+def expected_information(fit: GLMFit, genes: NDArray[np.intp]) -> Floats:
+    """Return the expected information in eta (g, n) of every sample; NaN without a fit."""
+    mu = np.ascontiguousarray(fitted_means(fit, genes).T)
+    return _weighted(fit, genes, fisher_weight(mu, fit.dispersion[genes, None]))
+
+
+def observed_information(fit: GLMFit, genes: NDArray[np.intp], counts: CountMatrix) -> Floats:
+    """Return the observed information in eta (g, n) of every sample; NaN without a fit."""
+    mu = np.ascontiguousarray(fitted_means(fit, genes).T)
+    y = counts_of(counts, genes)
+    return _weighted(fit, genes, observed_weight(mu, fit.dispersion[genes, None], y))
+
+
+def _weighted(fit: GLMFit, genes: NDArray[np.intp], information: Floats) -> Floats:
+    if fit.weights is not None:
+        information *= fit.weights if fit.weights.ndim == 1 else fit.weights[:, genes].T
+    return information
 
 
 def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:

@@ -192,32 +192,3 @@ def prepare_model(
     factors = resolve_size_factors(matrix, size_factors, threads=resources.threads)
     total = resolve_offset(offset, factors, matrix)
     return Model(matrix, model, factors, total, weight, options, resources, session)
-
-
-def base_moments(model: Model, *, replay: bool = False) -> tuple[Floats, Floats]:
-    """Return mean and variance (n_genes,) of the normalised counts (docs/math.md, 5.5).
-
-    With weights the exact mode takes weighted moments; replay those of normalised counts times the
-    weights as given, as DESeq2 does.
-    """
-    mean, variance = np.zeros(model.n_genes), np.zeros(model.n_genes)
-    n = model.n_samples
-
-    def task(start: int, stop: int) -> None:
-        q = model.normalized(start, stop)
-        weight = model.weight_rows(start, stop)
-        if weight is not None and replay:
-            q = q * weight
-        if weight is None or replay:
-            m = np.add.reduce(q, axis=1) / n
-            mean[start:stop] = m
-            variance[start:stop] = np.add.reduce((q - m[:, None]) ** 2, axis=1) / (n - 1)
-            return
-        total = np.maximum(np.add.reduce(np.broadcast_to(weight, q.shape), axis=1), 1e-300)
-        m = np.add.reduce(weight * q, axis=1) / total
-        mean[start:stop] = m
-        spread = np.add.reduce(weight * (q - m[:, None]) ** 2, axis=1) / total
-        variance[start:stop] = spread * (n / (n - 1))
-
-    model.each_block(task)
-    return mean, variance

@@ -34,7 +34,7 @@ from .basis import make_basis, products
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from ._counts_of_fit import Counts
+    from ._counts_of_fit import Counts, FittedCounts
     from .design import Design
 
 Floats = NDArray[np.float64]
@@ -183,13 +183,13 @@ class Shrunken(NamedTuple):
 
 
 def normal_exact(
-    counts: Counts, design: Expanded, variances: Floats, threads: int | None = None
+    counts: Counts | FittedCounts, design: Expanded, variances: Floats, threads: int | None = None
 ) -> Shrunken:
     """Return the mode of the contrast under normal priors, and its error (12.12).
 
     Parameters
     ----------
-    counts : Counts
+    counts : Counts or FittedCounts
         Genes that are not all zero.
     design : Expanded
     variances : (m,)
@@ -202,9 +202,7 @@ def normal_exact(
     converged = np.zeros(size, dtype=np.bool_)
 
     def task(first: int, last: int) -> None:
-        part = counts.rows(np.arange(first, last))
-        basis = np.ascontiguousarray(x.T)[:, :, None]
-        lines = part.lines(np.zeros((x.shape[0], 1)), basis, penalty).take(np.arange(last - first))
+        lines = counts.lines_of(np.arange(first, last), x, penalty).take(np.arange(last - first))
         zero = paired(np.zeros(last - first))
         at = profile(lines, zero, start(lines, zero))
         value = np.add.reduce(design.contrast[:, None] * at.gamma, axis=0)
@@ -214,7 +212,7 @@ def normal_exact(
         converged[rows] = at.converged[: last - first]
 
     run_blocks(
-        task, size, block_size=max(1, ENTRIES // x.shape[0]), threads=resolve_threads(threads)
+        task, size, block_size=max(1, ENTRIES // counts.points), threads=resolve_threads(threads)
     )
     estimate[~converged] = error[~converged] = np.nan
     return Shrunken(estimate, error, converged)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._contrast_fit import TILE
 from ._refit import Constraint, Refitter, reached
 from .counts import CountMatrix
 from .kernels import columns
@@ -30,6 +29,8 @@ _STRIDE = 12.0
 _REACH = 300.0
 # Below this part of the deviance a fall is rounding and has no logarithm.
 _NOISE = 1e-12
+# Entries of counts of the ends that step together, four arrays of them.
+_TILE = 2**22
 
 
 @dataclass(eq=False)
@@ -71,7 +72,7 @@ def profile_ends(
     constraint = Constraint(fit.design.matrix, vector)
     refit = Refitter(fit, constraint.design, threads)
     out = np.full(ends.genes.size, np.nan)
-    step = max(1, TILE // (4 * fit.n_samples))
+    step = max(1, _TILE // (4 * fit.n_samples))
     for start in range(0, out.size, step):
         rows = slice(start, start + step)
         out[rows] = _solve(fit, counts, constraint.along, refit, ends.take(rows))

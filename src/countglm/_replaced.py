@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .counts import as_count_matrix
 
 if TYPE_CHECKING:
@@ -26,10 +24,9 @@ def fitted_counts(result: DEResult, counts: Any) -> CountMatrix:
         return result.fit.require_counts(counts)
     matrix = as_count_matrix(counts, allow_noninteger=True)
     if (matrix.n_samples, matrix.n_genes) == (result.fit.n_samples, result.fit.n_genes):
-        genes, row = np.unique(outliers.replaced_gene, return_inverse=True)
-        rows = np.concatenate([matrix.block(int(gene), int(gene) + 1) for gene in genes])
-        rows[row, outliers.replaced_sample] = outliers.replaced_count
-        matrix = matrix.with_rows(genes, rows)
+        matrix = matrix.with_entries(
+            outliers.replaced_gene, outliers.replaced_sample, outliers.replaced_count
+        )
     return result.fit.require_counts(matrix)
 
 

@@ -14,7 +14,7 @@ from ._ash import Mixture, fit_mixture, posterior, profile_posterior
 from ._cauchy_mode import Modes
 from ._contrast_fit import contrast_values
 from ._contrast_lines import ContrastLines
-from ._counts_of_fit import counts_of_fit
+from ._counts_of_fit import FittedCounts, counts_of_fit
 from ._efron_morris import prior_scale as estimate_scale
 from ._names import first_few
 from ._normal_prior import (
@@ -153,7 +153,7 @@ def by_mixture(task: Task, threshold: float) -> Shrunk:
                 whole[rows] = values
 
         run_blocks(
-            fill, endless.size, block_size=max(1, ENTRIES // task.fit.n_samples),
+            fill, endless.size, block_size=max(1, ENTRIES // lines.points),
             threads=resolve_threads(task.threads),
         )  # fmt: skip
     return Shrunk(found.mean, found.sd, found.rate, _mixture_record(prior))
@@ -178,10 +178,10 @@ def by_normal(task: Task, expanded: bool) -> Shrunk:
 
     variances = prior_variances(design, estimates, task.prior_weights)
     genes = task.genes
-    part = counts_of_fit(fit, task.counts, genes)
     if task.replay:
-        found = normal_replay(part, design, variances)
+        found = normal_replay(counts_of_fit(fit, task.counts, genes), design, variances)
     else:
+        part = FittedCounts(fit, task.counts, genes)
         found = normal_exact(part, design, variances, task.threads)
     estimate, error = np.full(fit.n_genes, np.nan), np.full(fit.n_genes, np.nan)
     estimate[genes], error[genes] = found.estimate, found.error

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._model import base_moments, prepare_model
+from ._model import prepare_model
+from ._moments import base_moments
 from ._parallel import is_whole
 from .dispersion import MODES, make_steps
 from .errors import InputError

@@ -7,6 +7,7 @@ written out.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from ._trimmed_moments import (
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
+Groups = NDArray[np.integer[Any]]
 
 
 def trimmed_mean_with_zeros(ascending: Floats, n: int, share: float) -> float:
@@ -49,7 +51,7 @@ def trimmed_variance_with_zeros(ascending: Floats, n: int, share: float, factor:
     return factor * total / (n - 2 * cut)
 
 
-def robust_dispersion_with_zeros(q: Floats, group: Index, sizes: Index) -> float:
+def robust_dispersion_with_zeros(q: Floats, group: Groups, sizes: Index) -> float:
     """Return the robust dispersion (eq. 10.3) of a gene.
 
     Parameters

@@ -76,10 +76,12 @@ def analyse(
     fit = model.assemble(arrays, "nb", {})
     if not np.isfinite(cutoff):
         return Analysis(steps=steps, fit=fit, dispersion=stages, outliers=None)
-    outliers, rows = find_outliers(fit, steps, cutoff, min_replicates)
+    outliers = find_outliers(fit, steps, cutoff, min_replicates)
     genes = np.flatnonzero(outliers.refitted)
     if genes.size:
-        counts = model.counts.with_rows(genes, rows)
+        counts = model.counts.with_entries(
+            outliers.replaced_gene, outliers.replaced_sample, outliers.replaced_count
+        )
         part = make_steps(model.take(genes, counts), mode, test=test)
         kept = DispersionChoices(
             stages.trend_function or stages.trend[genes],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cells import distinct_rows
 from ._gram_schmidt import gram_schmidt
 
 Floats = NDArray[np.float64]
@@ -73,7 +74,7 @@ def products(x: Floats, y: Floats) -> Floats:
 def _one_way(design: Floats) -> Basis | None:
     """Return group indicators where the design takes exactly as many distinct rows as columns."""
     n, p = design.shape
-    rows, group = np.unique(design, axis=0, return_inverse=True)
+    rows, _, group = distinct_rows(design)
     if rows.shape[0] != p:
         return None
     q, r, independent = gram_schmidt(rows)

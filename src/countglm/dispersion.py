@@ -13,7 +13,8 @@ from ._arguments import as_real_array
 from ._dispersion_choices import DispersionChoices, check_choices, check_trend
 from ._exact_steps import ExactSteps
 from ._fit_arrays import FitArrays
-from ._model import Model, base_moments, prepare_model
+from ._model import Model, prepare_model
+from ._moments import base_moments
 from ._resources import resolve_resources
 from ._session import open_session
 from .errors import InputError

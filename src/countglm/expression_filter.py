@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import lies_within
-from ._columns import column_totals, gene_blocks, require_counts, sample_label
+from ._columns import column_totals, require_counts, sample_label
 from ._gram_schmidt import gram_schmidt
 from ._names import match_table
 from ._size_options import by_sample_name
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Numbers of samples come from leverages; this much below the bound is rounding.
 _ROUNDING = 1e-14
+# Entries of genes that are looked at together.
+_ENTRIES = 1 << 22
 
 
 def filter_by_expression(
@@ -98,13 +100,20 @@ def filter_by_expression(
     sizes = _library_sizes(matrix, lib_size)
     # Both sides of the inequality are products, so that a count on the bound is on it exactly.
     median = float(np.median(sizes))
+    # A count of 0 reaches the bound where there is none.
+    of_zeros = bool(min_count == 0.0)
     kept = np.zeros(matrix.n_genes, dtype=np.bool_)
-    for start, y in gene_blocks(matrix):
-        samples = (y * median >= min_count * sizes).sum(axis=1)
-        total = np.add.reduce(y, axis=1)
-        kept[start : start + y.shape[0]] = (samples >= smallest * (1.0 - _ROUNDING)) & (
-            total >= min_total_count
-        )
+    step = max(1, _ENTRIES // matrix.n_samples)
+    for start in range(0, matrix.n_genes, step):
+        stop = min(start + step, matrix.n_genes)
+        pointers, places, values = matrix.nonzeros(start, stop)
+        gene = np.repeat(np.arange(stop - start), np.diff(pointers))
+        reached = values * median >= min_count * sizes[places]
+        samples = np.bincount(gene[reached], minlength=stop - start)
+        if of_zeros:
+            samples += matrix.n_samples - np.diff(pointers)
+        total = np.bincount(gene, weights=values, minlength=stop - start)
+        kept[start:stop] = (samples >= smallest * (1.0 - _ROUNDING)) & (total >= min_total_count)
     return kept
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._contrast_fit import contrast_values, positive_weights
+from ._contrast_fit import contrast_values
 from ._gram_schmidt import gram_schmidt
+from ._points import positive_weights
 from ._reduced import reduced_design
 from ._refit import Refitter, reached
 from .inference import LN2, contrast_columns, contrast_frame

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cooks_by_rule import CooksByRule
+from ._grouped_fit import grouped_fit
 from ._model import Model
 from ._trimmed_moments import MIN_CELL, samples_in_cells
 from .cooks import (
@@ -83,53 +85,111 @@ def resolve_cutoff(cooks: Any, model: Model, mode: str) -> float:
     return float(cooks)
 
 
-def find_outliers(
-    fit: GLMFit, steps: Steps, cutoff: float, min_replicates: float
-) -> tuple[Outliers, Floats]:
-    """Return the outliers of a fit, and the counts (g, n) of the genes to fit again.
+def find_outliers(fit: GLMFit, steps: Steps, cutoff: float, min_replicates: float) -> Outliers:
+    """Return the outliers of a fit.
 
     Genes with an outlier among at least ``min_replicates`` replicates get it replaced; what is
     left after that, in groups of three or more, flags the gene (docs/math.md, section 10).
     """
-    model, x = steps.model, steps.model.design.matrix
-    largest = np.full(model.n_genes, np.nan)
-    flagged = np.zeros(model.n_genes, dtype=np.bool_)
-    refit = np.zeros(model.n_genes, dtype=np.bool_)
-    pieces: dict[int, tuple[Index, Floats, Floats]] = {}
-    rules = _Rules(cutoff, min_replicates, _is_two_level(model))
+    model = steps.model
+    found = _Found(model.n_genes)
+    visits = _Visits(fit, steps, _Rules(cutoff, min_replicates, _is_two_level(model)), found)
+    by_rule = _by_rule(fit, steps, cutoff, min_replicates)
 
     def task(start: int, stop: int) -> None:
-        y = model.counts.block(start, stop)
-        scale = np.broadcast_to(model.scale(start, stop), y.shape)
-        mu, hat, weights = steps.entries(fit, start, stop)
-        hat = np.where(np.isnan(fit.dispersion[start:stop, None]), np.nan, hat)
-        if weights is None:
-            found = rules.inspect(y, scale, mu, hat, None, x)
-            changed, largest[start:stop], flagged[start:stop] = found
-        else:
-            changed = y.copy()
-            for rows, columns in _weighted_alike(weights):
-                at = np.ix_(rows, columns)
-                parts = (y[at], scale[at], mu[at], hat[at], weights[at])
-                found = rules.inspect(*parts, x[columns])
-                changed[at], largest[start + rows], flagged[start + rows] = found
-        # A gene whose outliers cannot be replaced would come out the same again.
-        genes = np.flatnonzero(False if changed is y else (changed != y).any(axis=1))
-        if genes.size:
-            refit[start + genes] = True
-            pieces[start] = (start + genes, y[genes], changed[genes])
+        if by_rule is None:
+            for first in range(start, stop, visits.step):
+                genes = np.arange(first, min(first + visits.step, stop))
+                visits.inspect(genes, model.counts.block(first, first + genes.size))
+            return
+        nonzeros = model.counts.nonzeros(start, stop)
+        served = by_rule.grouped.rule.serves(nonzeros.pointers, nonzeros.values)
+        few = np.flatnonzero(served)
+        seen = by_rule.inspect(start + few, nonzeros.take(few))
+        found.largest[start + few], found.flagged[start + few] = seen.largest, seen.flagged
+        found.replace(start + few[seen.row], seen.sample, seen.count)
+        many = np.sort(np.concatenate([np.flatnonzero(~served), few[seen.left]]))
+        for first in range(0, many.size, visits.step):
+            some = many[first : first + visits.step]
+            visits.inspect(start + some, nonzeros.take(some).dense(model.n_samples))
 
-    if model.weights.given is not None or samples_in_cells(x, MIN_CELL).any():
-        wide = max(model.block, _TILE_ENTRIES // model.n_samples, _LEAST_GENES)
+    if model.weights.given is not None or samples_in_cells(model.design.matrix, MIN_CELL).any():
+        wide = max(model.block, visits.step)
         model.each_block(task, "Cook's distances", block=wide)
-    again, old, new = _joined(pieces, model.n_samples)
-    where = np.argwhere(old != new)
-    outliers = Outliers(
-        max_cooks=largest, cutoff=cutoff, outlier=flagged, refitted=refit,
-        replaced_gene=again[where[:, 0]], replaced_sample=where[:, 1],
-        replaced_count=new[where[:, 0], where[:, 1]],
-    )  # fmt: skip
-    return outliers, new
+    return found.outliers(cutoff)
+
+
+def _by_rule(fit: GLMFit, steps: Steps, cutoff: float, min_replicates: float) -> CooksByRule | None:
+    """Return how genes that are mostly zeros are inspected, None where all counts are visited."""
+    model = steps.model
+    if steps.replay or model.weights.given is not None or model.options.zeros == "visit":
+        return None
+    grouped = grouped_fit(fit)
+    if grouped is None:
+        return None
+    rules = CooksByRule(grouped, cutoff, min_replicates, _is_two_level(model))
+    return rules if rules.applies else None
+
+
+class _Found:
+    """What is found; every block writes rows of its own."""
+
+    def __init__(self, n_genes: int) -> None:
+        self.largest: Floats = np.full(n_genes, np.nan)
+        self.flagged: Mask = np.zeros(n_genes, dtype=np.bool_)
+        self._replaced: list[tuple[Index, Index, Floats]] = []
+
+    def replace(self, genes: Index, samples: Index, counts: Floats) -> None:
+        """Keep what counts (m,) are to be replaced by."""
+        if genes.size:
+            self._replaced.append((genes, samples, counts))
+
+    def outliers(self, cutoff: float) -> Outliers:
+        """Return everything, replaced counts gene by gene and sample by sample."""
+        none = (np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp), np.zeros(0))
+        gene, sample, count = map(np.concatenate, zip(none, *self._replaced, strict=True))
+        order = np.lexsort((sample, gene))
+        # A gene whose outliers cannot be replaced would come out the same again.
+        refitted = np.zeros(self.flagged.size, dtype=np.bool_)
+        refitted[gene] = True
+        return Outliers(
+            max_cooks=self.largest, cutoff=cutoff, outlier=self.flagged, refitted=refitted,
+            replaced_gene=gene[order], replaced_sample=sample[order],
+            replaced_count=count[order],
+        )  # fmt: skip
+
+
+class _Visits:
+    """Cook's distances of every sample, for some genes at a time."""
+
+    def __init__(self, fit: GLMFit, steps: Steps, rules: _Rules, found: _Found) -> None:
+        self._fit, self._steps, self._rules, self._found = fit, steps, rules, found
+        n = steps.model.n_samples
+        self.step = max(_TILE_ENTRIES // n, _LEAST_GENES if n <= _TILE_ENTRIES else 1)
+
+    def inspect(self, genes: Index, y: Floats) -> None:
+        """Inspect ``genes``, ascending, whose counts (g, n) are given."""
+        model, found = self._steps.model, self._found
+        x = model.design.matrix
+        start, stop = int(genes[0]), int(genes[-1]) + 1
+        rows = slice(None) if genes.size == stop - start else genes - start
+        scale = np.broadcast_to(model.scale(start, stop), (stop - start, y.shape[1]))[rows]
+        mu, hat, weights = self._steps.entries(self._fit, start, stop)
+        mu, hat = mu[rows], hat[rows]
+        hat = np.where(np.isnan(self._fit.dispersion[genes, None]), np.nan, hat)
+        if weights is None:
+            parts = self._rules.inspect(y, scale, mu, hat, None, x)
+            changed, found.largest[genes], found.flagged[genes] = parts
+        else:
+            weights, changed = weights[rows], y.copy()
+            for alike, columns in _weighted_alike(weights):
+                at = np.ix_(alike, columns)
+                some = (y[at], scale[at], mu[at], hat[at], weights[at])
+                parts = self._rules.inspect(*some, x[columns])
+                changed[at], found.largest[genes[alike]], found.flagged[genes[alike]] = parts
+        if changed is not y:
+            row, sample = np.nonzero(changed != y)
+            found.replace(genes[row], sample, changed[row, sample])
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,19 +249,6 @@ def _weighted_alike(weights: Floats) -> Iterator[tuple[Index, Index]]:
     for k, pattern in enumerate(patterns):
         if pattern.any():
             yield np.flatnonzero(group.reshape(-1) == k), np.flatnonzero(pattern)
-
-
-def _joined(
-    pieces: dict[int, tuple[Index, Floats, Floats]], n: int
-) -> tuple[Index, Floats, Floats]:
-    parts = [pieces[start] for start in sorted(pieces)]
-    if not parts:
-        return np.zeros(0, dtype=np.intp), np.zeros((0, n)), np.zeros((0, n))
-    return (
-        np.concatenate([part[0] for part in parts]),
-        np.concatenate([part[1] for part in parts]),
-        np.concatenate([part[2] for part in parts]),
-    )
 
 
 def _is_two_level(model: Model) -> bool:

@@ -276,7 +276,7 @@ class GLMFit:
         return cls(**load_fields(path))
 
     def _covariance(self, index: NDArray[np.intp], counts: CountMatrix | None) -> Floats:
-        from countglm._covariance import covariance_of
+        from countglm._fit_covariance import covariance_of
 
         return covariance_of(self, index, counts)
 

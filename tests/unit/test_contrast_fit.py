@@ -12,8 +12,8 @@ from countglm._contrast_fit import (
     constrained_log_likelihood,
     contrast_values,
     incomplete_groups,
-    positive_weights,
 )
+from countglm._points import points_of, positive_weights
 from countglm.status import Status
 from tests.support import reference as ref
 
@@ -77,7 +77,7 @@ def test_genes_without_a_fit_have_neither() -> None:
 def test_many_genes_are_taken_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     fit = fitted(weights=np.linspace(0.5, 2.0, N * 4).reshape(N, 4))
     whole = contrast_values(fit, np.array([0.0, 1, -1, 0]))
-    monkeypatch.setattr("countglm._contrast_fit.TILE", 1)
+    monkeypatch.setattr("countglm._points.TILE_ENTRIES", 1)
     tiled = contrast_values(fit, np.array([0.0, 1, -1, 0]))
     np.testing.assert_array_equal(whole, tiled)
 
@@ -98,12 +98,16 @@ def test_incomplete_genes_are_grouped_by_what_remains() -> None:
     weights = np.ones((N, 4))
     weights[:3, 3] = 0.0
     fit = fitted(weights=weights)
-    groups = {tuple(genes.tolist()): completion for genes, completion in incomplete_groups(fit)}
+    groups = {
+        tuple(genes.tolist()): completion
+        for genes, completion in incomplete_groups(fit, points_of(fit))
+    }
     assert set(groups) == {(1,), (2,), (3,)}
     np.testing.assert_array_equal(groups[(1,)].separated, LEVEL == "a")
     np.testing.assert_array_equal(groups[(2,)].separated, LEVEL == "c")
     assert groups[(3,)].singular
-    assert list(incomplete_groups(fitted(weights=None))) != []
+    fit = fitted(weights=None)
+    assert list(incomplete_groups(fit, points_of(fit))) != []
 
 
 @pytest.mark.parametrize("value", [0.0, 0.8, -2.5])

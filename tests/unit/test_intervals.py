@@ -153,7 +153,7 @@ def test_genes_and_tiles_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(
         one[["lower", "upper"]].iloc[0], whole[["lower", "upper"]].iloc[4]
     )
-    monkeypatch.setattr(_profile_bounds, "TILE", 1)
+    monkeypatch.setattr(_profile_bounds, "_TILE", 1)
     pd.testing.assert_frame_equal(
         whole,
         confidence_intervals(fit, "group[T.b]", method="profile", threads=1),

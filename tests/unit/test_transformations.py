@@ -130,7 +130,8 @@ def test_a_subset_stands_for_all_genes(counts):
 
 
 def test_representatives_are_evenly_spaced_in_rank(counts):
-    from countglm._model import base_moments, prepare_model
+    from countglm._model import prepare_model
+    from countglm._moments import base_moments
 
     model = prepare_model(counts, np.ones((len(counts), 1)))
     high = np.sort(base_moments(model)[0])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._covariance import covariance_of
+from countglm._fit_covariance import covariance_of
 from countglm._residuals import residuals
 from countglm._scaling import resolve_scale
 from countglm.adapters._r_words import in_words_of_r

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from countglm._dispersion_choices import FIT_TYPES
-from countglm._model import base_moments
+from countglm._moments import base_moments
 from countglm._retest import resolved_choices
 from countglm._testing import contrast_table
 from countglm.dispersion import OUTLYING, given_dispersions, make_steps
