@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._grouped import GroupedResult, group_text
+from ._group_names import group_text
+from ._grouped import GroupedResult
 from ._grouped_table import adjusted_across
 from ._names import plural
 from ._warn import warn
@@ -20,23 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class GroupOutcome:
-    """What came of a group: results and refusals by name of the contrast, and what was said."""
+    """What came of a group besides results: refusals by name of the contrast, what was said."""
 
-    results: dict[str, DEResult] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     nesting: Nesting | None = None
 
 
 def grouped_result(
-    name: str, outcomes: dict[Any, GroupOutcome], grouping: Grouping, across: Any
+    results: Mapping[Any, DEResult],
+    name: str,
+    outcomes: Mapping[Any, GroupOutcome],
+    grouping: Grouping,
+    across: Any,
 ) -> GroupedResult:
-    """Return the results of one contrast."""
-    results = {
-        label: outcome.results[name]
-        for label, outcome in outcomes.items()
-        if name in outcome.results
-    }
+    """Return the results of the contrast ``name``."""
     return GroupedResult(
         results=results,
         by=grouping.by,
@@ -54,7 +53,7 @@ def grouped_result(
     )
 
 
-def _caution(outcomes: dict[Any, GroupOutcome], grouping: Grouping) -> str:
+def _caution(outcomes: Mapping[Any, GroupOutcome], grouping: Grouping) -> str:
     """Say where cells were tested in place of replicates; empty where they were not."""
     nested = [outcome.nesting for outcome in outcomes.values() if outcome.nesting is not None]
     if not nested:
@@ -65,7 +64,7 @@ def _caution(outcomes: dict[Any, GroupOutcome], grouping: Grouping) -> str:
 
 
 def tell_of_groups(
-    grouped: Mapping[str, GroupedResult], outcomes: dict[Any, GroupOutcome], grouping: Grouping
+    grouped: Mapping[str, GroupedResult], outcomes: Mapping[Any, GroupOutcome], grouping: Grouping
 ) -> None:
     """Warn once of all that was not as it should be."""
     said = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._group_names import group_text, none_fitted
 from ._names import first_few, plural
 from .errors import InputError
 
@@ -33,8 +34,9 @@ class GroupedResult(Mapping[Group, "DEResult"]):
 
     Attributes
     ----------
-    results : dict
-        DEResult by group, in the order of the levels.
+    results : mapping
+        DEResult by group, in the order of the levels. Those of many groups, beyond a part of the
+        memory, wait in a temporary folder until they are asked for.
     by : tuple of str
         Names of the columns that tell the groups apart, also in `table`.
     failed : dict
@@ -53,7 +55,7 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         How; ``"given"`` for a function.
     """
 
-    results: dict[Group, DEResult]
+    results: Mapping[Group, DEResult]
     by: tuple[str, ...]
     failed: dict[Group, str] = field(default_factory=dict)
     n_samples: dict[Group, int] = field(default_factory=dict)
@@ -169,15 +171,25 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         )
 
     def _each(self, change: Callable[[DEResult], DEResult]) -> GroupedResult:
-        results, failed = {}, dict(self.failed)
+        from ._result_shelf import ResultShelf
+
+        shelf = self.results.empty() if isinstance(self.results, ResultShelf) else None
+        results: dict[Group, DEResult] = {}
+        failed = dict(self.failed)
         for group, result in self.results.items():
             try:
-                results[group] = change(result)
+                changed = change(result)
             except InputError as error:
                 failed[group] = str(error)
-        if not results:
+                continue
+            if shelf is None:
+                results[group] = changed
+            else:
+                shelf.put(group, changed)
+        kept = results if shelf is None else shelf
+        if not kept:
             raise none_fitted(failed)
-        return replace(self, results=results, failed=failed)
+        return replace(self, results=kept, failed=failed)
 
     def _adjusted_again(self) -> GroupedResult:
         from ._grouped_table import adjusted_across
@@ -185,20 +197,3 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         known = self.across is not None and self.p_adjust_across != "given"
         across = adjusted_across(self.results, self.p_adjust_across) if known else None
         return replace(self, across=across)
-
-
-def group_text(group: Group) -> str:
-    """Return how a text calls a group."""
-    return ", ".join(map(str, group)) if isinstance(group, tuple) else str(group)
-
-
-def none_fitted(failed: Mapping[Group, str]) -> InputError:
-    """The error where no group is left; the reasons of the groups are often the same."""
-    first, reason = next(iter(failed.items()))
-    same = sum(other == reason for other in failed.values())
-    every = "all" if same == len(failed) else f"{same} of them"
-    return InputError(
-        f"None of {plural(len(failed), 'group')} could be fitted. {group_text(first)!r}"
-        + (f" and {every} alike" if same > 1 else "")
-        + f": {reason}"
-    )

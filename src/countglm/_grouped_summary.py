@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._de_summary import checked_alpha, summarise
-from ._grouped import group_text
+from ._group_names import group_text
 from ._names import plural
 
 if TYPE_CHECKING:

@@ -110,12 +110,12 @@ def _columns(
     by: Any, table: pd.DataFrame | None, counts: CountMatrix
 ) -> tuple[list[str], list[Any]]:
     """Return the names of the columns and their values, in the order of the counts."""
+    if isinstance(by, list | tuple) and not by:
+        raise InputError("by= is an empty list; name at least one column of the sample table.")
     if isinstance(by, str):
         by = [by]
     elif not (isinstance(by, list | tuple) and _are_columns(by, table)):
         return [str(getattr(by, "name", None) or "group")], [_labels(by, counts)]
-    if not by:
-        raise InputError("by= is an empty list; name at least one column of the sample table.")
     for name in by:
         if table is None or name not in table.columns:
             has = "there is none" if table is None else f"it has {first_few(table.columns, 20)}"

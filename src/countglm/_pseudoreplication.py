@@ -157,9 +157,12 @@ def _nested(design: Design, vector: Floats, obs: Any, column: str, guessed: bool
         return None
     tested = _tested(design, vector, obs)
     nested = [name for name, values in tested.items() if _is_given_to(codes, values)]
-    conditions = _codes_of_all([tested[name] for name in nested])
+    if not nested or column in nested:
+        return None
+    conditions = np.unique(np.column_stack([tested[name] for name in nested]), axis=0)
+    named = not any(_is_number(obs, name) for name in nested)
     # As many conditions as replicates: another name of the condition, perhaps.
-    if not nested or column in nested or (guessed and conditions >= n_replicates):
+    if guessed and named and len(conditions) >= n_replicates:
         return None
     known = tuple(name for name in nested if name in obs.columns)
     return Nesting(str(column), known, n_rows, n_replicates)
@@ -208,6 +211,6 @@ def _codes(column: Any) -> Codes:
     return np.asarray(pd.factorize(column)[0], dtype=np.intp)
 
 
-def _codes_of_all(columns: list[Codes]) -> int:
-    """Return how many combinations of values there are."""
-    return len(np.unique(np.column_stack(columns), axis=0)) if columns else 0
+def _is_number(obs: Any, name: str) -> bool:
+    """Is this a number such as age, of which every donor may have a value of his own?"""
+    return name in obs.columns and getattr(obs[name].dtype, "kind", "O") in "iuf"

@@ -11,17 +11,18 @@ GENES = 40
 
 
 def _counts(rng: np.random.Generator, mean: np.ndarray) -> np.ndarray:
-    alpha = 0.4
+    alpha = 0.1 + 0.8 / mean.mean(axis=0)
     return rng.negative_binomial(1.0 / alpha, 1.0 / (1.0 + alpha * mean))
 
 
-def cells(*, per_sample: int = 25, seed: int = 5) -> AnnData:
-    """Return cells of six donors, three of each condition, in three types (B has one condition)."""
+def cells(*, lonely: bool = True, per_sample: int = 25, seed: int = 5) -> AnnData:
+    """Return cells of six donors, three of each condition, in types; ``lonely`` ones of one."""
     rng = np.random.default_rng(seed)
     donors = np.repeat([f"d{i}" for i in range(6)], 2 * per_sample)
     kind = np.tile(np.repeat(["T", "NK"], per_sample), 6)
-    lonely = rng.choice(["d0", "d1"], 12)
-    donors, kind = np.append(donors, lonely), np.append(kind, ["B"] * 12)
+    if lonely:
+        donors = np.append(donors, rng.choice(["d0", "d1"], 12))
+        kind = np.append(kind, ["B"] * 12)
     condition = np.where(np.char.lstrip(donors, "d").astype(int) < 3, "ctrl", "stim")
     order = rng.permutation(donors.size)
     donors, kind, condition = donors[order], kind[order], condition[order]

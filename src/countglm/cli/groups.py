@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from countglm._grouped import GroupedResult
+    from countglm.counts import CountMatrix
 
 
 # What only a test in groups takes.
@@ -77,53 +77,53 @@ def run(
     **options: Any,
 ) -> None:
     """Run the command; ``options`` are those of `differential_expression`."""
-    from countglm.cli.inputs import (
-        checked_reading,
-        given_design,
-        read_tables,
-        size_factors_of,
-    )
+    from countglm.cli import inputs, preparation, products
     from countglm.cli.output import check_output, output_folder
-    from countglm.cli.preparation import (
-        check_min_count,
-        kept_genes,
-        references_of,
-        with_reference_levels,
-    )
-    from countglm.cli.products import dumps, table_suffix
-    from countglm.workflows import differential_expression
 
     check_output(output, force=force)
-    suffix = table_suffix(table_format, compress=compress)
-    check_min_count(min_count)
-    model = given_design(_design(design, shrink, options))
-    table = None if isinstance(model, str) else model
-    reading = checked_reading(counts, output, options)
-    _, matrix, obs = read_tables(
-        counts, samples, design=table, layer=layer, allow_noninteger=allow_noninteger,
-        reading=reading,
+    suffix = products.table_suffix(table_format, compress=compress)
+    preparation.check_min_count(min_count)
+    model = inputs.given_design(_design(design, shrink, options))
+    reading = inputs.checked_reading(counts, output, options)
+    _, matrix, obs = inputs.read_tables(
+        counts, samples, design=None if isinstance(model, str) else model, layer=layer,
+        allow_noninteger=allow_noninteger, reading=reading,
     )  # fmt: skip
-    obs = with_reference_levels(obs, references_of(reference), [model])
-    kept = kept_genes(matrix, [], None, min_count, False)
+    references = preparation.references_of(reference)
+    options["obs"] = preparation.with_reference_levels(obs, references, [model])
+    kept = preparation.kept_genes(matrix, [], None, min_count, False)
     if not kept.all():
         matrix = matrix.take_genes(kept.nonzero()[0])
-    asked = {text: _contrast(text) for text in contrasts}
+    options["size_factors"] = inputs.size_factors_of(size_factors, matrix)
+    options["allow_noninteger"] = allow_noninteger
     with output_folder(output, force=force) as folder:
-        found = differential_expression(
-            matrix, model, asked or None, obs=obs, progress=sys.stderr.isatty(),
-            size_factors=size_factors_of(size_factors, matrix), allow_noninteger=allow_noninteger,
-            **options,
-        )  # fmt: skip
-        grouped = found if asked else {found.label: found}
-        if shrink is not None:
-            grouped = {name: each.shrink(method=shrink) for name, each in grouped.items()}
+        grouped = _results(matrix, model, contrasts, options, shrink)
         facts = _write(
             grouped, folder, suffix=suffix, dropped=int((~kept).sum()), with_report=not no_report,
             title=f"{counts.name}: {design} by {', '.join(options['by'])}",
         )  # fmt: skip
     reading.done()
-    reading.done()
-    click.echo(dumps(facts) if as_json else _told(grouped, facts, output))
+    click.echo(products.dumps(facts) if as_json else _told(grouped, facts, output))
+
+
+def _results(
+    matrix: CountMatrix,
+    model: Any,
+    contrasts: Sequence[str],
+    options: dict[str, Any],
+    shrink: str | None,
+) -> dict[str, GroupedResult]:
+    """Return the results of all contrasts by name; each group is fitted once."""
+    from countglm.workflows import differential_expression
+
+    asked: Any = None if not contrasts else _contrast(contrasts[0])
+    if len(contrasts) > 1:
+        asked = {text: _contrast(text) for text in contrasts}
+    found = differential_expression(matrix, model, asked, progress=True, **options)
+    grouped = found if len(contrasts) > 1 else {found.label: found}
+    if shrink is not None:
+        grouped = {name: each.shrink(method=shrink) for name, each in grouped.items()}
+    return grouped
 
 
 def _design(design: str | None, shrink: str | None, options: dict[str, Any]) -> str:

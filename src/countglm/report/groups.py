@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from countglm._grouped import group_text
+from countglm._group_names import group_text
 from countglm._names import plural
 from countglm._ranking import evidence
 from countglm.report import group_figures

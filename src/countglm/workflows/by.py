@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -18,8 +18,8 @@ from countglm._arguments import shaped
 from countglm._checkpoint import Checkpoint
 from countglm._group_counts import WAITING_BYTES, SplitCounts, group_matrix, in_batches
 from countglm._group_designs import GroupDesigns
+from countglm._group_names import group_text, none_fitted
 from countglm._group_outcomes import GroupOutcome, grouped_result, tell_of_groups
-from countglm._grouped import group_text, none_fitted
 from countglm._grouping import Grouping, SampleGroup, group_samples
 from countglm._memory import room_for_counts
 from countglm._names import match_table, plural
@@ -28,6 +28,7 @@ from countglm._p_adjust import check_adjustment
 from countglm._progress import progress_bar
 from countglm._pseudoreplication import check_replicates, find_nesting
 from countglm._resources import resolve_resources
+from countglm._result_shelf import ResultShelf
 from countglm._sample_tables import as_sample_table, with_references
 from countglm._warn import gathered, warn
 from countglm.counts import CountMatrix, Reading, as_count_matrix
@@ -37,11 +38,14 @@ from countglm.size_factors import resolve_size_factors
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm.deresult import DEResult
     from countglm.design import Design
 
 Workflow = TypeVar("Workflow", bound=Callable[..., Any])
 # Part of the memory that is left which counts of groups may take; the rest is for fits.
 _SHARE_OF_ROOM = 1 / 3
+# The same of their results; what is beyond waits in a temporary folder.
+_SHARE_OF_RESULTS = 1 / 5
 # Arguments with a value per sample, or per sample and gene.
 _PER_SAMPLE = ("offset", "weights", "normalization_factors")
 
@@ -85,6 +89,7 @@ class _Run:
     replicates: Any
     per_sample: dict[str, NDArray[np.float64]]
     memory_limit: int | None
+    shelves: dict[str, ResultShelf]
     options: dict[str, Any]
 
     def outcomes(self, progress: bool) -> dict[Any, GroupOutcome]:
@@ -93,7 +98,9 @@ class _Run:
         with progress_bar(progress, len(groups), unit="groups", what="groups") as advance:
             found = {}
             for group, held in self._with_counts():
-                found[group.label] = self.fit(group, held)
+                results, found[group.label] = self.fit(group, held)
+                for name, result in results.items():
+                    self.shelves[name].put(group.label, result)
                 if advance is not None:
                     advance(1)
         return found
@@ -111,7 +118,9 @@ class _Run:
             for group in groups:
                 yield group, None if split is None else split.of_group(group)
 
-    def fit(self, group: SampleGroup, held: Nonzeros | None) -> GroupOutcome:
+    def fit(
+        self, group: SampleGroup, held: Nonzeros | None
+    ) -> tuple[dict[str, DEResult], GroupOutcome]:
         """Return what comes of a group; its counts are in memory until then, where they fit."""
         rows = group.rows
         matrix, source = group_matrix(self.counts, rows, held)
@@ -131,7 +140,7 @@ class _Run:
                 # Of the whole call: no group would fare better.
                 raise
             except InputError as error:
-                return GroupOutcome(refused=dict.fromkeys(self.designs.contrasts, str(error)))
+                return {}, GroupOutcome(dict.fromkeys(self.designs.contrasts, str(error)))
             finally:
                 source.release()
         labels = group.label if isinstance(group.label, tuple) else (group.label,)
@@ -140,7 +149,7 @@ class _Run:
             name: replace(result, settings=result.settings | named)
             for name, result in results.items()
         }
-        return GroupOutcome(results, model.refused, tuple(dict.fromkeys(messages)), nesting)
+        return results, GroupOutcome(model.refused, tuple(dict.fromkeys(messages)), nesting)
 
 
 def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
@@ -169,11 +178,15 @@ def _in_every_group(workflow: Callable[..., Any], given: dict[str, Any]) -> Any:
     grouping = group_samples(by, control, table, counts)
     designs = GroupDesigns(design, contrast, table, counts, grouping, reduced)
     per_sample = _per_sample(given, counts)
-    run = _Run(workflow, counts, designs, grouping, replicates, per_sample, limit, given)
+    shelves = _shelves(designs.contrasts, grouping, counts, limit)
+    run = _Run(workflow, counts, designs, grouping, replicates, per_sample, limit, shelves, given)
     with _means(given):
         outcomes = run.outcomes(progress)
     reading.done()
-    grouped = {name: grouped_result(name, outcomes, grouping, across) for name in designs.contrasts}
+    grouped = {
+        name: grouped_result(results, name, outcomes, grouping, across)
+        for name, results in shelves.items()
+    }
     if not any(grouped.values()):
         raise none_fitted(next(iter(grouped.values())).failed)
     tell_of_groups(grouped, outcomes, grouping)
@@ -193,6 +206,20 @@ def _means(given: dict[str, Any]) -> Iterator[None]:
 
             given["client"] = held.enter_context(executor_of(given["client"]))
         yield
+
+
+def _shelves(
+    names: Iterable[str], grouping: Grouping, counts: CountMatrix, limit: int | None
+) -> dict[str, ResultShelf]:
+    """Return where the results of every contrast are kept."""
+    by_label = {group.label: group for group in grouping.groups}
+
+    def counts_of(label: Any) -> CountMatrix:
+        return group_matrix(counts, by_label[label].rows, None)[0]
+
+    names = list(names)
+    room = room_for_counts(limit) * _SHARE_OF_RESULTS / len(names)
+    return {name: ResultShelf(room, counts_of) for name in names}
 
 
 def _in_order(table: pd.DataFrame | None, counts: CountMatrix) -> pd.DataFrame | None:
