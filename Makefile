@@ -84,6 +84,7 @@ bench: $(VENV)/bench-installed $(VENV)/r-installed
 	$(VENV)/bench/bin/python benchmarks/pipelines.py
 	$(VENV)/bench/bin/python benchmarks/pydeseq2_backend.py
 	$(VENV)/bench/bin/python benchmarks/crossing.py
+	$(VENV)/bench/bin/python benchmarks/million.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist countglm-demo

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import cost_table
+import million_table
 import pipeline_figure
 import pipeline_table
 from machine import RESULTS, machine_text
@@ -198,6 +199,7 @@ SECTIONS = {
     "profile": cost_table.profile,
     "memory": cost_table.memory,
     "scaling": cost_table.scaling,
+    "million": million_table.million,
     "startup": _startup,
     "pydeseq2_backend": _pydeseq2,
     "crossing": _crossing,

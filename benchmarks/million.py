@@ -1,0 +1,145 @@
+"""A million cells from a file: seconds, seconds a positive count, and memory at the peak.
+
+    python benchmarks/million.py [--cells 1000000] [--genes 2000] [--folder DIR] [--python PATH]
+
+The table is simulated (benchmarks/cells.py) and written as h5ad, cells in rows, as single-cell
+tools leave it. Each call is a process of its own on the cores given, with the kernels compiled
+before; its time holds imports, reading, putting the counts in the order of the genes, fit and
+tables. ``memory`` is the largest resident set of the process. Engines that need all counts in
+memory are run on as many of the same cells as they finish, beside the same call of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import peers
+from cells import CONTRAST, FORMULA, study, write_h5ad
+from crossing_worker import status
+from machine import describe_machine, save_result
+from pipelines import Runner
+from table import write_page
+
+CELLS, GENES = 1_000_000, 2_000
+PEER_CELLS = 20_000
+LIMITS = ("4GB", "1GB", "0.5GB")
+CALLS = ("fit_glm", "differential_expression")
+PEERS = ("countglm", "glmGamPoi", "edgePython QL", "edgePython LRT")
+# What is asked for.
+MEMORY_GB, RATIO = 4.0, 50.0
+
+
+def worker(call: str, path: Path, limit: str, threads: int) -> None:
+    """Make one call in this process; print what it took."""
+    begun = time.perf_counter()
+    import countglm
+
+    options: dict[str, Any] = {
+        "size_factors": "library", "threads": threads, "memory_limit": limit,
+    }  # fmt: skip
+    if call == "fit_glm":
+        fit = countglm.fit_glm(path, FORMULA, **options)
+    else:
+        fit = countglm.differential_expression(path, FORMULA, CONTRAST, **options).fit
+    report = {
+        "seconds": time.perf_counter() - begun,
+        "cpu": time.process_time(),
+        "memory_mb": status("VmHWM"),
+        "converged": int(fit.converged.sum()),
+        "by_rule": int(fit.by_rule.sum()),
+    }
+    print(json.dumps(report))
+
+
+def measure(call: str, path: Path, limit: str, threads: int) -> dict[str, Any]:
+    """Return what a call took in a fresh process of its own."""
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    command = [
+        sys.executable, str(Path(__file__).resolve()), "--worker", call, str(path), limit,
+        "--threads", str(threads),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+def million(folder: Path, cells: int, genes: int, threads: int) -> dict[str, Any]:
+    """Return what the calls took on the large table."""
+    path = folder / "cells.h5ad"
+    begun = time.perf_counter()
+    positive = write_h5ad(path, cells, genes)
+    print(f"{cells:,} cells x {genes:,} genes, {positive / cells / genes:.1%} positive, written in "
+          f"{time.perf_counter() - begun:.0f} s", flush=True)  # fmt: skip
+    small = folder / "small.h5ad"
+    write_h5ad(small, 2_000, 2_000)
+    rows = []
+    for call in CALLS:
+        # The kernels are compiled, and kept for the processes to come.
+        measure(call, small, LIMITS[0], threads)
+        for limit in LIMITS:
+            row = measure(call, path, limit, threads)
+            row |= {"call": call, "limit": limit, "ns": 1e9 * row["seconds"] / positive}
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    path.unlink()
+    return {
+        "cells": cells, "genes": genes, "positive": positive,
+        "share": positive / cells / genes, "calls": rows,
+    }  # fmt: skip
+
+
+def beside_peers(runner: Runner, cells: int, genes: int) -> dict[str, Any]:
+    """Return what engines took on the first of the cells."""
+    some = study(cells, genes)
+    found = {}
+    for engine in PEERS:
+        with tempfile.TemporaryDirectory() as folder:
+            found[engine] = runner.on(engine, some, Path(folder))
+        print(f"  {engine}: {json.dumps(found[engine])}", flush=True)
+    return {"cells": cells, "engines": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cells", type=int, default=CELLS)
+    parser.add_argument("--genes", type=int, default=GENES)
+    parser.add_argument("--peer-cells", type=int, default=PEER_CELLS, help="0: no other engine")
+    parser.add_argument("--limit", type=float, default=1800.0, help="seconds an engine may take")
+    parser.add_argument("--folder", type=Path, help="where the table is written for the time")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--trial", action="store_true", help="print, and keep nothing")
+    parser.add_argument("--worker", nargs=3, metavar=("CALL", "FILE", "LIMIT"),
+                        help=argparse.SUPPRESS)  # fmt: skip
+    peers.add_option(parser)
+    options = parser.parse_args()
+    if options.worker:
+        call, path, limit = options.worker
+        worker(call, Path(path), limit, options.threads)
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        found = million(Path(name), options.cells, options.genes, options.threads)
+    found["threads"] = options.threads
+    if options.peer_cells:
+        runner = Runner(peers.Interpreters(options.python), options.threads, options.limit)
+        found["peers"] = beside_peers(runner, options.peer_cells, options.genes)
+    found |= {"memory_gb": MEMORY_GB, "ratio": RATIO, "machine": describe_machine()}
+    if not options.trial:
+        save_result("million", found)
+        write_page()
+
+
+if __name__ == "__main__":
+    main()
