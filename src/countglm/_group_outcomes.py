@@ -55,12 +55,16 @@ def grouped_result(
 
 def _caution(outcomes: Mapping[Any, GroupOutcome], grouping: Grouping) -> str:
     """Say where cells were tested in place of replicates; empty where they were not."""
-    nested = [outcome.nesting for outcome in outcomes.values() if outcome.nesting is not None]
+    nested = {
+        label: outcome.nesting for label, outcome in outcomes.items() if outcome.nesting is not None
+    }
     if not nested:
         return ""
+    label, first = next(iter(nested.items()))
     second = f", {grouping.by[0]!r}" if len(grouping.by) == 1 and grouping.control is None else ""
-    where = f"In {len(nested)} of {plural(len(outcomes), 'group')}: "
-    return where + nested[0].message(second)
+    return f"In {len(nested)} of {plural(len(outcomes), 'group')}: " + first.message(
+        second, f" of {group_text(label)!r}"
+    )
 
 
 def tell_of_groups(

@@ -40,15 +40,19 @@ class Nesting(NamedTuple):
     n_rows: int
     n_replicates: int
 
-    def message(self, by: str = "") -> str:
-        """Return one sentence of warning, and the call that helps; ``by`` is its second column."""
+    def message(self, by: str = "", where: str = "") -> str:
+        """Return a warning and the call that helps.
+
+        ``by`` is that call's second column, ``where`` the group that the numbers are of.
+        """
         given = first_few(self.variables, 2) if self.variables else "what is tested"
         call = f"countglm.pseudobulk(adata, {self.column!r}{by})"
         return (
             f"Cells are no replicates: {given} is the same in all cells of each {self.column!r}, "
-            f"so {plural(self.n_rows, 'row')} stand for {plural(self.n_replicates, 'replicate')} "
-            f"and p-values are far too small. Add the counts up and test the sums: {call}. "
-            "replicates=False says that every row is a replicate."
+            f"so {plural(self.n_rows, 'row')}{where} stand for "
+            f"{plural(self.n_replicates, 'replicate')} and p-values are far too small. Add the "
+            f"counts up and test the sums: {call}. replicates=False says that every row is a "
+            "replicate."
         )
 
 

@@ -64,7 +64,8 @@ def test_several_contrasts_share_the_pages(tmp_path: Path) -> None:
 
 def test_a_caution_stands_on_every_page(tmp_path: Path) -> None:
     paths = write_groups_report(grouped(caution="Cells are no replicates."), tmp_path / "r.html")
-    assert all("Cells are no replicates." in path.read_text() for path in paths)
+    caution = '<div class="caution"><p>Cells are no replicates.</p></div>'
+    assert all(caution in path.read_text() for path in paths)
 
 
 def test_names_are_escaped_and_told_apart_on_every_disk(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def shared_genes(
 ) -> str:
     """log2 fold changes of some genes (rows) in the groups (columns); a dot where significant."""
     finite = np.abs(change[np.isfinite(change)])
-    edge = max(float(np.quantile(finite, 0.98)), 1.0) if finite.size else 1.0
+    edge = max(float(np.quantile(finite, 0.9)), 1.0) if finite.size else 1.0
     shown = np.ma.masked_invalid(np.where(np.isinf(change), np.sign(change) * edge, change))
 
     def paint(axes: Axes) -> None:

@@ -53,8 +53,8 @@ def render_group(
 ) -> str:
     """Return the page of one group: its results by the name of their contrast."""
     back = f'<p><a href="{escape(index)}">All groups</a></p>'
-    told = [paragraphs([caution])] if caution else []
-    return document(f"{title}: {group_text(group)}", [back, *told, *sections(results)])
+    body = [back, *_caution(caution), *sections(results)]
+    return document(f"{title}: {group_text(group)}", body)
 
 
 def render_index(grouped: Mapping[str, GroupedResult], title: str, pages: Mapping[Any, str]) -> str:
@@ -82,8 +82,6 @@ def _overview(name: str, grouped: GroupedResult, pages: Mapping[Any, str]) -> st
         f"{facts['n_significant']:,} responses of a gene in a group with adjusted p below "
         f"{facts['alpha']:g}."
     ]
-    if grouped.caution:
-        told.append(grouped.caution)
     drawn = entries[:_GROUPS_DRAWN]
     labels = [entry["group"] for entry in drawn]
     up, down = ([entry[key] for entry in drawn] for key in ("n_up", "n_down"))
@@ -99,9 +97,14 @@ def _overview(name: str, grouped: GroupedResult, pages: Mapping[Any, str]) -> st
     ]
     heading = grouped.label if name in ("", grouped.label) else f"{name}: {grouped.label}"
     return section(
-        heading, paragraphs(told), f'<div class="figures">{"".join(parts)}</div>',
-        _table(grouped, entries, pages),
+        heading, paragraphs(told), *_caution(grouped.caution), _table(grouped, entries, pages),
+        f'<div class="figures">{"".join(parts)}</div>',
     )  # fmt: skip
+
+
+def _caution(text: str) -> list[str]:
+    """What a reader must know before the numbers."""
+    return [f'<div class="caution">{paragraphs([text])}</div>'] if text else []
 
 
 def _table(grouped: GroupedResult, entries: list[dict[str, Any]], pages: Mapping[Any, str]) -> str:
