@@ -18,6 +18,7 @@ from .kernels import columns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._session import Session
     from .counts import CountMatrix
     from .results import GLMFit
 
@@ -27,10 +28,20 @@ _MAX_ITER = 200
 
 
 class Refitter:
-    """Fits genes of a fit with another design, at their dispersions, offsets and weights."""
+    """Fits genes of a fit with another design, at their dispersions, offsets and weights.
 
-    def __init__(self, fit: GLMFit, design: Floats, threads: int | None = None) -> None:
+    Here on ``threads``, or where a ``session`` says.
+    """
+
+    def __init__(
+        self,
+        fit: GLMFit,
+        design: Floats,
+        threads: int | None = None,
+        session: Session | None = None,
+    ) -> None:
         self._fit = fit
+        self._session = session
         self._design = design
         self._threads = resolve_threads(threads)
         self._basis = make_basis(design)
@@ -49,6 +60,9 @@ class Refitter:
             PerSample(weights), fit.dispersion[genes].copy(), self._options, basis=self._basis,
         )  # fmt: skip
         problem.existence = self._existence
+        if self._session is not None:
+            self._session.fit(problem, counts, "another design")
+            return problem
 
         def each_block(task: Callable[[int, int], None]) -> None:
             run_blocks(

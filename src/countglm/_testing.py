@@ -159,8 +159,9 @@ def contrast_table(
         columns = _replayed_columns(fit, steps, vector, compared, choices, obs)
     elif choices.test == "lrt":
         columns = likelihood_ratio_columns(
-            fit, choices.reduced, obs, vector, fit.require_counts(), steps.model.threads
-        )
+            fit, choices.reduced, obs, vector, fit.require_counts(), steps.model.threads,
+            steps.model.session,
+        )  # fmt: skip
     else:
         columns = wald_columns(
             fit, vector, choices.lfc_threshold, choices.alternative, choices.use_t,

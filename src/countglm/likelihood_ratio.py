@@ -19,6 +19,7 @@ from .status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ._session import Session
     from .counts import CountMatrix
     from .results import GLMFit
 
@@ -92,13 +93,14 @@ def likelihood_ratio_columns(
     vector: Floats,
     counts: CountMatrix,
     threads: int | None,
+    session: Session | None = None,
 ) -> dict[str, Any]:
     """Return the columns of `likelihood_ratio_test` but the adjusted p-values."""
     from scipy.special import gammaincc
 
     smaller = reduced_design(fit, reduced, obs=obs, counts=counts)
     estimate, error = contrast_values(fit, vector)
-    stat, gone = _statistics(fit, smaller.matrix, counts, threads)
+    stat, gone = _statistics(fit, smaller.matrix, counts, threads, session)
     df = _degrees_of_freedom(fit, smaller.matrix, gone)
     pvalue = np.asarray(gammaincc(np.maximum(df, 1) / 2.0, stat / 2.0))
     nothing = ~np.isnan(stat) & (df == 0)
@@ -110,7 +112,11 @@ def likelihood_ratio_columns(
 
 
 def _statistics(
-    fit: GLMFit, design: Floats, counts: CountMatrix, threads: int | None
+    fit: GLMFit,
+    design: Floats,
+    counts: CountMatrix,
+    threads: int | None,
+    session: Session | None,
 ) -> tuple[Floats, dict[int, Mask]]:
     """Return twice the gain in log-likelihood (n_genes,), NaN where either fit is unfinished.
 
@@ -120,7 +126,7 @@ def _statistics(
     finished = ~np.isnan(fit.log_likelihood) & ~np.isnan(fit.dispersion)
     unfit = (Status.ALL_ZERO, Status.INVALID, Status.MAX_ITER)
     genes = np.flatnonzero(finished & ~np.isin(fit.status, unfit))
-    problem = Refitter(fit, design, threads)(counts.take_genes(genes), genes)
+    problem = Refitter(fit, design, threads, session)(counts.take_genes(genes), genes)
     # Deviances and not likelihoods: the part of these that both share is large and rounded.
     gain = np.maximum(problem.stats[:, columns.DEVIANCE] - fit.deviance[genes], 0.0)
     stat[genes] = np.where(reached(problem), gain, np.nan)

@@ -19,7 +19,7 @@ from countglm import _cluster_work, _kept_arrays, _part_arrays, differential_exp
 from countglm._kept_parts import KeptParts
 from countglm._warn import CountglmWarning
 from countglm.errors import CheckpointError, CheckpointRefusedError, InputError
-from tests.support.checkpoints import COUNTS, OBS, counted, kept
+from tests.support.checkpoints import COUNTS, OBS, Sending, counted, kept
 from tests.support.fresh import environment_of
 
 pytestmark = pytest.mark.compiled
@@ -125,6 +125,15 @@ def test_other_blocks_and_threads_take_up_what_is_kept(
     assert counted == []
 
 
+def test_what_others_computed_is_taken_up_here(
+    tmp_path: Path, whole: Any, counted: list[str]
+) -> None:
+    assert_same(resumed(tmp_path, client=Sending(1), block_size=None), whole)
+    counted.clear()
+    assert_same(resumed(tmp_path), whole)
+    assert counted == []
+
+
 def test_another_contrast_takes_up_what_is_kept(tmp_path: Path, counted: list[str]) -> None:
     resumed(tmp_path)
     counted.clear()
@@ -133,6 +142,15 @@ def test_another_contrast_takes_up_what_is_kept(tmp_path: Path, counted: list[st
         COUNTS, "~ group", ["group", "a", "b"], obs=OBS, alpha=0.01, lfc_threshold=0.5
     )
     assert_same(found, expected)
+    assert counted == []
+
+
+def test_a_likelihood_ratio_keeps_its_smaller_design(tmp_path: Path, counted: list[str]) -> None:
+    expected = differential_expression(COUNTS, "~ group", obs=OBS, test="lrt", reduced="~ 1")
+    assert_same(resumed(tmp_path, test="lrt", reduced="~ 1"), expected)
+    assert len(counted) > 3 * PARTS_OF_STAGE
+    counted.clear()
+    assert_same(resumed(tmp_path, test="lrt", reduced="~ 1"), expected)
     assert counted == []
 
 

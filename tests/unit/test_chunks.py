@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,11 @@ from countglm._arguments import resolve_dispersion
 from countglm._chunks import (
     MOST_PARTS,
     PART_ENTRIES,
-    Finished,
     LocalExecutor,
     Part,
     SentCounts,
-    Shared,
     genes_of_part,
     parts_of,
-    run_part,
     shared_of,
 )
 from countglm._digest import digest_of
@@ -30,6 +26,7 @@ from countglm._fitting import Prior, Problem
 from countglm._model import Model, prepare_model
 from countglm._resources import resolve_resources
 from countglm.counts import CountMatrix, as_count_matrix
+from tests.support.checkpoints import Sending
 
 GENES, SAMPLES = 41, 12
 DESIGN = np.column_stack([np.ones(SAMPLES), np.repeat([0.0, 1.0, 0.0], 4), np.repeat([0, 0, 1], 4)])
@@ -45,25 +42,6 @@ def _counts(sparse: bool = False) -> np.ndarray:
     values[:, 7] = 0
     values[1:, 30] = 0
     return values
-
-
-class Sending:
-    """Runs parts from what would be sent: pickled, away from the counts at hand."""
-
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self.seen: list[Part] = []
-
-    def genes_of_part(self, n_samples: int, n_genes: int) -> int:
-        return 8
-
-    def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
-        there = pickle.loads(pickle.dumps(shared))
-        # In another order than that of the genes.
-        for part in reversed(list(parts)):
-            self.seen.append(part)
-            rows, counts = pickle.loads(pickle.dumps((part.rows, part.counts.sent())))
-            yield part, run_part(there, rows, counts, self._threads)
 
 
 def _model(session: Any = None, values: np.ndarray | None = None, **given: Any) -> Model:
