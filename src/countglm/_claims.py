@@ -38,7 +38,7 @@ class Claims:
             if self._alive(path):
                 return False
             with suppress(OSError):
-                os.utime(path)
+                path.write_text(self._who)
         else:
             with os.fdopen(handle, "w") as stream:
                 stream.write(self._who)
@@ -62,8 +62,14 @@ class Claims:
             self._probe.unlink()
 
     def _alive(self, path: Path) -> bool:
-        """Whether a claim was renewed lately, by the clock of the disk, which all share."""
+        """Whether who made a claim is alive: it was renewed lately, and not by a dead process here.
+
+        The time is that of the disk, which all share.
+        """
         try:
+            host, _, process = path.read_text().rpartition(" ")
+            if host == platform.node() and not _lives(process):
+                return False
             self._probe.touch()
             return self._probe.stat().st_mtime - path.stat().st_mtime < SILENCE
         except FileNotFoundError:
@@ -77,3 +83,17 @@ class Claims:
             for name in mine:
                 with suppress(OSError):
                     os.utime(self._folder / name)
+
+
+def _lives(process: str) -> bool:
+    """Whether a process of this machine lives; so does one whose number is just being written."""
+    if not process.isdigit():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # It is another user's.
+        return True
+    return True

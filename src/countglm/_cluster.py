@@ -170,7 +170,7 @@ class ClusterExecutor:
             return None
         if isinstance(answer, Failed):
             raise _explained(answer.error, part, worker)
-        return answer
+        return dict(answer)
 
     def _lost(self, part: Part, stage: _Stage, reason: str) -> None:
         losses = stage.losses[part.index] = stage.losses.get(part.index, 0) + 1

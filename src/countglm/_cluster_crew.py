@@ -29,7 +29,7 @@ class Worker:
 
 
 class Crew:
-    """The workers of a client, looked for now and then.
+    """The workers of a client, looked for again and again.
 
     Parameters
     ----------

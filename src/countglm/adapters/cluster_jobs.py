@@ -80,20 +80,29 @@ def workers_of_queue(jobs: Jobs) -> Iterator[Any]:
 
 @contextmanager
 def _started(jobs: Jobs) -> Iterator[Any]:
+    from distributed import Status
     from tornado.ioloop import PeriodicCallback
 
     cluster = _cluster(jobs)
 
     async def submitted() -> None:
-        # Awaited, the refusal of a job is raised here; otherwise it would be a line in a log.
-        await cluster
+        while len(cluster.worker_spec) < jobs.jobs:
+            cluster.worker_spec.update(cluster.new_worker_spec())
+        try:
+            # Awaited, the refusal of a job is raised here; `scale` would leave it in a log.
+            await cluster
+        except BaseException:
+            for job in cluster.workers.values():
+                if job.job_id is None:
+                    job.status = Status.failed
+            raise
 
     with cluster:
-        cluster.scale(jobs=jobs.jobs)
         try:
             cluster.sync(submitted)
         except (RuntimeError, OSError, ValueError) as error:
-            raise InputError(f"{QUEUES[jobs.queue].submit} refused the job: {error}") from error
+            said = str(error).partition("stderr:")[2].strip() or str(error)
+            raise InputError(f"{QUEUES[jobs.queue].submit} refused the job: {said}") from error
         # Asking for the same number again submits jobs in the place of those that are lost.
         again = PeriodicCallback(lambda: cluster.scale(jobs=jobs.jobs), LOOK_MILLISECONDS)
         cluster.loop.add_callback(again.start)
@@ -106,6 +115,7 @@ def _started(jobs: Jobs) -> Iterator[Any]:
 def _cluster(jobs: Jobs) -> Any:
     queue = QUEUES[jobs.queue]
     try:
+        import dask
         import dask_jobqueue
     except ImportError as error:
         raise InputError(
@@ -115,6 +125,16 @@ def _cluster(jobs: Jobs) -> Any:
         raise InputError(
             f"--{jobs.queue} needs {queue.submit}, which is not on the path here; run where jobs "
             "are submitted, or give --scheduler ADDRESS."
+        )
+    settings = dask.config.get(f"jobqueue.{jobs.queue}")
+    missing = [
+        f"--{name}"
+        for name in ("cores", "memory")
+        if getattr(jobs, name) is None and settings.get(name) is None
+    ]
+    if missing:
+        raise InputError(
+            f"--{jobs.queue} needs {' and '.join(missing)} of a job: nothing is set for this site."
         )
     given = {
         "cores": jobs.cores, "memory": jobs.memory, "walltime": jobs.walltime,
@@ -128,8 +148,4 @@ def _cluster(jobs: Jobs) -> Any:
             processes=1, scheduler_options={"dashboard_address": ":0"}, **asked
         )
     except (ValueError, TypeError) as error:
-        missing = " and ".join(
-            f"--{name}" for name in ("cores", "memory") if getattr(jobs, name) is None
-        )
-        remedy = f"give {missing} of a job" if missing else "see dask-jobqueue's settings"
-        raise InputError(f"--{jobs.queue}: {error}; {remedy}.") from error
+        raise InputError(f"--{jobs.queue}: {error}; see the settings of dask-jobqueue.") from error

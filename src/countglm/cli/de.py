@@ -92,6 +92,7 @@ def run(
     compress: bool,
     with_h5ad: bool,
     no_report: bool,
+    reading: Reading | None = None,
     check: Callable[[Prepared], None] | None = None,
     **given: Any,
 ) -> None:
@@ -101,7 +102,8 @@ def run(
     """
     check_output(output, force=force)
     suffix = table_suffix(table_format, compress=compress)
-    reading = checked_reading(counts, output, given)
+    if reading is None:
+        reading = checked_reading(counts, output, given)
     asked = prepare(counts=counts, reading=reading, **given)
     if check is not None:
         check(asked)

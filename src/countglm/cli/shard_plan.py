@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    from countglm.counts import Reading
 
 PLAN, PARTS, DONE = "shards.json", "parts", "done"
 # Options that name a file always, and those that may.
@@ -29,8 +33,9 @@ class Plan:
         Genes that each shard begins with.
     options : dict
         Of ``countglm de``, by the names of its parameters.
-    counts : str
-        Fingerprint of the counts that are fitted.
+    counts, stamp : str
+        Fingerprint of the counts that are fitted, and what tells their file from a changed one
+        without reading it.
     tables : dict
         Checksums of the other files, by path.
     computes : dict
@@ -42,6 +47,7 @@ class Plan:
     ranges: list[list[int]]
     options: dict[str, Any]
     counts: str
+    stamp: str
     tables: dict[str, str]
     computes: dict[str, str]
 
@@ -53,6 +59,15 @@ class Plan:
         }
         words = json.dumps({**vars(self), "options": options}, indent=1)
         (folder / PLAN).write_text(words, encoding="utf-8")
+
+    def reading(self, folder: Path) -> Reading:
+        """How the counts are read again: from the scratch file of the plan, if it has one."""
+        from countglm._scratch import TABLE
+        from countglm.counts import Reading
+
+        # Only while that file is of these counts: jobs must not write it over each other.
+        same = (folder / TABLE).exists() and stamp_of(self.options["counts"]) == self.stamp
+        return Reading(self.options["memory_limit"], folder, keep=same)
 
     def check_tables(self) -> None:
         """Raise InputError where a file beside the counts is another than when it was planned."""
@@ -120,6 +135,18 @@ def tables_of(options: dict[str, Any]) -> dict[str, str]:
     """Return checksums of the files beside the counts, by path."""
     named = [options[name] for name in (*_FILES[1:], *_MAYBE_FILES) if options[name] is not None]
     return {str(path): checksum(Path(path)) for path in named if Path(path).is_file()}
+
+
+def stamp_of(path: Path) -> str:
+    """Return text that tells a file or folder from a changed one: sizes and times."""
+    digest = hashlib.blake2b(digest_size=16)
+    for each in [path, *sorted(path.rglob("*"))]:
+        with suppress(OSError):
+            found = each.stat()
+            inside = each.relative_to(path).as_posix()
+            size = found.st_size if each.is_file() else 0
+            digest.update(f"{inside} {size} {found.st_mtime_ns};".encode())
+    return digest.hexdigest()
 
 
 def checksum(path: Path) -> str:

@@ -27,6 +27,7 @@ from countglm.cli.shard_plan import (
     PARTS,
     Plan,
     read_plan,
+    stamp_of,
     tables_of,
     with_whole_paths,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from countglm._chunks import Finished, Part, Shared
     from countglm.cli.de import Prepared
+    from countglm.counts import Reading
 
 # Where batch systems put the number of a job in its array.
 _NUMBERS = (
@@ -51,28 +53,30 @@ _PARTS_A_SHARD = 4
 def shard(*, shards: int, output: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Check everything that can be checked before the fit, and write the plan."""
     from countglm._cluster_work import what_computes
+    from countglm.counts import Reading
 
-    check_output(output, force=force)
     if options["mode"] == "replay":
         raise InputError(
             "--mode replay repeats a published analysis in one go; use countglm de for it."
         )
     options = with_whole_paths(options)
-    asked = _prepared(options)
-    n_samples, n_genes = asked.matrix.n_samples, asked.matrix.n_genes
-    block_size = _block_size(n_samples, n_genes, shards)
-    n_parts = -(-n_genes // block_size)
-    bounds = [min(k * n_parts // shards * block_size, n_genes) for k in range(shards + 1)]
-    plan = Plan(
-        shards=shards, block_size=block_size, options=options, tables=tables_of(options),
-        ranges=[list(pair) for pair in pairwise(bounds)],
-        counts=asked.matrix.fingerprint(), computes=what_computes(),
-    )  # fmt: skip
-    # What the call refuses before its first fit is refused here.
-    asked.options.update(client=_Trial(), block_size=block_size)
-    with suppress(_EnoughError):
-        asked.results()
     with output_folder(output, force=force) as folder:
+        stamp = stamp_of(options["counts"])
+        # Counts that have to be brought into the order of genes are so once, for all jobs.
+        asked = _prepared(options, Reading(options["memory_limit"], folder, keep=True))
+        n_samples, n_genes = asked.matrix.n_samples, asked.matrix.n_genes
+        block_size = _block_size(n_samples, n_genes, shards)
+        n_parts = -(-n_genes // block_size)
+        bounds = [min(k * n_parts // shards * block_size, n_genes) for k in range(shards + 1)]
+        plan = Plan(
+            shards=shards, block_size=block_size, options=options, tables=tables_of(options),
+            ranges=[list(pair) for pair in pairwise(bounds)], stamp=stamp,
+            counts=asked.matrix.fingerprint(), computes=what_computes(),
+        )  # fmt: skip
+        # What the call refuses before its first fit is refused here.
+        asked.options.update(client=_Trial(), block_size=block_size)
+        with suppress(_EnoughError):
+            asked.results()
         plan.write(folder)
     facts = {"shards": shards, "genes": n_genes, "samples": n_samples, "block_size": block_size}
     click.echo(dumps(facts) if as_json else _told_plan(plan, n_genes, output))
@@ -107,13 +111,16 @@ def run_shard(folder: Path, number: int | None, *, threads: int | None, as_json:
     executor = LocalExecutor(resolve_threads(threads))
     with closing(SharedParts(folder / PARTS, executor, number - 1, plan.shards)) as shared:
         # Tests follow the fits, and are made where the shards are merged.
-        asked = _prepared(plan.options | {"interval": None, "shrink": None, "reduced": None})
+        asked = _prepared(
+            plan.options | {"interval": None, "shrink": None, "reduced": None},
+            plan.reading(folder),
+        )
         plan.check_counts(asked.matrix.fingerprint())
         asked.options.update(
             client=shared, block_size=plan.block_size, threads=threads, test="wald"
         )
         asked.results()
-    facts = {
+    facts: dict[str, Any] = {
         "shard": number, "computed": shared.computed, "found": shared.found,
         "seconds": time.perf_counter() - begun, "host": platform.node(),
         "processor": what_computes()["processor"],
@@ -141,10 +148,12 @@ def merge(
     from countglm._chunks import LocalExecutor
     from countglm._parallel import resolve_threads
     from countglm._shared_parts import FinishedParts, SharedParts
-    from countglm.cli import de
+    from countglm.cli.de import run
+    from countglm.cli.inputs import check_input_is_kept
 
     check_output(output, force=force)
     plan = _checked_plan(folder)
+    check_input_is_kept(plan.options["counts"], output)
     _tell_of_processors(folder)
     local, parts = LocalExecutor(resolve_threads(threads)), folder / PARTS
     executor: Any
@@ -154,8 +163,9 @@ def merge(
         executor = FinishedParts(parts, local, _remedy(folder, plan))
     options = plan.options | {"client": executor, "block_size": plan.block_size}
     options |= {"threads": threads, "output": output, "force": force, "as_json": as_json}
+    options |= {"checkpoint": None, "reading": plan.reading(folder)}
     with closing(executor) if finish else nullcontext():
-        de.run(**options, check=lambda asked: plan.check_counts(asked.matrix.fingerprint()))
+        run(**options, check=lambda asked: plan.check_counts(asked.matrix.fingerprint()))
 
 
 def _remedy(folder: Path, plan: Plan) -> str:
@@ -171,11 +181,11 @@ def _checked_plan(folder: Path) -> Plan:
     return plan
 
 
-def _prepared(options: dict[str, Any]) -> Prepared:
+def _prepared(options: dict[str, Any], reading: Reading) -> Prepared:
     from countglm.cli.de import prepare
 
     asked = {name: value for name, value in options.items() if name not in _OUTPUTS}
-    return prepare(**asked)
+    return prepare(**asked, reading=reading)
 
 
 def _block_size(n_samples: int, n_genes: int, shards: int) -> int:
@@ -234,5 +244,6 @@ class _Trial:
         return genes_of_part(n_samples, n_genes)
 
     def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
-        raise _EnoughError
-        yield
+        for _ in parts:
+            raise _EnoughError
+        yield from ()
