@@ -26,7 +26,6 @@ pytestmark = pytest.mark.compiled
 __all__ = ["counted"]
 OPTIONS: dict[str, Any] = {"threads": 2, "block_size": 16}
 PARTS_OF_STAGE = 10
-
 KILLED = """
 import os, signal, sys
 from countglm import _kept_arrays, differential_expression
@@ -106,10 +105,9 @@ def test_interrupts_lose_nothing(
             raise KeyboardInterrupt
         put(self, digest, arrays)
 
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(KeptParts, "put", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            resumed(tmp_path)
+        resumed(tmp_path)
     assert len(kept(tmp_path)) == 7
     assert_same(resumed(tmp_path), whole)
     assert len(set(counted)) == len(counted)
@@ -128,7 +126,7 @@ def test_other_blocks_and_threads_take_up_what_is_kept(
 def test_what_others_computed_is_taken_up_here(
     tmp_path: Path, whole: Any, counted: list[str]
 ) -> None:
-    assert_same(resumed(tmp_path, client=Sending(1), block_size=None), whole)
+    assert_same(resumed(tmp_path, client=Sending(1)), whole)
     counted.clear()
     assert_same(resumed(tmp_path), whole)
     assert counted == []
