@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Relative error that is allowed, and the nodes beyond which a group is said to have no rule.
+# Bound on the relative error that nodes are added for, error that rounding may make of it, and the
+# nodes beyond which a group is said to have no rule.
+BOUND = 1e-14
 ERROR = 1e-12
 MAX_NODES = 128
 # Visits that a node is worth, and the share of a gene's counts that may be other than zero.
@@ -172,15 +174,16 @@ def gauss_rule(points: Floats, weights: Floats) -> Quadrature | None:
     distinct, place = np.unique(points, return_inverse=True)
     masses: Floats = np.bincount(place, weights=weights).astype(np.float64)
     bound = error_bound(distinct, masses)
-    enough = np.flatnonzero(bound <= ERROR)
+    enough = np.flatnonzero(bound <= BOUND)
     m = int(enough[0]) + 1 if enough.size else MAX_NODES + 1
     if distinct.size <= min(m, MAX_NODES):
         return Quadrature(distinct, masses, 0.0)
     if m > MAX_NODES:
         return None
     nodes, share = _gauss(distinct, masses / np.add.reduce(masses), m)
-    rule = Quadrature(nodes, share * np.add.reduce(masses), float(bound[m - 1]))
-    return rule if measured_error(rule, distinct, masses) <= ERROR else None
+    rule = Quadrature(nodes, share * np.add.reduce(masses), 0.0)
+    measured = measured_error(rule, distinct, masses)
+    return rule._replace(error=max(float(bound[m - 1]), measured)) if measured <= ERROR else None
 
 
 def error_bound(points: Floats, masses: Floats) -> Floats:
