@@ -24,7 +24,7 @@ Index = NDArray[np.intp]
 # A count of 2^43 that is seen 2^-43 times has the terms of a count of 1, and none of a zero.
 _SELDOM = 2.0**-43
 # Samples from which on points are made of them where the design allows.
-CONDENSED = 10_000
+CONDENSED = 2_000
 
 
 class Condensed(NamedTuple):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._nonzeros import Nonzeros, nonzeros_of
-from countglm._sources import Source
+from countglm._entries import Entries
+from countglm._nonzeros import Nonzeros
+from countglm._sources import Source, sizes_of
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -48,11 +50,7 @@ class ReplacedEntries:
         return block
 
     def nonzeros(self, start: int, stop: int) -> Nonzeros:
-        """Genes [start, stop) by their entries other than zero."""
-        read = getattr(self._source, "nonzeros", None)
-        found: Nonzeros = (
-            nonzeros_of(self._source.native(start, stop)) if read is None else read(start, stop)
-        )
+        found = self._source.nonzeros(start, stop)
         inside = self._within(start, stop)
         if inside.start == inside.stop:
             return found
@@ -84,4 +82,10 @@ class ReplacedEntries:
         return row
 
     def stored(self) -> NDArray[Any] | None:
+        return None
+
+    def sizes(self) -> NDArray[np.int64] | None:
+        return sizes_of(self._source)
+
+    def rows(self, entries: int) -> Iterator[tuple[int, Entries]] | None:
         return None
