@@ -24,10 +24,10 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     from countglm.counts import CountMatrix
 
-# Entries of one block of genes and of one group of samples: 1 MB, to stay in the processor's cache,
-# and 8 MB.
+# Entries of one block of genes and of one group of samples: 1 and 2 MB, to stay in the processor's
+# cache.
 _BLOCK_ENTRIES = 1 << 17
-_GATHER_ENTRIES = 1 << 20
+_GATHER_ENTRIES = 1 << 18
 _LOW_BITS = float(1 << 26)
 
 

@@ -52,20 +52,34 @@ def reference_sample(counts: CountMatrix, library: Floats) -> int:
         quartile[own] = _upper_quartiles(values, n_expressed) / library[own]
     if np.median(quartile) < 1e-20:
         # Most quartiles are zero in sparse data; the richest sample is then the reference.
-        roots = [exact_row_sums(np.sqrt(values)) for _, _, values in column_groups(counts)]
-        return int(np.argmax(np.concatenate(roots)))
+        return _richest(counts)
     return int(np.argmin(np.abs(quartile - math.fsum(quartile) / quartile.size)))
+
+
+def _richest(counts: CountMatrix) -> int:
+    """Return the first sample with the largest exactly rounded sum of roots of counts."""
+    best, largest = 0, -1.0
+    for first, _, values in column_groups(counts):
+        roots = np.sqrt(values)
+        rough = np.add.reduce(roots, axis=1)
+        # A plain sum of positive numbers is right to ten digits and more.
+        for k in np.flatnonzero(rough >= (1.0 - 1e-9) * max(largest, rough.max())).tolist():
+            if (total := math.fsum(roots[k])) > largest:
+                best, largest = first + k, total
+    return best
 
 
 def _upper_quartiles(values: Floats, n: int) -> Floats:
     """Interpolated 75% points of the ``n`` largest of each row, or of all with zeros besides.
 
-    ``values`` (k, m) are sorted.
+    ``values`` (k, m) may be sorted.
     """
-    values.sort(axis=1)
     width = values.shape[1]
     position = 0.75 * (n - 1)
     below = math.floor(position)
+    if width - n + min(below + 1, n - 1) < 0:
+        return np.zeros(values.shape[0])
+    values.sort(axis=1)
     low, high = (
         values[:, width - n + rank] if width - n + rank >= 0 else np.zeros(values.shape[0])
         for rank in (below, min(below + 1, n - 1))
@@ -98,8 +112,8 @@ def _trimmed_mean_ratios(y: Floats, ref: Floats, n_y: Floats, n_ref: float) -> F
     a = (np.log2(share) + np.log2(ref_share)) / 2
     variance = (total - y) / total / y + (n_ref - ref) / n_ref / ref
     size = np.count_nonzero(known, axis=1)
-    keep = known & _between(_average_ranks(m, known), size, TRIM_M)
-    keep &= _between(_average_ranks(a, known), size, TRIM_A)
+    keep = _between_quantiles(m, known, size, TRIM_M)
+    keep &= _between_quantiles(a, known, size, TRIM_A)
     same = np.where(known, np.abs(m), 0.0).max(axis=1, initial=0.0) < 1e-6
     # Nothing left between the quantiles, or one gene holds the whole library.
     bare = ~keep.any(axis=1) | (keep & (variance == 0)).any(axis=1)
@@ -110,24 +124,23 @@ def _trimmed_mean_ratios(y: Floats, ref: Floats, n_y: Floats, n_ref: float) -> F
     return np.array([2.0**value for value in exponent.tolist()])
 
 
-def _between(ranks: Floats, size: NDArray[np.intp], trim: float) -> NDArray[np.bool_]:
-    low = (np.floor(size * trim) + 1)[:, None]
-    return np.asarray((ranks >= low) & (ranks <= size[:, None] + 1 - low))
+def _between_quantiles(
+    x: Floats, known: NDArray[np.bool_], size: NDArray[np.intp], trim: float
+) -> NDArray[np.bool_]:
+    """Which known values of each row (k, m), ``size`` of them, are left by trimming both ends.
 
-
-def _average_ranks(x: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Ranks from 1 of the known values of each row (k, m), of equal ones their mean."""
+    Those of rank ``floor(size * trim) + 1`` and more from either end, of equal ones the mean rank.
+    """
     x = np.where(known, x, np.inf)
-    order = np.argsort(x, axis=1)
-    x = np.take_along_axis(x, order, axis=1)
-    place = np.arange(x.shape[1])
-    begins = np.ones(x.shape, dtype=np.bool_)
-    begins[:, 1:] = x[:, 1:] != x[:, :-1]
-    ends = np.ones(x.shape, dtype=np.bool_)
-    ends[:, :-1] = begins[:, 1:]
-    first = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
-    back = np.where(ends, place, x.shape[1])[:, ::-1]
-    last = np.minimum.accumulate(back, axis=1)[:, ::-1]
-    ranks = np.empty(x.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=1)
-    return ranks
+    ordered = np.sort(x, axis=1)
+    low = np.floor(size * trim).astype(np.intp) + 1
+    row = np.arange(size.size)
+    kept = known
+    for rank, above in ((low, True), (np.maximum(size + 1 - low, 1), False)):
+        # Mean ranks rise with the values: what has this rank, or its equals, is the border.
+        border = ordered[row, rank - 1][:, None]
+        twice = np.count_nonzero(x < border, axis=1) + np.count_nonzero(x <= border, axis=1) + 1
+        inside = (twice >= 2 * rank if above else twice <= 2 * rank)[:, None]
+        beyond = x > border if above else x < border
+        kept = kept & (beyond | (inside & (x == border)))
+    return kept
