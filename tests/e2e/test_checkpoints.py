@@ -105,9 +105,10 @@ def test_interrupts_lose_nothing(
             raise KeyboardInterrupt
         put(self, digest, arrays)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(KeptParts, "put", interrupted)
-        resumed(tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            resumed(tmp_path)
     assert len(kept(tmp_path)) == 7
     assert_same(resumed(tmp_path), whole)
     assert len(set(counted)) == len(counted)
@@ -276,10 +277,9 @@ def test_fits_and_dispersions_keep_and_resume(tmp_path: Path, counted: list[str]
     values[:8, 5] = 0
     values[:, 6] = 0
     rng = np.random.default_rng(8)
-    given = {
-        "trace": True, "offset": rng.normal(0, 0.1, values.shape),
-        "weights": rng.uniform(0.5, 1.5, values.shape),
-    }  # fmt: skip
+    shape = values.shape
+    given: dict[str, Any] = {"trace": True}
+    given |= {"offset": rng.normal(0, 0.1, shape), "weights": rng.uniform(0.5, 1.5, shape)}
     expected = fit_glm(values, "~ group", obs=OBS.reset_index(drop=True), **given)
     for _ in range(2):
         found = fit_glm(
