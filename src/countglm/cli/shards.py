@@ -110,11 +110,8 @@ def run_shard(folder: Path, number: int | None, *, threads: int | None, as_json:
     number = _number(number, plan.shards)
     executor = LocalExecutor(resolve_threads(threads))
     with closing(SharedParts(folder / PARTS, executor, number - 1, plan.shards)) as shared:
-        # Tests follow the fits, and are made where the shards are merged.
-        asked = _prepared(
-            plan.options | {"interval": None, "shrink": None, "reduced": None},
-            plan.reading(folder),
-        )
+        # Intervals and shrinkage are not made in parts, but where the shards are merged.
+        asked = _prepared(plan.options | {"interval": None, "shrink": None}, plan.reading(folder))
         plan.check_counts(asked.matrix.fingerprint())
         asked.options.update(
             client=shared, block_size=plan.block_size, threads=threads, test="wald"
