@@ -113,9 +113,7 @@ def run_shard(folder: Path, number: int | None, *, threads: int | None, as_json:
         # Intervals and shrinkage are not made in parts, but where the shards are merged.
         asked = _prepared(plan.options | {"interval": None, "shrink": None}, plan.reading(folder))
         plan.check_counts(asked.matrix.fingerprint())
-        asked.options.update(
-            client=shared, block_size=plan.block_size, threads=threads, test="wald"
-        )
+        asked.options.update(client=shared, block_size=plan.block_size, threads=threads)
         asked.results()
     facts: dict[str, Any] = {
         "shard": number, "computed": shared.computed, "found": shared.found,
