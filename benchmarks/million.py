@@ -13,67 +13,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import peers
-from cells import CONTRAST, FORMULA, study, write_h5ad
-from crossing_worker import status
+from cells import study, write_h5ad
 from machine import describe_machine, save_result
+from million_worker import CALLS, measure
 from pipelines import Runner
 from table import write_page
 
 CELLS, GENES = 1_000_000, 2_000
 PEER_CELLS = 20_000
 LIMITS = ("4GB", "1GB", "0.5GB")
-CALLS = ("fit_glm", "differential_expression")
 PEERS = ("countglm", "glmGamPoi", "edgePython QL", "edgePython LRT")
 # What is asked for.
 MEMORY_GB, RATIO = 4.0, 50.0
-
-
-def worker(call: str, path: Path, limit: str, threads: int) -> None:
-    """Make one call in this process; print what it took."""
-    begun = time.perf_counter()
-    import countglm
-
-    options: dict[str, Any] = {
-        "size_factors": "library", "threads": threads, "memory_limit": limit,
-    }  # fmt: skip
-    if call == "fit_glm":
-        fit = countglm.fit_glm(path, FORMULA, **options)
-    else:
-        fit = countglm.differential_expression(path, FORMULA, CONTRAST, **options).fit
-    report = {
-        "seconds": time.perf_counter() - begun,
-        "cpu": time.process_time(),
-        "memory_mb": status("VmHWM"),
-        "converged": int(fit.converged.sum()),
-        "by_rule": int(fit.by_rule.sum()),
-    }
-    print(json.dumps(report))
-
-
-def measure(call: str, path: Path, limit: str, threads: int) -> dict[str, Any]:
-    """Return what a call took in a fresh process of its own."""
-    cores = sorted(os.sched_getaffinity(0))[:threads]
-    command = [
-        sys.executable, str(Path(__file__).resolve()), "--worker", call, str(path), limit,
-        "--threads", str(threads),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return report
 
 
 def million(folder: Path, cells: int, genes: int, threads: int) -> dict[str, Any]:
@@ -121,14 +78,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the table is written for the time")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trial", action="store_true", help="print, and keep nothing")
-    parser.add_argument("--worker", nargs=3, metavar=("CALL", "FILE", "LIMIT"),
-                        help=argparse.SUPPRESS)  # fmt: skip
     peers.add_option(parser)
     options = parser.parse_args()
-    if options.worker:
-        call, path, limit = options.worker
-        worker(call, Path(path), limit, options.threads)
-        return
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         found = million(Path(name), options.cells, options.genes, options.threads)
     found["threads"] = options.threads
