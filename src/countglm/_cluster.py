@@ -9,12 +9,12 @@ from __future__ import annotations
 import queue
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._chunks import Arrays, Executor, Finished, Part, Shared, genes_of_part
-from ._cluster_crew import LOOK, Crew, Worker
+from ._cluster_crew import LOOK, Crew, Worker, scheduler_asked
 from ._cluster_work import Absent, Failed, forget, keep, work
 from ._names import plural
 from .errors import ClusterError, InputError
@@ -80,20 +80,26 @@ class ClusterExecutor:
                         yield part, arrays
         finally:
             if stage.running and self._client.status == "running":
-                self._client.cancel(list(stage.running), force=True)
+                # Where the scheduler is lost there is nothing to cancel.
+                with suppress(OSError, RuntimeError):
+                    self._client.cancel(list(stage.running), force=True)
 
     def close(self) -> None:
         """Let the workers give up what they keep."""
         workers = list(self._crew.workers)
         if workers and self._client.status == "running":
-            self._client.run(forget, self._owner, workers=workers, on_error="ignore", wait=False)
+            with suppress(OSError, RuntimeError):
+                self._client.run(
+                    forget, self._owner, workers=workers, on_error="ignore", wait=False
+                )
 
     def _take_back(self, stage: _Stage) -> None:
         """Take parts back from workers that went."""
         for future, (part, worker) in list(stage.running.items()):
             if self._crew.workers.get(worker.address) is not worker:
                 del stage.running[future]
-                self._client.cancel([future], force=True)
+                with scheduler_asked():
+                    self._client.cancel([future], force=True)
                 self._lost(part, stage, f"{worker.address} is gone")
 
     def _hand_out(self, stage: _Stage) -> None:
@@ -131,19 +137,18 @@ class ClusterExecutor:
             rows = part.digest
             things[rows] = (part.rows, _bytes_of(part.rows))
         if things:
-            sent = self._client.run(
-                keep, things, self._owner, workers=[worker.address], on_error="return"
-            )
+            sent = self._crew.ask(keep, things, self._owner, workers=[worker.address])
             refusal = sent.get(worker.address, "no answer")
             if refusal is not None:
                 self._crew.workers.pop(worker.address, None)
                 self._lost(part, stage, f"{worker.address}: {refusal}")
                 return
             worker.keeps |= things.keys()
-        future = self._client.submit(
-            work, stage.shared.digest, part.counts_key, rows, workers=[worker.address], pure=False,
-            key=f"countglm-{part.start}-{part.stop}-{uuid.uuid4().hex}",
-        )  # fmt: skip
+        with scheduler_asked():
+            future = self._client.submit(
+                work, stage.shared.digest, part.counts_key, rows, workers=[worker.address],
+                pure=False, key=f"countglm-{part.start}-{part.stop}-{uuid.uuid4().hex}",
+            )  # fmt: skip
         worker.busy += 1
         stage.running[future] = (part, worker)
         future.add_done_callback(stage.ended.put)

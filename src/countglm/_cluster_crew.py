@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,17 @@ class Worker:
     address: str
     keeps: set[str] = field(default_factory=set)
     busy: int = 0
+
+
+@contextmanager
+def scheduler_asked() -> Iterator[None]:
+    """Say so where the scheduler answers no more."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(
+            f"The scheduler of the cluster is lost ({error}); connect again, and {AGAIN}."
+        ) from error
 
 
 class Crew:
@@ -72,18 +85,22 @@ class Crew:
 
     def addresses(self) -> set[str]:
         """Return the addresses that the scheduler knows."""
-        try:
+        with scheduler_asked():
             return set(self._client.nthreads())
-        except (OSError, RuntimeError) as error:
-            raise ClusterError(
-                f"The scheduler of the cluster is lost ({error}); connect again, and {AGAIN}."
-            ) from error
+
+    def ask(self, function: Callable[..., Any], *given: Any, workers: list[str]) -> dict[str, Any]:
+        """Return what a function returns, or raises, on each of some workers, by address."""
+        with scheduler_asked():
+            answers: dict[str, Any] = self._client.run(
+                function, *given, workers=workers, on_error="return"
+            )
+        return answers
 
     def _greet(self, addresses: list[str]) -> None:
         """Take new workers in, but for those that would compute other bits."""
         if not addresses:
             return
-        answers = self._client.run(what_computes, workers=addresses, on_error="return")
+        answers = self.ask(what_computes, workers=addresses)
         here = what_computes()
         wrong: dict[str, str] = {}
         for address, answer in answers.items():
