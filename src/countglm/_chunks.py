@@ -7,7 +7,7 @@ machine, or not at all where its arrays have been kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -19,8 +19,9 @@ from ._arguments import Options, PerSample
 from ._digest import digest_of
 from ._fitting import Prior, Problem
 from ._nonzeros import Nonzeros
-from ._parallel import MIN_BLOCK, TILE, as_done, resolve_block_size, run_blocks
+from ._parallel import MIN_BLOCK, TILE, as_done, run_blocks
 from ._part_arrays import arrays_of
+from ._resources import block_within, entries_within
 from ._tiles import Learnt
 from ._version import __version__
 
@@ -111,6 +112,10 @@ class PartCounts(Protocol):
 
     def nonzeros(self, start: int, stop: int) -> Nonzeros: ...
 
+    def sizes(self) -> NDArray[np.int64] | None:
+        """Return how many counts of each gene are other than zero, None where it is not known."""
+        ...
+
 
 class GeneRange:
     """Genes [start, stop) of counts that are at hand; nothing is read before it is asked for."""
@@ -125,6 +130,12 @@ class GeneRange:
 
     def nonzeros(self, start: int, stop: int) -> Nonzeros:
         return self._counts.nonzeros(self._start + start, self._start + stop)
+
+    def sizes(self) -> NDArray[np.int64] | None:
+        counts = self._counts
+        if not counts.is_sparse:
+            return None
+        return counts.nonzero_sizes()[self._start : self._start + self.n_genes]
 
     def sent(self) -> SentCounts:
         """The same counts, read, to be sent elsewhere."""
@@ -151,6 +162,9 @@ class SentCounts:
         entries = self.entries
         return Nonzeros(pointers - pointers[0], entries.samples[inside], entries.values[inside])
 
+    def sizes(self) -> NDArray[np.int64]:
+        return np.diff(self.entries.pointers)
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -176,12 +190,17 @@ class Part:
 
 
 def run_part(
-    shared: Shared, rows: Arrays, counts: PartCounts, threads: int, block: int | None = None
+    shared: Shared, rows: Arrays, counts: PartCounts, threads: int, room: int | None = None
 ) -> Arrays:
-    """Fit the genes of a part, ``block`` of them at once, and return their arrays by name."""
+    """Fit the genes of a part and return their arrays by name.
+
+    ``room`` are the bytes that the block of one thread may take.
+    """
     problem = shared.problem(rows, counts)
+    problem.dense_entries = entries_within(room)
     n_genes = counts.n_genes
-    block = block or resolve_block_size(None, counts.n_samples)
+    sizes = counts.sizes() if room is not None and problem.has_rule else None
+    block = block_within(room, counts.n_samples, sizes)
     if threads > 1:
         block = min(block, -(-n_genes // (4 * threads * TILE)) * TILE)
     problem.run(partial(run_blocks, n_items=n_genes, block_size=block, threads=threads), threads)
@@ -240,17 +259,15 @@ class Executor(Protocol):
 class LocalExecutor:
     """Runs as many parts at once as there are threads, each on one."""
 
-    def __init__(self, threads: int, block: Callable[[int], int] | None = None) -> None:
+    def __init__(self, threads: int, room: int | None = None) -> None:
         self._threads = threads
-        self._block = block  # genes of a block by the number of samples
+        self._room = room
 
     def genes_of_part(self, n_samples: int, n_genes: int) -> int:
         return genes_of_part(n_samples, n_genes)
 
     def run(self, shared: Shared, parts: Iterable[Part]) -> Finished:
         def task(part: Part) -> Arrays:
-            counts = part.counts
-            block = None if self._block is None else self._block(counts.n_samples)
-            return run_part(shared, part.rows, counts, 1, block)
+            return run_part(shared, part.rows, part.counts, 1, self._room)
 
         return as_done(task, parts, self._threads)

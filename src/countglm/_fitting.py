@@ -64,6 +64,7 @@ class Problem(FitArrays):
     existence: ExistenceTest | None = None
     # A problem of the same design, offset and weights, which has prepared what it takes long to.
     like: Problem | None = None
+    dense_entries: int = DENSE_ENTRIES
 
     def __post_init__(self) -> None:
         super().__init__(self.counts.n_genes, self.design.shape[1])
@@ -76,6 +77,11 @@ class Problem(FitArrays):
             rule = zero_rule(self.design, self.offset.values, self.weights.values)
         self._visits: Visits = Visits(self, None if self.like is None else self.like._visits)
         self._by_rule: ByRule | None = None if rule is None else ByRule(self, rule)
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether a rule stands for the zeros of genes that have enough of them."""
+        return self._by_rule is not None
 
     @property
     def again(self) -> bool:
@@ -103,7 +109,7 @@ class Problem(FitArrays):
         self.by_rule[start:stop] = served
         if few.size:
             self._by_rule.fit(start + few, nonzeros.take(few))
-        step = max(1, DENSE_ENTRIES // self.counts.n_samples)
+        step = max(1, self.dense_entries // self.counts.n_samples)
         for first in range(0, many.size, step):
             some = many[first : first + step]
             self._visits.fit(start + some, nonzeros.take(some).dense(self.counts.n_samples))

@@ -13,7 +13,7 @@ from ._fit_arrays import FitArrays, assemble_fit
 from ._fitting import Prior, Problem
 from ._parallel import run_blocks
 from ._progress import progress_bar
-from ._resources import Resources, resolve_resources
+from ._resources import Resources, entries_within, resolve_resources
 from .counts import as_count_matrix
 from .design import as_design
 from .size_factors import resolve_size_factors
@@ -115,6 +115,7 @@ class Model:
         return Problem(
             self.counts, self.design.matrix, self.size_factors, self.offset, self.weights,
             alpha, self.options, prior, finish, learnt, means=means,
+            dense_entries=entries_within(self.resources.room),
         )  # fmt: skip
 
     def begin(self, call: str, **choices: Any) -> None:
@@ -130,7 +131,12 @@ class Model:
         if self.session is not None:
             self.session.fit(problem, self.counts, stage)
         else:
-            problem.run(lambda task: self.each_block(task, stage), self.threads)
+            # Where a rule stands for the zeros, few genes are ever dense at once.
+            sizes = None
+            if self.resources.room is not None and problem.has_rule and self.counts.is_sparse:
+                sizes = self.counts.nonzero_sizes()
+            block = self.resources.block(self.n_samples, sizes)
+            problem.run(lambda task: self.each_block(task, stage, block=block), self.threads)
         return problem
 
     def assemble(self, arrays: FitArrays, family: str, record: dict[str, Any]) -> GLMFit:

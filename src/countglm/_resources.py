@@ -8,15 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ._backed import Reading
-from ._parallel import MIN_BLOCK, TILE, is_whole, resolve_block_size, resolve_threads
+from ._fitting import DENSE_ENTRIES
+from ._parallel import TILE, is_whole, resolve_block_size, resolve_threads
 from .errors import InputError
 
+Sizes = NDArray[np.int64]
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
-# Counts, and what is made of them while a block is fitted: float64 arrays of its size.
-ARRAYS_OF_BLOCK = 6
+# What is made of the counts of a block while it is fitted: float64 arrays of its size, or bytes for
+# a count other than zero where a rule stands for the zeros (measured: 2.4 arrays, 56 bytes).
+ARRAYS_OF_BLOCK, BYTES_OF_NONZERO = 4, 64
 # Part of the limit that blocks may take; the rest is for Python, results and reading ahead.
 SHARE_OF_BLOCKS = 0.25
 
@@ -41,14 +47,22 @@ class Resources:
         """Whether fits are cut into parts that run elsewhere, or are kept when finished."""
         return self.client is not None or self.checkpoint is not None
 
-    def block(self, n_samples: int) -> int:
-        """Genes of a block: as given, or so that blocks fit in the memory of the threads."""
+    @property
+    def room(self) -> int | None:
+        """Bytes that the block of one thread may take; None where there is no limit."""
+        if self.memory_limit is None:
+            return None
+        return int(self.memory_limit * SHARE_OF_BLOCKS) // self.threads
+
+    def block(self, n_samples: int, sizes: Sizes | None = None) -> int:
+        """Genes of a block: as given, or so that the blocks of all threads fit in the limit.
+
+        ``sizes`` (n_genes,) are the numbers of counts other than zero, where no others are made
+        dense more than a few at once.
+        """
         if self.block_size is not None and not self.in_parts:
             return self.block_size
-        genes = resolve_block_size(None, n_samples)
-        if self.memory_limit is None:
-            return genes
-        return min(genes, _genes_within(self.memory_limit, n_samples, self.threads))
+        return block_within(self.room, n_samples, sizes)
 
     @property
     def reading(self) -> Reading:
@@ -64,11 +78,25 @@ class Resources:
         return replace(self, progress=False)
 
 
-def _genes_within(limit: int, n_samples: int, threads: int) -> int:
-    """Return the genes of a block of which ``threads`` and as many more fit in their share."""
-    a_gene = 8 * n_samples * ARRAYS_OF_BLOCK
-    genes = int(limit * SHARE_OF_BLOCKS) // (a_gene * 2 * threads)
-    return max(1, genes // TILE * TILE if genes >= MIN_BLOCK else genes)
+def block_within(room: int | None, n_samples: int, sizes: Sizes | None = None) -> int:
+    """Return the genes of a block that fit in ``room`` bytes: all samples of each, or ``sizes``."""
+    genes = resolve_block_size(None, n_samples)
+    if room is None:
+        return genes
+    if sizes is None:
+        most = max(1, room // (8 * ARRAYS_OF_BLOCK * n_samples))
+        return min(genes, most // TILE * TILE if most > TILE else most)
+    while genes > 1:
+        sums = np.add.reduceat(sizes, np.arange(0, sizes.size, genes))
+        if int(sums.max()) * BYTES_OF_NONZERO <= room:
+            break
+        genes = genes // (2 * TILE) * TILE if genes > TILE else genes // 2
+    return genes
+
+
+def entries_within(room: int | None) -> int:
+    """Return the counts, zeros and all, that are made dense at once within ``room`` bytes."""
+    return DENSE_ENTRIES if room is None else min(DENSE_ENTRIES, room // (8 * ARRAYS_OF_BLOCK))
 
 
 def resolve_resources(

@@ -119,7 +119,7 @@ def open_session(resources: Resources, mode: str = "exact") -> Iterator[Session 
         checkpoint = None
         if resources.checkpoint is not None:
             checkpoint = opened.enter_context(closing(Checkpoint(resources.checkpoint)))
-        executor: Any = nullcontext(LocalExecutor(resources.threads, resources.block))
+        executor: Any = nullcontext(LocalExecutor(resources.threads, resources.room))
         if resources.client is not None:
             from ._cluster import executor_of
 

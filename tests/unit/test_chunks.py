@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csc_array
 
 from countglm import _session
 from countglm._arguments import resolve_dispersion
@@ -102,6 +103,29 @@ def test_searches_learn_from_each_other_in_parts(sparse: bool, executor: Any) ->
         found.append((first, second, last))
     for one, other in zip(*found, strict=True):
         assert_same(one, other)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("limit", ["1kB", "20kB"])
+def test_little_memory_changes_no_bit(limit: str) -> None:
+    """Blocks of few genes, of which one at once is made dense."""
+    values = np.tile(_counts(sparse=True), (4, 1))
+    values[:, 11] += 1
+    given: dict[str, Any] = {"size_factors": "none"}
+    counts, design = csc_array(values), np.tile(DESIGN, (4, 1))
+    whole = prepare_model(counts, design, **given)
+    small = resolve_resources(2, memory_limit=limit)
+    tight = prepare_model(counts, design, resources=small, **given)
+    parts = prepare_model(
+        counts, design, resources=small, **given,
+        session=_session.Session(small, LocalExecutor(2, small.room), None),
+    )  # fmt: skip
+    assert small.block(48) < whole.block
+    expected = whole.fit(whole.problem(None))
+    assert expected.by_rule.any()
+    assert not expected.by_rule.all()
+    for model in (tight, parts):
+        assert_same(model.fit(model.problem(None)), expected)
 
 
 def test_separated_samples_are_kept_once(plain_counts: CountMatrix) -> None:

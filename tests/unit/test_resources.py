@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from countglm._resources import resolve_memory_limit, resolve_resources
+from countglm._fitting import DENSE_ENTRIES
+from countglm._resources import entries_within, resolve_memory_limit, resolve_resources
 from countglm.errors import InputError
 
 
@@ -51,14 +53,32 @@ def test_what_asks_for_parts() -> None:
 
 
 def test_blocks_fit_in_the_limit() -> None:
-    """Blocks of all threads, and as many that wait, take a part of the limit."""
     samples = 1_000_000
     free = resolve_resources(2).block(samples)
     assert free == 16
     assert resolve_resources(2, memory_limit="64GB").block(samples) == free
-    assert resolve_resources(2, memory_limit="4GB").block(samples) < free
+    assert resolve_resources(2, memory_limit="4GB").block(samples) == 8
+    assert resolve_resources(2, memory_limit="1GB").block(samples) == 3
     assert resolve_resources(2, memory_limit="0.1GB").block(samples) == 1
     assert resolve_resources(2, memory_limit="0.5GB").block(100) == resolve_resources(2).block(100)
+
+
+def test_blocks_of_nonzeros_are_larger() -> None:
+    """The fullest block has to fit, wherever it is."""
+    samples = 1_000_000
+    few = np.full(60, 20_000)
+    small = resolve_resources(2, memory_limit="0.5GB")
+    assert small.block(samples, few) == 16
+    assert small.block(samples, np.r_[few, np.full(16, 90_000)]) == 8
+    assert small.block(samples, np.r_[few, np.full(16, 300_000)]) == 2
+    assert small.block(samples, np.full(3, 10**8)) == 1
+    assert resolve_resources(2).block(samples, np.full(3, 10**8)) == 16
+
+
+def test_genes_are_made_dense_within_the_limit() -> None:
+    assert entries_within(None) == DENSE_ENTRIES
+    assert entries_within(10**12) == DENSE_ENTRIES
+    assert entries_within(32_000_000) == 1_000_000
 
 
 def test_a_given_size_is_that_of_blocks_or_else_of_parts() -> None:
