@@ -123,15 +123,24 @@ class GroupedResult(Mapping[Group, "DEResult"]):
 
         return significant_rows(self, alpha)
 
-    def test(self, contrast: Any, **choices: Any) -> GroupedResult:
+    def test(self, contrast: Any = None, **choices: Any) -> GroupedResult:
         """Test another contrast of the same fits; choices are those of `DEResult.test`.
 
-        Groups whose samples do not have it join the failed ones. P-values are adjusted over all
-        groups again where they were, unless by a function, which a result does not keep.
+        None takes the contrast of every group again. Groups whose samples do not have it join the
+        failed ones. P-values are adjusted over all groups again where they were, unless by a
+        function, which a result does not keep.
         """
         if isinstance(contrast, Mapping):
             raise InputError("test() of groups takes one contrast; call it once for each.")
-        return self._each(lambda result: result.test(contrast, **choices))._adjusted_again()
+
+        def tested(result: DEResult) -> DEResult:
+            if contrast is not None:
+                again: DEResult = result.test(contrast, **choices)
+                return again
+            own: DEResult = replace(result.test(result.contrast, **choices), label=result.label)
+            return own
+
+        return self._each(tested)._adjusted_again()
 
     def shrink(self, **options: Any) -> GroupedResult:
         """Return the results with shrunken fold changes; options are those of `shrink`."""

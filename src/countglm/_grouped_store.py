@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -18,38 +19,45 @@ if TYPE_CHECKING:
 
 _KIND = "GroupedResult"
 _LISTS = ("groups", "by", "failed", "n_samples", "messages")
+# An attribute of HDF5 holds 64 kB, and what is told of many groups is more: it stands in an array.
+_TOLD = "told"
 
 
 def save_groups(grouped: GroupedResult, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write the results of all groups without the counts."""
     arrays: dict[str, NDArray[Any]] = {}
-    parts = []
+    told = [
+        {
+            "by": list(grouped.by),
+            "groups": [_plain(group) for group in grouped.results],
+            "failed": [[_plain(group), reason] for group, reason in grouped.failed.items()],
+            "n_samples": [[_plain(group), n] for group, n in grouped.n_samples.items()],
+            "messages": [[_plain(group), list(said)] for group, said in grouped.messages.items()],
+            "control": _plain(grouped.control),
+            "caution": grouped.caution,
+            "p_adjust_across": grouped.p_adjust_across,
+        }
+    ]
     for number, (group, result) in enumerate(grouped.results.items()):
         own, meta = result_contents(result)
         if grouped.across is not None:
             own["across"] = grouped.across[group]
         arrays |= {f"{number}.{name}": array for name, array in own.items()}
-        parts.append(meta)
-    meta = {
-        "by": list(grouped.by),
-        "groups": [_plain(group) for group in grouped.results],
-        "results": parts,
-        "failed": [[_plain(group), reason] for group, reason in grouped.failed.items()],
-        "n_samples": [[_plain(group), n] for group, n in grouped.n_samples.items()],
-        "messages": [[_plain(group), list(said)] for group, said in grouped.messages.items()],
-        "control": _plain(grouped.control),
-        "caution": grouped.caution,
-        "p_adjust_across": grouped.p_adjust_across,
-    }
-    write_arrays(path, _KIND, arrays, meta, force=force)
+        told.append(meta)
+    arrays[_TOLD] = np.array([json.dumps(each) for each in told], dtype=object)
+    write_arrays(path, _KIND, arrays, {}, force=force)
 
 
 def load_groups(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the keyword arguments of a GroupedResult."""
-    arrays, meta = read_arrays(path, _KIND)
-    if not all(isinstance(meta.get(name), list) for name in (*_LISTS, "results")):
+    arrays, _ = read_arrays(path, _KIND)
+    try:
+        meta, *metas = [json.loads(str(text)) for text in arrays.pop(_TOLD)]
+    except (KeyError, ValueError, TypeError) as error:
+        raise damaged(path, "it does not tell its groups") from error
+    if not isinstance(meta, dict) or not all(isinstance(meta.get(name), list) for name in _LISTS):
         raise damaged(path, "it lacks its groups")
-    parts: list[dict[str, NDArray[Any]]] = [{} for _ in meta["results"]]
+    parts: list[dict[str, NDArray[Any]]] = [{} for _ in metas]
     for name, array in arrays.items():
         number, _, rest = name.partition(".")
         if not number.isdigit() or int(number) >= len(parts):
@@ -60,8 +68,7 @@ def load_groups(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise damaged(path, "its groups and its results are not as many")
     across = [np.asarray(part.pop("across")) for part in parts if "across" in part]
     results = [
-        DEResult(**result_fields(own, each, path))
-        for own, each in zip(parts, meta["results"], strict=True)
+        DEResult(**result_fields(own, each, path)) for own, each in zip(parts, metas, strict=True)
     ]
     return {
         "results": dict(zip(groups, results, strict=True)),

@@ -47,6 +47,11 @@ class ResultShelf(Mapping[Any, DEResult]):
         result.save(path)
         self._held[group] = path
 
+    @property
+    def overflows(self) -> bool:
+        """Whether there are more results than memory for them."""
+        return self._folder is not None
+
     def empty(self) -> ResultShelf:
         """Return a shelf of the same room with nothing on it."""
         return ResultShelf(self._room, self._counts_of)

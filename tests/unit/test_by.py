@@ -145,11 +145,36 @@ def test_save_and_load(tmp_path, suffix):
         countglm.DEResult.load(path)
 
 
+def test_what_is_told_of_many_groups_has_room_in_a_file(tmp_path):
+    grouped = by_kind()
+    results = {(f"k{i}", i): grouped["T"] for i in range(60)}
+    failed = {("lonely", i): 900 * "x" for i in range(200)}
+    many = GroupedResult(results=results, by=("kind", "number"), failed=failed)
+    many.save(tmp_path / "many.h5")
+    again = GroupedResult.load(tmp_path / "many.h5")
+    assert again.failed == failed
+    pd.testing.assert_frame_equal(again.table, many.table, check_exact=True)
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    import h5py
+
+    path = tmp_path / "groups.h5"
+    by_kind().save(path)
+    with h5py.File(path, "a") as file:
+        del file["told"]
+    with pytest.raises(InputError, match=r"damaged.*does not tell its groups"):
+        GroupedResult.load(path)
+
+
 def test_another_contrast_and_shrinkage_of_every_group():
     grouped = by_kind()
     twofold = grouped.test(CONTRAST, lfc_threshold=1.0)
     expected = grouped["T"].test(CONTRAST, lfc_threshold=1.0)
     assert np.array_equal(twofold["T"].table["padj"], expected.table["padj"], equal_nan=True)
+    again = grouped.test(lfc_threshold=1.0)
+    assert again.label == grouped.label
+    assert again["T"].table.equals(twofold["T"].table)
     shrunken = grouped.shrink(method="normal")
     change = shrunken["NK"].table["log2FoldChange"]
     assert np.array_equal(change, grouped["NK"].shrink(method="normal").table["log2FoldChange"])

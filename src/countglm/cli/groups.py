@@ -163,6 +163,7 @@ def _write(
     title: str,
 ) -> dict[str, Any]:
     """Fill ``folder`` with tables, results, report and summary; return the summary."""
+    from countglm._result_shelf import ResultShelf
     from countglm._version import __version__
     from countglm.cli.products import free_name, plain_name, write_summary, write_table
     from countglm.report import write_groups_report
@@ -172,11 +173,14 @@ def _write(
         table = free_name(folder, f"test_{plain_name(name)}", suffix)
         stem = table.removeprefix("test_").removesuffix(suffix)
         write_table(each.table.set_index(each.group_columns[0]), folder / table)
-        write_table(each.summary().frame, folder / f"groups_{stem}{suffix}")
-        each.save(folder / f"result_{stem}.h5")
-        contrasts.append(
-            {"name": name, "file": table, "result": f"result_{stem}.h5", **each.summary().facts}
-        )
+        summary = each.summary()
+        write_table(summary.frame, folder / f"groups_{stem}{suffix}")
+        result = None
+        if not (isinstance(each.results, ResultShelf) and each.results.overflows):
+            # A file of more results than memory holds could not be read again.
+            result = f"result_{stem}.h5"
+            each.save(folder / result)
+        contrasts.append({"name": name, "file": table, "result": result, **summary.facts})
     first = next(iter(grouped.values()))
     if first.control is None:
         write_table(_samples(first), folder / f"samples{suffix}")
