@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Parts that a worker has at once; how often one part may be lost; bytes from which rows are sent
 # apart from their task; seconds that an answer may take before its worker is looked for.
-IN_FLIGHT, MOST_LOSSES, LARGE, ANSWER = 2, 8, 1 << 20, 5.0
+IN_FLIGHT, MOST_LOSSES, LARGE, ANSWER = 2, 8, 1 << 20, 2.0
 # Seconds without a single worker after which a call gives up.
 PATIENCE = 300.0
 
@@ -157,6 +157,12 @@ class ClusterExecutor:
         """Return the arrays of a part; None where it has to be run again, or waited for."""
         from distributed import CancelledError, KilledWorker
 
+        if future.status not in ("finished", "error"):
+            # It ended, and what it had found went with its worker.
+            with scheduler_asked():
+                self._client.cancel([future], force=True)
+            self._lost(part, stage, f"{worker.address} went")
+            return None
         try:
             answer = future.result(timeout=ANSWER)
         except TimeoutError:

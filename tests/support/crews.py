@@ -12,9 +12,11 @@ from countglm import _cluster_work
 class Task:
     """A future whose end is known when it is made."""
 
-    def __init__(self, answer: Any = None, error: BaseException | None = None) -> None:
-        self._answer, self._error = answer, error
-        self.ended = answer is not None or error is not None
+    def __init__(
+        self, answer: Any = None, error: BaseException | None = None, status: str = "finished"
+    ) -> None:
+        self._answer, self._error, self.status = answer, error, status
+        self.ended = answer is not None or error is not None or status != "finished"
 
     def add_done_callback(self, call: Callable[[Task], None]) -> None:
         if self.ended:

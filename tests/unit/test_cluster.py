@@ -94,10 +94,18 @@ def test_all_workers_die_and_others_come(here: Any) -> None:
     assert len(crew.parts) > 6
 
 
-@pytest.mark.parametrize("error", [CANCELLED, OSError("the connection broke")])
-def test_a_part_that_is_lost_is_run_again(here: Any, error: BaseException) -> None:
+@pytest.mark.parametrize(
+    "lost",
+    [
+        Task(error=CANCELLED),
+        Task(error=OSError("the connection broke")),
+        Task(status="lost"),
+        Task(status="cancelled"),
+    ],
+)
+def test_a_part_that_is_lost_is_run_again(here: Any, lost: Task) -> None:
     crew = Crew("a")
-    crew.on_part = lambda address, number: Task(error=error) if number == 2 else None
+    crew.on_part = lambda address, number: lost if number == 2 else None
     assert_same(fit(crew), here)
     assert len(crew.parts) == 7
 
