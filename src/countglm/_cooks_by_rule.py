@@ -1,4 +1,4 @@
-"""Cook's distances of genes that are mostly zeros, from the counts that may stand out.
+"""Cook's distances of samples in few groups, from the counts that may stand out.
 
 In a group of samples with equal rows of the design the leverage is shared in proportion to the
 information, so that both it and the distance of a zero grow with the sample's scale.  Equation
@@ -86,6 +86,15 @@ class CooksByRule:
     def reports(self) -> bool:
         """Whether distances are left to report where outliers are replaced."""
         return not bool(self.replaceable.all())
+
+    def serves(self, nonzeros: Nonzeros) -> Mask:
+        """Return which genes (g,) are inspected here.
+
+        All, where most of them are done with a bound; else those whose zeros are worth sparing.
+        """
+        if self.reports:
+            return self.grouped.rule.serves(nonzeros.pointers, nonzeros.values)
+        return np.ones(nonzeros.n_genes, dtype=np.bool_)
 
     @cached_property
     def most_zeros(self) -> int:

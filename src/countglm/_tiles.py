@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cells import distinct_rows
 from .basis import Basis
 from .kernels import blocks, columns, layout, search
 from .kernels.layout import LANES, At, Frame, Sparse
@@ -58,11 +59,11 @@ def sample_order(design: Floats) -> NDArray[np.intp] | None:
 
     None where no two rows are equal, or where they are together.
     """
-    rows, first, group = np.unique(design, axis=0, return_index=True, return_inverse=True)
+    rows, first, group = distinct_rows(design)
     if rows.shape[0] == design.shape[0]:
         return None
     # Groups in the order of their first samples.
-    order = np.argsort(first[group.reshape(-1)], kind="stable")
+    order = np.argsort(first[group], kind="stable")
     return None if bool((np.diff(order) == 1).all()) else order
 
 

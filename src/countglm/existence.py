@@ -17,6 +17,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cells import distinct_rows
 from ._completion import Completion, complete, graded_basis, split
 from ._cones import separable
 from .basis import make_basis
@@ -134,8 +135,7 @@ class _Design:
 
     def __init__(self, design: Floats) -> None:
         self.design = design
-        self.cells, cell_of = np.unique(design, axis=0, return_inverse=True)
-        self.cell_of = cell_of.reshape(-1)
+        self.cells, _, self.cell_of = distinct_rows(design)
         self._order = np.argsort(self.cell_of, kind="stable")
         self._starts = np.searchsorted(self.cell_of[self._order], np.arange(len(self.cells)))
         self._raw = design.T

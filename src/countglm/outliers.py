@@ -103,7 +103,7 @@ def find_outliers(fit: GLMFit, steps: Steps, cutoff: float, min_replicates: floa
                 visits.inspect(genes, model.counts.block(first, first + genes.size))
             return
         nonzeros = model.counts.nonzeros(start, stop)
-        served = by_rule.grouped.rule.serves(nonzeros.pointers, nonzeros.values)
+        served = by_rule.serves(nonzeros)
         few = np.flatnonzero(served)
         seen = by_rule.inspect(start + few, nonzeros.take(few))
         found.largest[start + few], found.flagged[start + few] = seen.largest, seen.flagged
