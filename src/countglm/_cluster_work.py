@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ._chunks import Arrays, run_part
 from ._provenance import provenance
+from ._resources import SHARE_OF_BLOCKS
 
 # What a worker keeps for its next parts, as a share of its memory.
 SHARE_KEPT = 0.3
@@ -101,11 +102,13 @@ def forget(owner: str) -> None:
     _kept.forget(owner)
 
 
-def threads_here() -> int:
-    """Return the width of the pool of this worker: its ``nthreads``."""
+def means_here() -> tuple[int, int | None]:
+    """Return the width of the pool of this worker, and the bytes that one block may take."""
     from distributed import get_worker
 
-    return int(get_worker().state.nthreads)
+    worker = get_worker()
+    threads, limit = int(worker.state.nthreads), worker.memory_manager.memory_limit
+    return threads, int(limit * SHARE_OF_BLOCKS) // threads if limit else None
 
 
 def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absent | Failed:
@@ -118,6 +121,6 @@ def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absen
     own = found[2] if isinstance(rows, str) else rows
     try:
         with _turn:
-            return run_part(found[0], own, found[1], threads_here())
+            return run_part(found[0], own, found[1], *means_here())
     except Exception as error:
         return Failed(error)

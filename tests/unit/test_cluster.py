@@ -24,7 +24,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for workers all the time; a pool of one; nothing kept from another test."""
     monkeypatch.setattr(_cluster_crew, "LOOK", 0.0)
     monkeypatch.setattr(_cluster, "LOOK", 0.01)
-    monkeypatch.setattr(_cluster_work, "threads_here", lambda: 1)
+    monkeypatch.setattr(_cluster_work, "means_here", lambda: (1, None))
     monkeypatch.setattr(_cluster_work, "_kept", _cluster_work._Kept())
 
 

@@ -36,7 +36,7 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from countglm._chunks import Finished, Part, Shared
+    from countglm._chunks import Finished, LocalExecutor, Part, Shared
     from countglm.cli.de import Prepared
     from countglm.counts import Reading
 
@@ -99,16 +99,14 @@ def _told_plan(plan: Plan, n_genes: int, output: Path) -> str:
 
 def run_shard(folder: Path, number: int | None, *, threads: int | None, as_json: bool) -> None:
     """Compute a shard: its genes, what others leave undone, and what follows from all of them."""
-    from countglm._chunks import LocalExecutor
     from countglm._cluster_work import what_computes
     from countglm._kept_arrays import write_whole
-    from countglm._parallel import resolve_threads
     from countglm._shared_parts import SharedParts
 
     begun = time.perf_counter()
     plan = _checked_plan(folder)
     number = _number(number, plan.shards)
-    executor = LocalExecutor(resolve_threads(threads))
+    executor = _local(plan, threads)
     with closing(SharedParts(folder / PARTS, executor, number - 1, plan.shards)) as shared:
         # Intervals and shrinkage are not made in parts, but where the shards are merged.
         asked = _prepared(plan.options | {"interval": None, "shrink": None}, plan.reading(folder))
@@ -140,8 +138,6 @@ def merge(
     finish: bool,
 ) -> None:
     """Write what ``countglm de`` would have written, from the parts that the shards computed."""
-    from countglm._chunks import LocalExecutor
-    from countglm._parallel import resolve_threads
     from countglm._shared_parts import FinishedParts, SharedParts
     from countglm.cli.de import run
     from countglm.cli.inputs import check_input_is_kept
@@ -150,7 +146,7 @@ def merge(
     plan = _checked_plan(folder)
     check_input_is_kept(plan.options["counts"], output)
     _tell_of_processors(folder)
-    local, parts = LocalExecutor(resolve_threads(threads)), folder / PARTS
+    local, parts = _local(plan, threads), folder / PARTS
     executor: Any
     if finish:
         executor = SharedParts(parts, local, 0, 1)
@@ -161,6 +157,14 @@ def merge(
     options |= {"checkpoint": None, "reading": plan.reading(folder)}
     with closing(executor) if finish else nullcontext():
         run(**options, check=lambda asked: plan.check_counts(asked.matrix.fingerprint()))
+
+
+def _local(plan: Plan, threads: int | None) -> LocalExecutor:
+    from countglm._chunks import LocalExecutor
+    from countglm._resources import resolve_resources
+
+    means = resolve_resources(threads, memory_limit=plan.options["memory_limit"])
+    return LocalExecutor(means.threads, means.room)
 
 
 def _remedy(folder: Path, plan: Plan) -> str:
