@@ -7,6 +7,7 @@ The coefficients are ``t * direction + free nu`` with ``vector @ direction = 1``
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 
 from ._condensed import CONDENSED, condense
 from ._covariance import counts_of
-from ._grouped_fit import grouped_fit
+from ._grouped_fit import GroupedFit, grouped_fit
 from ._points import positive_weights
-from ._profile import Lines
+from ._profile import Lines, value
 from .basis import make_basis, products
 from .existence import ExistenceTest
 from .status import Status
@@ -46,6 +47,16 @@ class ContrastLines:
         self._directions = _Directions(rows, vector)
 
     @property
+    def condensed(self) -> bool:
+        """Whether points stand for many samples."""
+        return self._grouped is not None
+
+    @property
+    def extent(self) -> float:
+        """Largest change of a linear predictor with the contrast."""
+        return self._directions.extent
+
+    @property
     def points(self) -> int:
         """About how many points a gene has."""
         if self._grouped is None:
@@ -55,19 +66,36 @@ class ContrastLines:
 
     def lines(self, genes: Index) -> Lines:
         """Return the lines of ``genes`` (positions in the fit), points x genes."""
-        fit = self.fit
         if self._grouped is None:
             return self._lines_of_samples(genes)
+        return self._lines_of_groups(self._grouped, genes)[0]
+
+    def lines_below(self, genes: Index) -> tuple[Lines, Floats]:
+        """Return lines of few points, and their least value (g,): at the fit, or in its limit."""
+        assert self._grouped is not None
+        lines, group = self._lines_of_groups(self._grouped, genes)
+        mean = self._grouped.means(genes).T[group]
+        # Where the mean is 0 in the limit there are zeros alone, and they add nothing.
+        positive = mean > 0.0
+        offset = lines.offset + np.log(np.where(positive, mean, 1.0))
+        none = np.zeros((0, genes.size))
+        there = replace(
+            lines, weight=np.where(positive, lines.weight, 0.0), offset=offset,
+            along=np.zeros((1, 1)), basis=none[:, None, :],
+        )  # fmt: skip
+        return lines, value(there, np.zeros(genes.size), none)
+
+    def _lines_of_groups(self, grouped: GroupedFit, genes: Index) -> tuple[Lines, Index]:
+        """Return the lines, and the group (m,) of their points."""
+        status = self.fit.status[genes]
         nonzeros = self.counts.take_genes(genes).nonzeros(0, genes.size)
-        group, y, weight, offset = condense(self._grouped, nonzeros)
-        positive = np.zeros((self._grouped.rule.sizes.size, genes.size), dtype=np.bool_)
+        group, y, weight, offset = condense(grouped, nonzeros)
+        positive = np.zeros((grouped.rule.sizes.size, genes.size), dtype=np.bool_)
         row, point = np.nonzero(((y > 0.0) & (weight > 0.0)).T)
         positive[group[point], row] = True
-        weighted = self._grouped.rule.sizes > 0
-        along, basis = self._directions.at(
-            group, fit.status[genes], weight, positive, lambda row: weighted
-        )
-        return Lines(y, weight, offset, fit.dispersion[genes], along, basis)
+        weighted = grouped.rule.sizes > 0
+        along, basis = self._directions.at(group, status, weight, positive, lambda row: weighted)
+        return Lines(y, weight, offset, self.fit.dispersion[genes], along, basis), group
 
     def _lines_of_samples(self, genes: Index) -> Lines:
         fit = self.fit
@@ -101,6 +129,11 @@ class _Directions:
         self._existence = ExistenceTest(self._nuisance)
         # Few zero patterns serve most genes; the threads may fill the memory in any order.
         self._memory: dict[bytes, tuple[Mask, Floats, Floats]] = {}
+
+    @property
+    def extent(self) -> float:
+        """Largest change of a linear predictor with the contrast, the nuisance left out."""
+        return float(np.max(np.abs(self._turned)))
 
     def _columns(self, keep: Mask) -> Floats:
         """Return orthonormal rows (q, n) spanning the nuisance directions on some rows."""

@@ -6,11 +6,15 @@ of their own, then moves each value by a safeguarded Newton step (docs/math.md, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._contrast_lines import ContrastLines
+from ._profile import paired, profile, start
+from ._profile import value as negative_log_likelihood
 from ._refit import Constraint, Refitter, reached
 from .counts import CountMatrix
 from .kernels import columns
@@ -31,6 +35,8 @@ _REACH = 300.0
 _NOISE = 1e-12
 # Entries of counts of the ends that step together, four arrays of them.
 _TILE = 2**22
+# The same of points that stand for samples.
+_LINE_ENTRIES = 2**18
 
 
 @dataclass(eq=False)
@@ -69,23 +75,78 @@ def profile_ends(
     fit: GLMFit, counts: CountMatrix, vector: Floats, ends: Ends, threads: int | None
 ) -> Floats:
     """Return the values (m,) of ``vector @ beta``, natural logarithm; NaN where not found."""
-    constraint = Constraint(fit.design.matrix, vector)
-    refit = Refitter(fit, constraint.design, threads)
+    lines = ContrastLines(fit, counts, vector)
+    profiles = _OnLines(lines) if lines.condensed else _ByRefits(fit, counts, vector, threads)
     out = np.full(ends.genes.size, np.nan)
-    step = max(1, _TILE // (4 * fit.n_samples))
-    for start in range(0, out.size, step):
-        rows = slice(start, start + step)
-        out[rows] = _solve(fit, counts, constraint.along, refit, ends.take(rows))
+    for first in range(0, out.size, profiles.step):
+        rows = slice(first, first + profiles.step)
+        part = ends.take(rows)
+        out[rows] = _solve(profiles.of(part.genes), part, profiles.extent, fit.deviance[part.genes])
     return out
 
 
-def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, ends: Ends) -> Floats:
+# Of some ends (m,) and values: twice the fall of the profile, its slope, and where it was reached.
+Falls = Callable[[Index, Floats], tuple[Floats, Floats, Mask]]
+
+
+class _ByRefits:
+    """Profiles by fits of all samples with the contrast as an offset."""
+
+    def __init__(
+        self, fit: GLMFit, counts: CountMatrix, vector: Floats, threads: int | None
+    ) -> None:
+        constraint = Constraint(fit.design.matrix, vector)
+        self._fit, self._counts, self._along = fit, counts, constraint.along
+        self._refit = Refitter(fit, constraint.design, threads)
+        self.step = max(1, _TILE // (4 * fit.n_samples))
+        self.extent = float(np.max(np.abs(constraint.along)))
+
+    def of(self, genes: Index) -> Falls:
+        """Return the profiles of ends of some genes."""
+        subset = self._counts.take_genes(genes).in_memory()
+
+        def falls(active: Index, value: Floats) -> tuple[Floats, Floats, Mask]:
+            some = genes[active]
+            shift = value[:, None] * self._along
+            problem = self._refit(subset.take_genes(active), some, shift)
+            fall = problem.stats[:, columns.DEVIANCE] - self._fit.deviance[some]
+            return fall, -2.0 * self._refit.slopes(problem, some, self._along), reached(problem)
+
+        return falls
+
+
+class _OnLines:
+    """Profiles on few points that stand for many samples (docs/math.md, 12.17)."""
+
+    def __init__(self, lines: ContrastLines) -> None:
+        self._lines = lines
+        self.step = max(1, _LINE_ENTRIES // lines.points)
+        self.extent = lines.extent
+
+    def of(self, genes: Index) -> Falls:
+        """Return the profiles of ends of some genes."""
+        lines, least = self._lines.lines_below(genes)
+        gamma: list[Floats] = []
+
+        def falls(active: Index, value: Floats) -> tuple[Floats, Floats, Mask]:
+            part, t = lines.take(active), paired(value)
+            if not gamma:
+                gamma.append(start(part, t)[:, : active.size])
+            at = profile(part, t, paired(gamma[0][:, active]))
+            size = active.size
+            gamma[0][:, active] = at.gamma[:, :size]
+            fall = 2.0 * (negative_log_likelihood(part, t, at.gamma)[:size] - least[active])
+            return fall, 2.0 * at.slope[:size], at.converged[:size]
+
+        return falls
+
+
+def _solve(profile_of: Falls, ends: Ends, extent: float, deviance: Floats) -> Floats:
     """Newton's method on the square root of the fall, or on its logarithm from infinity.
 
     The root of the fall is nearly linear around a finite estimate; where the likelihood rises for
     ever the fall tends to an exponential.  Values are counted outward, ``at = side * value``.
     """
-    extent = float(np.max(np.abs(along)))
     limit, stride = _REACH / extent, _STRIDE / extent
     endless = np.isinf(ends.estimate)
     inner = np.clip(ends.side * ends.estimate, -limit, limit)
@@ -93,23 +154,19 @@ def _solve(fit: GLMFit, counts: CountMatrix, along: Floats, refit: Refitter, end
     at = np.clip(ends.side * ends.start, -limit, limit)
     at = np.where(endless, at, np.minimum(at, inner + stride))
     found = np.full(at.size, np.nan)
-    subset = counts.take_genes(ends.genes).in_memory()
     active = np.arange(at.size)
     for _ in range(_MAX_ROUNDS):
-        genes, side = ends.genes[active], ends.side[active]
-        shift = (side * at[active])[:, None] * along
-        problem = refit(subset.take_genes(active), genes, shift)
-        fall = problem.stats[:, columns.DEVIANCE] - fit.deviance[genes]
-        slope = -2.0 * side * refit.slopes(problem, genes, along)
+        side = ends.side[active]
+        fall, slope, fitted = profile_of(active, side * at[active])
         # A value too far out to be fitted is outside.
-        inside = reached(problem) & (fall < ends.fall[active])
+        inside = fitted & (fall < ends.fall[active])
         inner[active] = np.where(inside, at[active], inner[active])
         outer[active] = np.where(inside, outer[active], at[active])
         move, error = _newton(
-            fall, slope, ends.fall[active], endless[active],
-            _NOISE * (1.0 + fit.deviance[genes]), stride,
+            fall, side * slope, ends.fall[active], endless[active],
+            _NOISE * (1.0 + deviance[active]), stride,
         )  # fmt: skip
-        done = reached(problem) & (np.abs(move) <= _TOLERANCE * error)
+        done = fitted & (np.abs(move) <= _TOLERANCE * error)
         found[active[done]] = (side * (at[active] + move))[done]
         at[active] = _safeguarded(at[active], move, inner[active], outer[active], stride)
         # What is left of a bracket at the limit, or of none, holds no end.

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import countglm
 from countglm import _contrast_lines, _counts_of_fit
 from countglm._condensed import condense
 from countglm._contrast_lines import ContrastLines
@@ -128,3 +129,21 @@ def test_covariances_from_groups(monkeypatch: pytest.MonkeyPatch, observed: bool
     found = covariance_of(one.fit, genes, counts)
     monkeypatch.setattr("countglm._points.grouped_fit", lambda fit: None)
     np.testing.assert_allclose(found, covariance_of(one.fit, genes, counts), rtol=1e-9)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("vector", [CONTRAST, np.array([0.0, 1.0, 0.0])])
+def test_profile_intervals_on_points(monkeypatch: pytest.MonkeyPatch, vector: np.ndarray) -> None:
+    one = study(1500, 8)
+    counts = one.counts[:, 1:25]
+    counts[one.group == 1, 3] = 0
+    counts[one.group == 2, 4] = 0
+    counts[one.group != 0, 5] = 0
+    fit = countglm.fit_glm(counts, one.x, size_factors=one.factors, dispersion=0.4)
+    few, all_ = both(
+        monkeypatch, _contrast_lines,
+        lambda: countglm.confidence_intervals(fit, vector, method="profile", threads=1),
+    )  # fmt: skip
+    assert np.isinf(few[["lower", "upper"]]).to_numpy().any()
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(few[end], all_[end], rtol=1e-7, atol=1e-9)
