@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from countglm._memory import in_words, resident_memory, room_for_counts
 from countglm._runs import (
     LEAST_ENTRIES,
+    MOST_SAMPLES,
     WORKING_BYTES,
     MemoryShelf,
     RunSource,
     entries_of_run,
     make_runs,
 )
-from countglm._scratch import FileShelf, forget, kept_runs
+from countglm._scratch import FileShelf, forget, kept_runs, merged
 from countglm._stored_matrix import ColumnSource, StoredMatrix
 from countglm.errors import InputError
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _TIMES_WHOLE = 4
 # Bytes of an entry in a run: a sample in two, and a value in no more than four.
 _SAMPLE_BYTES, _VALUE_BYTES = 2, 4
+# Runs that are read as they are; more are merged, with a sample in so many bytes.
+MOST_RUNS, _MERGED_BYTES = 24, 4
 # Arrays of a number a sample that are held while counts are read.
 _BYTES_OF_SAMPLE = 64
 
@@ -88,24 +91,34 @@ def read_unread(unread: Unread, check: CountCheck) -> Source:
         Values that are no counts; too little memory, or room for a scratch file.
     """
     stored, reading = unread.stored, unread.reading
-    entries = entries_of_run(_room(unread) // 4)
+    room = _room(unread)
+    entries = entries_of_run(room // 3)
     if stored.form == "csc":
         for first, part in stored.parts(entries):
             check.look(part, first, by_gene=True)
         check.finish()
-        return ColumnSource(stored)
+        stored.looked_through()
+        return ColumnSource(stored, entries, unread.identity)
     # What is accepted with fractions may not be without.
     identity = None if unread.identity is None else unread.identity | check.choices()
     keep = reading.keep and reading.folder is not None and identity is not None
     folder = reading.folder or Path(tempfile.gettempdir())
     if keep and identity is not None and (found := kept_runs(folder, identity)) is not None:
         return found
-    needed = stored.n_stored * (_SAMPLE_BYTES + min(stored.dtype.itemsize, _VALUE_BYTES))
-    if 3 * needed <= room_for_counts(reading.memory_limit):
+    of_value = min(stored.dtype.itemsize, _VALUE_BYTES)
+    needed = stored.n_stored * (_SAMPLE_BYTES + of_value)
+    if 3 * needed <= room:
         source = make_runs(_checked(stored, entries, check), MemoryShelf(), stored.shape)
         check.finish()
         return source
+    if _many_runs(stored, entries):
+        needed += stored.n_stored * (_MERGED_BYTES + of_value)
     return _on_disk(unread, entries, check, FileShelf(folder, needed, named=keep), identity)
+
+
+def _many_runs(stored: StoredMatrix, entries: int) -> bool:
+    """Whether so many runs come of it that they are merged."""
+    return max(stored.n_stored / entries, stored.n_lines / MOST_SAMPLES) > MOST_RUNS
 
 
 def _on_disk(
@@ -115,6 +128,8 @@ def _on_disk(
     try:
         source = make_runs(_checked(stored, entries, check), shelf, stored.shape)
         check.finish()
+        if _many_runs(stored, entries):
+            source = merged(source, shelf, entries)
         shelf.keep(source, identity)
     except BaseException:
         shelf.remove()
@@ -136,7 +151,7 @@ def _room(unread: Unread) -> int:
     """Bytes for reading; raise where the limit leaves too few."""
     limit = unread.reading.memory_limit
     room = room_for_counts(limit)
-    least = 4 * LEAST_ENTRIES * WORKING_BYTES + _BYTES_OF_SAMPLE * unread.shape[0]
+    least = 3 * LEAST_ENTRIES * WORKING_BYTES + _BYTES_OF_SAMPLE * unread.shape[0]
     if limit is not None and room < least:
         held = resident_memory()
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,32 +36,45 @@ def sample_rows(source: Source, entries: int) -> Iterator[tuple[int, Entries]]:
     memory allows.
     """
     rows = rows_of(source, entries)
-    if rows is not None:
-        yield from rows
-        return
+    yield from rows_in_passes(source, entries, GATHERED_ENTRIES) if rows is None else rows
+
+
+def rows_in_passes(source: Source, entries: int, gathered: int) -> Iterator[tuple[int, Entries]]:
+    """Yield samples of a source that is read by genes, ``gathered`` entries in a pass."""
     sizes = np.zeros(source.shape[0], dtype=np.int64)
     for start, stop in gene_stretches(source):
         np.add.at(sizes, source.nonzeros(start, stop).samples, 1)
     pointers = np.concatenate([[0], np.cumsum(sizes)])
-    for first, last in stretches(pointers, GATHERED_ENTRIES, source.shape[0]):
-        gathered = _gathered(source, first, last)
-        for start, stop in stretches(gathered.pointers, entries, last - first):
-            yield first + start, gathered.part(start, stop)
+    for first, last in stretches(pointers, gathered, source.shape[0]):
+        rows = _gathered(source, first, last)
+        for start, stop in stretches(rows.pointers, entries, last - first):
+            yield first + start, rows.part(start, stop)
 
 
 def _gathered(source: Source, first: int, last: int) -> Entries:
     """Samples [first, last) by their nonzeros, from one pass over all genes."""
-    every = last - first == source.shape[0]
     parts: list[Entries] = []
     for start, stop in gene_stretches(source):
         found = source.nonzeros(start, stop)
         part = Entries(found.pointers, found.samples, found.values)
-        if not every:
-            part = part.where((part.places >= first) & (part.places < last))
-        parts.append(
-            part._replace(places=part.places - np.int32(first), values=compact(part.values))
-        )
+        if last - first < source.shape[0]:
+            part = _within(part, first, last)
+        places = part.places - np.int32(first)
+        parts.append(Entries(part.pointers, places, compact(part.values)))
     return chained(parts).turned(last - first)
+
+
+def _within(lines: Entries, first: int, last: int) -> Entries:
+    """The entries at places [first, last), which stand together in each line."""
+    slices = []
+    for a, b in pairwise(lines.pointers.tolist()):
+        low, high = np.searchsorted(lines.places[a:b], (first, last)).tolist()
+        slices.append(slice(a + low, a + high))
+    return Entries(
+        np.concatenate([[0], np.cumsum([each.stop - each.start for each in slices])]),
+        np.concatenate([lines.places[each] for each in slices]),
+        np.concatenate([lines.values[each] for each in slices]),
+    )
 
 
 def chained(parts: list[Entries]) -> Entries:

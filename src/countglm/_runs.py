@@ -21,7 +21,7 @@ from countglm._read_ahead import BlocksAhead
 # Samples of a run, so that two bytes number them.
 MOST_SAMPLES = 1 << 16
 # Bytes of an entry while its run is made: as read, small, sorted by genes, and read ahead.
-WORKING_BYTES = 64
+WORKING_BYTES = 40
 # Entries of a run, at least and at most.
 LEAST_ENTRIES, MOST_ENTRIES = 1 << 18, 1 << 23
 PLACE = np.dtype(np.uint16)
@@ -72,25 +72,25 @@ class Run(NamedTuple):
 
     first: int
     last: int
-    pointers: NDArray[np.uint32]  # (n_genes + 1,)
+    pointers: NDArray[Any]  # (n_genes + 1,)
     places_at: int
     values_at: int
-    dtype: np.dtype[Any]  # of the values
-
-    @property
-    def size(self) -> int:
-        return int(self.pointers[-1])
+    places: np.dtype[Any]
+    values: np.dtype[Any]
 
 
 class RunSource:
-    """Counts that are kept in runs."""
+    """Counts that are kept in runs; where these are many, also in one run of all samples."""
 
-    def __init__(self, shelf: Shelf, runs: list[Run], shape: tuple[int, int]) -> None:
+    def __init__(
+        self, shelf: Shelf, runs: list[Run], shape: tuple[int, int], whole: Run | None = None
+    ) -> None:
         self.shelf = shelf
         self.runs = runs
         self.shape = shape
+        self.whole = whole
         # A reader thread holds no reference to the source, or its file would never be given back.
-        read = partial(_nonzeros_of_runs, shelf, runs)
+        read = partial(_nonzeros_of_runs, shelf, runs if whole is None else [whole])
         self.nonzeros: Callable[[int, int], Nonzeros] = (
             BlocksAhead(read, shape[1]) if shelf.waits else read
         )
@@ -112,7 +112,7 @@ class RunSource:
 
     def rows(self, entries: int) -> Iterator[tuple[int, Entries]]:
         for run in self.runs:
-            part = _part(self.shelf, run, 0, self.shape[1], PLACE)
+            part = part_of_run(self.shelf, run, 0, self.shape[1])
             by_sample = part.turned(run.last - run.first)
             for start, stop in stretches(by_sample.pointers, entries, MOST_SAMPLES):
                 yield run.first + start, by_sample.part(start, stop)
@@ -123,20 +123,29 @@ class RunSource:
 
 
 def _nonzeros_of_runs(shelf: Shelf, runs: list[Run], start: int, stop: int) -> Nonzeros:
-    parts = [_part(shelf, run, start, stop, np.dtype(np.int32)) for run in runs]
-    return as_nonzeros(joined(parts))
+    return as_nonzeros(joined_runs(shelf, runs, start, stop))
 
 
-def _part(shelf: Shelf, run: Run, start: int, stop: int, dtype: np.dtype[Any]) -> Entries:
-    """Entries of genes [start, stop) in a run; samples of other types than the run's are numbered
-    in the whole."""
+def joined_runs(shelf: Shelf, runs: list[Run], start: int, stop: int) -> Entries:
+    """Return the entries of genes [start, stop) in all runs, samples numbered in the whole."""
+    parts = [part_of_run(shelf, run, start, stop) for run in runs]
+    return joined(
+        [
+            part._replace(places=part.places.astype(np.int32, copy=False) + np.int32(run.first))
+            for part, run in zip(parts, runs, strict=True)
+        ]
+    )
+
+
+def part_of_run(shelf: Shelf, run: Run, start: int, stop: int) -> Entries:
+    """Return the entries of genes [start, stop) in a run, its samples numbered from its first."""
     pointers = run.pointers[start : stop + 1].astype(np.int64)
     low, high = int(pointers[0]), int(pointers[-1])
-    places = shelf.get(run.places_at, PLACE, low, high)
-    if dtype != PLACE:
-        places = places.astype(dtype)
-        places += dtype.type(run.first)
-    return Entries(pointers - low, places, shelf.get(run.values_at, run.dtype, low, high))
+    return Entries(
+        pointers - low,
+        shelf.get(run.places_at, run.places, low, high),
+        shelf.get(run.values_at, run.values, low, high),
+    )
 
 
 def entries_of_run(room: int) -> int:
@@ -157,7 +166,7 @@ def make_runs(
             Run(
                 first, last, by_gene.pointers.astype(np.uint32),
                 shelf.put(by_gene.places.astype(PLACE)), shelf.put(by_gene.values),
-                by_gene.values.dtype,
+                PLACE, by_gene.values.dtype,
             )
         )  # fmt: skip
     return RunSource(shelf, runs, shape)

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._entries import stretches
 from countglm._memory import in_words
-from countglm._runs import Run, RunSource
+from countglm._runs import Run, RunSource, joined_runs
 from countglm.errors import InputError
 
 NAME, TABLE = "counts.scratch", "counts.scratch.json"
@@ -65,17 +66,28 @@ class FileShelf:
         return shelf
 
     def put(self, array: NDArray[Any]) -> int:
-        at, data = self._end, np.ascontiguousarray(array).view(np.uint8).data
+        at = self.reserve(array.nbytes)
+        self.write(at, array)
+        return at
+
+    def reserve(self, size: int) -> int:
+        """Return where ``size`` bytes may be written later."""
+        at = self._end
+        self._end += size
+        return at
+
+    def write(self, at: int, array: NDArray[Any]) -> None:
+        """Write a flat array into what was reserved."""
+        data = np.ascontiguousarray(array).view(np.uint8).data
         if self._path is not None:
             self._sums.append((at, len(data), zlib.crc32(data)))
         try:
             while len(data):
-                written = os.pwrite(self._handle, data[:_MOST_BYTES], self._end)
-                self._end, data = self._end + written, data[written:]
+                written = os.pwrite(self._handle, data[:_MOST_BYTES], at)
+                at, data = at + written, data[written:]
         except OSError as error:
             self.remove()
             raise _not_written(self.folder, error) from error
-        return at
 
     def get(self, at: int, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[Any]:
         out = np.empty(stop - start, dtype=dtype)
@@ -103,14 +115,12 @@ class FileShelf:
         if self._path is None:
             return
         try:
-            pointers = [self.put(run.pointers) for run in source.runs]
+            runs = [self._row(run) for run in source.runs]
+            whole = None if source.whole is None else self._row(source.whole)
             os.fsync(self._handle)
             table = {
                 "form": _FORM, "identity": identity, "shape": source.shape, "sums": self._sums,
-                "runs": [
-                    [run.first, run.last, at, run.places_at, run.values_at, run.dtype.str]
-                    for run, at in zip(source.runs, pointers, strict=True)
-                ],
+                "runs": runs, "whole": whole,
             }  # fmt: skip
             unfinished = self.folder / f"{TABLE}.new"
             unfinished.write_text(json.dumps(table))
@@ -119,6 +129,17 @@ class FileShelf:
         except OSError as error:
             self.remove()
             raise _not_written(self.folder, error) from error
+
+    def _row(self, run: Run) -> list[Any]:
+        types = [dtype.str for dtype in (run.pointers.dtype, run.places, run.values)]
+        return [run.first, run.last, self.put(run.pointers), run.places_at, run.values_at, *types]
+
+    def run(self, row: list[Any], n_genes: int) -> Run:
+        """Return the run that a row of the table tells of."""
+        first, last, at, places_at, values_at, *types = row
+        of_pointers, places, values = (np.dtype(name) for name in types)
+        pointers = self.get(at, of_pointers, 0, n_genes + 1)
+        return Run(first, last, pointers, places_at, values_at, places, values)
 
     def is_whole(self, sums: list[tuple[int, int, int]]) -> bool:
         """Whether the arrays are those that were written."""
@@ -178,14 +199,26 @@ def kept_runs(folder: Path, identity: dict[str, Any]) -> RunSource | None:
         shelf.close()
         return None
     shape = (int(table["shape"][0]), int(table["shape"][1]))
-    runs = [
-        Run(
-            first, last, shelf.get(at, np.dtype(np.uint32), 0, shape[1] + 1), places, values,
-            np.dtype(dtype),
-        )
-        for first, last, at, places, values, dtype in table["runs"]
-    ]  # fmt: skip
-    return RunSource(shelf, runs, shape)
+    runs = [shelf.run(row, shape[1]) for row in table["runs"]]
+    whole = None if table["whole"] is None else shelf.run(table["whole"], shape[1])
+    return RunSource(shelf, runs, shape, whole)
+
+
+def merged(source: RunSource, shelf: FileShelf, entries: int) -> RunSource:
+    """Add one run of all samples, written ``entries`` at once: many runs are slow to read."""
+    n_samples, n_genes = source.shape
+    pointers = np.concatenate([[0], np.cumsum(source.sizes())])
+    places = np.dtype(np.int32)
+    values = np.result_type(*(run.values for run in source.runs))
+    places_at = shelf.reserve(int(pointers[-1]) * places.itemsize)
+    values_at = shelf.reserve(int(pointers[-1]) * values.itemsize)
+    for start, stop in stretches(pointers, entries, n_genes):
+        found = joined_runs(shelf, source.runs, start, stop)
+        at = int(pointers[start])
+        shelf.write(places_at + at * places.itemsize, found.places)
+        shelf.write(values_at + at * values.itemsize, found.values.astype(values, copy=False))
+    whole = Run(0, n_samples, pointers, places_at, values_at, places, values)
+    return RunSource(shelf, source.runs, source.shape, whole)
 
 
 def check_room(folder: Path, needed: int) -> None:

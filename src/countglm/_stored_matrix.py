@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._by_samples import rows_in_passes
 from countglm._entries import Entries, entries_of, in_order, stretches
 from countglm._nonzeros import Nonzeros, as_nonzeros
 from countglm._read_ahead import BlocksAhead, ahead
@@ -35,6 +36,9 @@ class StoredMatrix:
     dtype: np.dtype[Any]
     # Where each line of a sparse matrix begins.
     pointers: NDArray[Any] | None = None
+    # Whether every line is known to be in order, without zeros; and whether one was not.
+    in_order = False
+    _changed = False
     _values: Any
     _places: Any
 
@@ -123,7 +127,15 @@ class StoredMatrix:
             pointers - pointers[0], np.asarray(self._places[inside]),
             np.asarray(self._values[inside]),
         )  # fmt: skip
-        return in_order(entries, self.n_places)
+        if self.in_order:
+            return entries
+        ordered = in_order(entries, self.n_places)
+        self._changed |= ordered is not entries
+        return ordered
+
+    def looked_through(self) -> None:
+        """Note that all lines have been read: where all were in order, none is asked again."""
+        self.in_order = not self._changed
 
     def parts(self, entries: int) -> Iterator[tuple[int, Entries]]:
         """Yield (first line, lines) of about ``entries`` entries, read ahead by one."""
@@ -139,12 +151,15 @@ class StoredMatrix:
 
 
 class ColumnSource:
-    """Counts that a file stores by genes, read from there block by block."""
+    """Counts that a file stores by genes, read from there block by block.
 
-    def __init__(self, stored: StoredMatrix) -> None:
+    ``gathered`` entries are held at once where they are read by samples.
+    """
+
+    def __init__(self, stored: StoredMatrix, gathered: int) -> None:
         self._stored = stored
+        self._gathered = gathered
         self.shape = stored.shape
-        self._sizes: NDArray[np.int64] | None = None
         self.nonzeros = BlocksAhead(self._nonzeros, stored.n_lines)
 
     def _nonzeros(self, start: int, stop: int) -> Nonzeros:
@@ -164,8 +179,8 @@ class ColumnSource:
         assert pointers is not None
         return np.diff(pointers)
 
-    def rows(self, entries: int) -> Iterator[tuple[int, Entries]] | None:
-        return None
+    def rows(self, entries: int) -> Iterator[tuple[int, Entries]]:
+        return rows_in_passes(self, entries, self._gathered)
 
 
 def _two(shape: Any) -> tuple[int, int]:

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 TRIM_M = 0.30
 TRIM_A = 0.05
+# Samples that are read whole at once where their sums are too near to each other.
+_TOGETHER = 256
 
 
 def tmm_size_factors(counts: CountMatrix, reference: int | None) -> Floats:
@@ -35,7 +37,7 @@ def tmm_size_factors(counts: CountMatrix, reference: int | None) -> Floats:
     require_counts(counts, library, "size factors by 'tmm'")
     if reference is None:
         reference = reference_sample(counts, library)
-    ref = _column(counts, reference)
+    ref = _columns_of(counts, np.array([reference]))[0]
     factor = np.empty(counts.n_samples)
     for first, genes, observed in column_groups(counts, ref > 0):
         own = slice(first, first + observed.shape[0])
@@ -46,27 +48,43 @@ def tmm_size_factors(counts: CountMatrix, reference: int | None) -> Floats:
 def reference_sample(counts: CountMatrix, library: Floats) -> int:
     """Return the index of the sample whose scaled upper quartile is nearest to the mean."""
     n_expressed = int(np.count_nonzero(counts.nonzero_sizes()))
+    if _mostly_zero(counts, n_expressed):
+        return _richest(counts)
     quartile = np.empty(counts.n_samples)
     for first, _, values in column_groups(counts):
         own = slice(first, first + values.shape[0])
         quartile[own] = _upper_quartiles(values, n_expressed) / library[own]
     if np.median(quartile) < 1e-20:
-        # Most quartiles are zero in sparse data; the richest sample is then the reference.
         return _richest(counts)
     return int(np.argmin(np.abs(quartile - math.fsum(quartile) / quartile.size)))
 
 
+def _mostly_zero(counts: CountMatrix, n: int) -> bool:
+    """Whether the upper quartile of ``n`` genes is zero in more than half of the samples."""
+    positive = np.zeros(counts.n_samples, dtype=np.int64)
+    for start, stop in counts.stretches():
+        np.add.at(positive, counts.nonzeros(start, stop).samples, 1)
+    zero = positive < n - min(math.floor(0.75 * (n - 1)) + 1, n - 1)
+    return bool(2 * np.count_nonzero(zero) > zero.size)
+
+
 def _richest(counts: CountMatrix) -> int:
-    """Return the first sample with the largest exactly rounded sum of roots of counts."""
-    best, largest = 0, -1.0
-    for first, _, values in column_groups(counts):
-        roots = np.sqrt(values)
-        rough = np.add.reduce(roots, axis=1)
-        # A plain sum of positive numbers is right to ten digits and more.
-        for k in np.flatnonzero(rough >= (1.0 - 1e-9) * max(largest, rough.max())).tolist():
-            if (total := math.fsum(roots[k])) > largest:
-                best, largest = first + k, total
-    return best
+    """Return the first sample with the largest exactly rounded sum of roots of counts.
+
+    It is the reference of sparse data, in which most quartiles are zero.
+    """
+    rough = np.zeros(counts.n_samples)
+    for start, stop in counts.stretches():
+        found = counts.nonzeros(start, stop)
+        np.add.at(rough, found.samples, np.sqrt(found.values))
+    # A plain sum of positive numbers is right to ten digits and more.
+    near = np.flatnonzero(rough >= (1.0 - 1e-9) * rough.max())
+    sums = [
+        math.fsum(np.sqrt(column))
+        for first in range(0, near.size, _TOGETHER)
+        for column in _columns_of(counts, near[first : first + _TOGETHER])
+    ]
+    return int(near[np.argmax(sums)])
 
 
 def _upper_quartiles(values: Floats, n: int) -> Floats:
@@ -87,14 +105,18 @@ def _upper_quartiles(values: Floats, n: int) -> Floats:
     return np.asarray(low + (position - below) * (high - low))
 
 
-def _column(counts: CountMatrix, i: int) -> Floats:
-    column = np.zeros(counts.n_genes)
+def _columns_of(counts: CountMatrix, samples: NDArray[np.intp]) -> Floats:
+    """Counts (k, n_genes) of some samples."""
+    columns = np.zeros((samples.size, counts.n_genes))
+    number = np.full(counts.n_samples, -1)
+    number[samples] = np.arange(samples.size)
     for start, stop in counts.stretches():
         found = counts.nonzeros(start, stop)
-        here = np.flatnonzero(found.samples == i)
+        rows = number[found.samples]
+        here = np.flatnonzero(rows >= 0)
         genes = np.searchsorted(found.pointers, here, side="right") - 1
-        column[start + genes] = found.values[here]
-    return column
+        columns[rows[here], start + genes] = found.values[here]
+    return columns
 
 
 def _trimmed_mean_ratios(y: Floats, ref: Floats, n_y: Floats, n_ref: float) -> Floats:
