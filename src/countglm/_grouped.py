@@ -81,9 +81,13 @@ class GroupedResult(Mapping[Group, "DEResult"]):
 
     @property
     def label(self) -> str:
-        """The contrast in words; those of the groups where each has its own."""
+        """The contrast in words, which in a screen is another for each group."""
         labels = list(dict.fromkeys(result.label for result in self.results.values()))
-        return labels[0] if len(labels) == 1 else f"{len(labels)} contrasts"
+        if len(labels) == 1:
+            return labels[0]
+        if self.control is not None:
+            return f"{self.by[-1]} vs {self.control}"
+        return f"{len(labels)} contrasts"
 
     @property
     def group_columns(self) -> list[str]:

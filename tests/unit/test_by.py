@@ -206,6 +206,7 @@ def test_a_screen_puts_the_control_beside_every_target():
     )
     assert list(grouped) == ["t0", "t1", "t2"]
     assert grouped.control == "none"
+    assert grouped.label == "guide vs none"
     for target, result in grouped.items():
         mask = adata.obs["guide"].isin(["none", target]).to_numpy()
         part = adata[mask].copy()

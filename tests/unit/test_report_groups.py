@@ -94,6 +94,23 @@ def test_groups_without_end_have_an_index_of_all_and_pages_of_the_richest(
     assert sorted(genes[name] for name in pages) == richest
 
 
+def test_many_groups_are_sorted_and_drawn_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "_GROUPS_DRAWN", 2)
+    found = grouped([f"t{i}" for i in range(4)])
+    for place, each in enumerate(found.values()):
+        each.table["padj"] = 1.0
+        each.table.iloc[:place, each.table.columns.get_loc("padj")] = 0.001
+    text = write_groups_report(found, tmp_path / "report.html")[0].read_text()
+    assert text.index("<figure>") < text.index(">t3</a>") < text.index(">t0</a>")
+    assert "The first 2 groups." in text
+    page = Page(text)
+    alternatives = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
+    assert "t3" in alternatives[0]
+    assert "t1" not in alternatives[0]
+
+
 def test_genes_that_respond_in_most_groups_come_first(tmp_path: Path) -> None:
     found = grouped()
     for result in found.values():

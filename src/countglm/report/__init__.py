@@ -111,7 +111,7 @@ def write_groups_report(
     Returns
     -------
     list of Path
-        The index, then the pages. Of more than 200 groups those with most genes have a page.
+        The index, then the pages. Of more than 100 groups those with most genes have a page.
 
     Raises
     ------

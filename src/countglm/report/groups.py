@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from countglm.deresult import DEResult
 
 # Pages of thousands of groups would take longer than their fits: those with most genes get one.
-MOST_PAGES = 200
+MOST_PAGES = 100
 _GROUPS_DRAWN = 40
 _GENES_DRAWN = 25
 
@@ -75,31 +75,35 @@ def render_index(grouped: Mapping[str, GroupedResult], title: str, pages: Mappin
 def _overview(name: str, grouped: GroupedResult, pages: Mapping[Any, str]) -> str:
     """The groups of one contrast: how many genes respond, and which in several."""
     facts = grouped.summary().facts
-    entries = facts["groups"]
+    entries = dict(zip(grouped.results, facts["groups"], strict=True))
+    many = len(entries) > _GROUPS_DRAWN
+    if many:
+        richest = sorted(entries, key=lambda group: -entries[group]["n_significant"])
+        entries = {group: entries[group] for group in richest}
     against = "" if grouped.control is None else f", each against {grouped.control}"
     told = [
         f"{plural(len(entries), 'group')} by {', '.join(grouped.by)}{against}: "
         f"{facts['n_significant']:,} responses of a gene in a group with adjusted p below "
-        f"{facts['alpha']:g}."
+        f"{facts['alpha']:g}." + (" Groups with most genes come first." if many else "")
     ]
-    drawn = entries[:_GROUPS_DRAWN]
-    labels = [entry["group"] for entry in drawn]
-    up, down = ([entry[key] for entry in drawn] for key in ("n_up", "n_down"))
+    drawn = list(entries)[:_GROUPS_DRAWN]
+    labels = [entries[group]["group"] for group in drawn]
+    up, down = ([entries[group][key] for group in drawn] for key in ("n_up", "n_down"))
     counts = ", ".join(f"{a} {b} up {c} down" for a, b, c in zip(labels, up, down, strict=True))
-    more = "" if len(drawn) == len(entries) else f" The first {len(drawn)} groups."
-    parts = [
-        figure(
-            group_figures.responses(labels, up, down),
-            f"Bars of the genes that respond in each group: {counts}.",
-            f"Genes with adjusted p below {facts['alpha']:g}.{more}",
-        ),
-        *_shared(grouped, facts["alpha"]),
-    ]
+    first = f" The first {len(drawn)} groups." if many else ""
+    bars = figure(
+        group_figures.responses(labels, up, down),
+        f"Bars of the genes that respond in each group: {counts}.",
+        f"Genes with adjusted p below {facts['alpha']:g}.{first}",
+    )
+    shared = _shared({group: grouped[group] for group in drawn}, facts["alpha"])
+    figures = f'<div class="figures">{bars}{"".join(shared)}</div>'
+    # A long table would hide what follows it.
+    parts = [_table(grouped, entries, pages), figures]
     heading = grouped.label if name in ("", grouped.label) else f"{name}: {grouped.label}"
     return section(
-        heading, paragraphs(told), *_caution(grouped.caution), _table(grouped, entries, pages),
-        f'<div class="figures">{"".join(parts)}</div>',
-    )  # fmt: skip
+        heading, paragraphs(told), *_caution(grouped.caution), *(parts[::-1] if many else parts)
+    )
 
 
 def _caution(text: str) -> list[str]:
@@ -107,13 +111,15 @@ def _caution(text: str) -> list[str]:
     return [f'<div class="caution">{paragraphs([text])}</div>'] if text else []
 
 
-def _table(grouped: GroupedResult, entries: list[dict[str, Any]], pages: Mapping[Any, str]) -> str:
+def _table(
+    grouped: GroupedResult, entries: Mapping[Any, dict[str, Any]], pages: Mapping[Any, str]
+) -> str:
     """A line for every group, which leads to its page."""
     head = ["group", "samples", "genes with counts", "up", "down", "outliers", "low counts"]
     if grouped.across is not None:
         head.append("over all groups")
     rows = []
-    for group, entry in zip(grouped.results, entries, strict=True):
+    for group, entry in entries.items():
         reasons = entry["na_reason"]
         numbers = [
             entry["n_samples"], entry["n_with_counts"], entry["n_up"], entry["n_down"],
@@ -126,7 +132,7 @@ def _table(grouped: GroupedResult, entries: list[dict[str, Any]], pages: Mapping
         cells = "".join(f"<td>{number:,}</td>" for number in numbers)
         rows.append(f"<tr><td>{linked}</td>{cells}</tr>")
     titles = "".join(f"<th scope='col'>{escape(name)}</th>" for name in head)
-    left = len(entries) - sum(group in pages for group in grouped.results)
+    left = sum(group not in pages for group in entries)
     note = f"<p>The {len(entries) - left} groups with most genes have a page.</p>" if left else ""
     return (
         f'{note}<div class="scroll" tabindex="0" role="region" aria-label="Groups">'
@@ -134,12 +140,11 @@ def _table(grouped: GroupedResult, entries: list[dict[str, Any]], pages: Mapping
     )
 
 
-def _shared(grouped: GroupedResult, level: float) -> list[str]:
+def _shared(results: Mapping[Any, DEResult], level: float) -> list[str]:
     """The genes that respond in most groups, as a figure; none for a single group."""
-    results = list(grouped.results.values())[:_GROUPS_DRAWN]
     if len(results) < 2:
         return []
-    tables = [result.table for result in results]
+    tables = [result.table for result in results.values()]
     padj = np.stack([table[evidence(table)[0]].to_numpy(dtype=np.float64) for table in tables])
     change = np.stack([table["log2FoldChange"].to_numpy(dtype=np.float64) for table in tables])
     found = padj < level
@@ -148,7 +153,7 @@ def _shared(grouped: GroupedResult, level: float) -> list[str]:
     chosen = order[found.sum(axis=0)[order] > 0][:_GENES_DRAWN]
     if not chosen.size:
         return []
-    labels = [group_text(group) for group in list(grouped.results)[:_GROUPS_DRAWN]]
+    labels = [group_text(group) for group in results]
     genes = [str(tables[0].index[gene]) for gene in chosen]
     several = int((found.sum(axis=0) > 1).sum())
     return [
