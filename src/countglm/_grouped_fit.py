@@ -119,8 +119,15 @@ class GroupedFit:
         return np.ascontiguousarray(np.array(parts).T)
 
 
+def zeros_of(fit: GLMFit) -> str:
+    """Return ``zeros=`` of the call that made a fit."""
+    return str(fit.provenance.get("options", {}).get("zeros", "auto"))
+
+
 def grouped_fit(fit: GLMFit) -> GroupedFit | None:
     """Return the groups of a fit, None where its samples have to be visited one by one."""
+    if zeros_of(fit) == "visit":
+        return None
     offset, weight = np.log(fit.size_factors), fit.weights
     if fit.offset is not None:
         if fit.offset.ndim != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from ._arguments import PerSample, resolve_options
 from ._fitting import Problem
 from ._gram_schmidt import gram_schmidt
+from ._grouped_fit import zeros_of
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
-from .basis import make_basis
+from .basis import Basis, make_basis
 from .existence import ExistenceTest
 from .kernels import columns
 
@@ -44,9 +46,17 @@ class Refitter:
         self._session = session
         self._design = design
         self._threads = resolve_threads(threads)
-        self._basis = make_basis(design)
-        self._existence = ExistenceTest(design)
-        self._options = resolve_options("newton", fit.tol, _MAX_ITER, None, False, fit.n_samples)
+        self._options = resolve_options(
+            "newton", fit.tol, _MAX_ITER, None, False, fit.n_samples, zeros_of(fit)
+        )
+
+    @cached_property
+    def _basis(self) -> Basis:
+        return make_basis(self._design)
+
+    @cached_property
+    def _existence(self) -> ExistenceTest:
+        return ExistenceTest(self._design)
 
     def __call__(self, counts: CountMatrix, genes: Index, shift: Floats | None = None) -> Problem:
         """Fit ``genes``, whose counts alone are ``counts``.
@@ -57,9 +67,11 @@ class Refitter:
         weights = np.ones(fit.n_samples) if fit.weights is None else _of(fit.weights, genes)
         problem = Problem(
             counts, self._design, fit.size_factors, PerSample(self._offset(genes, shift)),
-            PerSample(weights), fit.dispersion[genes].copy(), self._options, basis=self._basis,
+            PerSample(weights), fit.dispersion[genes].copy(), self._options,
         )  # fmt: skip
-        problem.existence = self._existence
+        if not problem.has_rule:
+            # What all samples take part in is prepared once for all calls.
+            problem.basis, problem.existence = self._basis, self._existence
         if self._session is not None:
             self._session.fit(problem, counts, "another design")
             return problem
