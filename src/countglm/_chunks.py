@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ._arguments import Options, PerSample
 from ._digest import digest_of
+from ._file_counts import FileCounts, Place
 from ._fitting import Prior, Problem
 from ._nonzeros import Nonzeros
 from ._parallel import MIN_BLOCK, TILE, as_done, run_blocks
@@ -136,6 +137,14 @@ class GeneRange:
         if not counts.is_sparse:
             return None
         return counts.nonzero_sizes()[self._start : self._start + self.n_genes]
+
+    def in_file(self) -> FileCounts | None:
+        """The same counts, to be read elsewhere from a file that stores them by genes."""
+        named = self._counts.in_file
+        if named is None:
+            return None
+        place = Place(named["path"], named["element"], named["stamp"])
+        return FileCounts(place, self._start, self._start + self.n_genes, self.n_samples)
 
     def sent(self) -> SentCounts:
         """The same counts, read, to be sent elsewhere."""

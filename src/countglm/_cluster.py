@@ -131,19 +131,22 @@ class ClusterExecutor:
         if stage.shared.digest not in worker.keeps:
             things[stage.shared.digest] = (stage.shared, _bytes_of(vars(stage.shared)))
         if part.counts_key not in worker.keeps:
-            counts = part.counts.sent()
-            things[part.counts_key] = (counts, _bytes_of(counts.entries._asdict()))
+            things[part.counts_key] = _counts_for(worker, part)
         if _bytes_of(part.rows) > LARGE:
             rows = part.digest
             things[rows] = (part.rows, _bytes_of(part.rows))
         if things:
             sent = self._crew.ask(keep, things, self._owner, workers=[worker.address])
-            refusal = sent.get(worker.address, "no answer")
-            if refusal is not None:
+            absent = sent.get(worker.address, "no answer")
+            if not isinstance(absent, tuple):
                 self._crew.workers.pop(worker.address, None)
-                self._lost(part, stage, f"{worker.address}: {refusal}")
+                self._lost(part, stage, f"{worker.address}: {absent}")
                 return
-            worker.keeps |= things.keys()
+            worker.keeps |= things.keys() - set(absent)
+            if absent:
+                worker.reads_files = False
+                self._send(part, worker, stage)
+                return
         with scheduler_asked():
             future = self._client.submit(
                 work, stage.shared.digest, part.counts_key, rows, workers=[worker.address],
@@ -193,6 +196,15 @@ class ClusterExecutor:
             )
         stage.waiting.insert(0, part)
         self._crew.look_soon()
+
+
+def _counts_for(worker: Worker, part: Part) -> tuple[Any, int]:
+    """Return the counts of a part as a worker takes them, and their bytes."""
+    in_file = part.counts.in_file() if worker.reads_files else None
+    if in_file is not None:
+        return in_file, 0
+    counts = part.counts.sent()
+    return counts, _bytes_of(counts.entries._asdict())
 
 
 def _ended(stage: _Stage) -> list[Future]:

@@ -23,9 +23,13 @@ AGAIN = "call again: with checkpoint= it goes on where it was"
 
 @dataclass(eq=False)
 class Worker:
-    """A worker that may compute: what it is known to keep, and how many parts it has."""
+    """A worker that may compute: what it is known to keep, and how many parts it has.
+
+    ``reads_files`` until it could not read one.
+    """
 
     address: str
+    reads_files: bool = True
     keeps: set[str] = field(default_factory=set)
     busy: int = 0
 

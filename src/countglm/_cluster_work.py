@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ._chunks import Arrays, run_part
+from ._file_counts import FileCounts
 from ._provenance import provenance
 from ._resources import SHARE_OF_BLOCKS
 
@@ -89,12 +90,22 @@ def what_computes() -> dict[str, str]:
     return {**versions, "sources of countglm": digest.hexdigest(), "processor": str(record["cpu"])}
 
 
-def keep(things: Mapping[str, tuple[Any, int]], owner: str, dask_worker: Any = None) -> None:
-    """Keep things, by name with their sizes in bytes, for parts that ``owner`` will ask for."""
+def keep(
+    things: Mapping[str, tuple[Any, int]], owner: str, dask_worker: Any = None
+) -> tuple[str, ...]:
+    """Keep things, by name with their sizes in bytes, for parts that ``owner`` will ask for.
+
+    Return the names of counts in files that cannot be read here.
+    """
     limit = None if dask_worker is None else dask_worker.memory_manager.memory_limit
     room = SHARE_KEPT * (limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    absent = []
     for key, (thing, size) in things.items():
-        _kept.put(key, thing, size, owner, room)
+        if isinstance(thing, FileCounts) and not thing.is_here():
+            absent.append(key)
+        else:
+            _kept.put(key, thing, size, owner, room)
+    return tuple(absent)
 
 
 def forget(owner: str) -> None:

@@ -129,6 +129,12 @@ class CountMatrix:
         return sizes_of(self._source) is not None
 
     @property
+    def in_file(self) -> dict[str, Any] | None:
+        """What names these counts in a file that stores them by genes; None for all others."""
+        identity: dict[str, Any] | None = getattr(self._source, "identity", None)
+        return identity
+
+    @property
     def by_samples(self) -> bool:
         """Whether some samples can be read without passing over the counts of all."""
         return self._source.sample(0) is not None

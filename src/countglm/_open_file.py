@@ -99,6 +99,11 @@ def stored_in_file(values: Any) -> tuple[StoredMatrix, Path | None, str] | None:
     return None
 
 
+def element_of(path: Path, name: str) -> Any:
+    """Return a matrix of a file by its name in there, such as ``"/X"``."""
+    return _root(path, kind_of(path))[name.strip("/")]
+
+
 def _root(path: Path, kind: str) -> Any:
     if kind == "h5ad":
         import h5py

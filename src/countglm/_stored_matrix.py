@@ -153,10 +153,14 @@ class StoredMatrix:
 class ColumnSource:
     """Counts that a file stores by genes, read from there block by block.
 
-    ``gathered`` entries are held at once where they are read by samples.
+    ``gathered`` entries are held at once where they are read by samples; ``identity`` names the
+    matrix to who else sees the file, and tells it from a changed one.
     """
 
-    def __init__(self, stored: StoredMatrix, gathered: int) -> None:
+    def __init__(
+        self, stored: StoredMatrix, gathered: int, identity: dict[str, Any] | None = None
+    ) -> None:
+        self.identity = identity
         self._stored = stored
         self._gathered = gathered
         self.shape = stored.shape
