@@ -60,7 +60,9 @@ def in_runs(monkeypatch: pytest.MonkeyPatch, *, on_disk: bool) -> None:
     monkeypatch.setattr(_runs, "LEAST_ENTRIES", RUN)
     monkeypatch.setattr(_backed, "fits_in_memory", lambda stored, reading: False)
     monkeypatch.setattr("countglm._open_file.fits_in_memory", lambda stored, reading: False)
-    room = 0 if on_disk else RUN * 4 * _runs.WORKING_BYTES
+    monkeypatch.setattr(_backed, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(_backed, "_BYTES_OF_SAMPLE", 0)
+    room = 0 if on_disk else RUN * 3 * _runs.WORKING_BYTES
     monkeypatch.setattr(_backed, "room_for_counts", lambda limit: room)
     if not on_disk:
         # Runs of so few counts fit in any memory.
