@@ -28,6 +28,8 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 # What rounding may take from a bound.
 _SLACK = 1.0 - 1e-9
+# Samples of which a gene takes longer to visit all than to be looked at by itself.
+_MANY = 1 << 14
 # Samples beyond this share are not few: then all are visited.
 _MOST_VISITED = 0.25
 
@@ -90,9 +92,10 @@ class CooksByRule:
     def serves(self, nonzeros: Nonzeros) -> Mask:
         """Return which genes (g,) are inspected here.
 
-        All, where most of them are done with a bound; else those whose zeros are worth sparing.
+        All, where samples are many and most genes are done with a bound; else those whose zeros are
+        worth sparing.
         """
-        if self.reports:
+        if self.reports or self.grouped.rule.n_samples < _MANY:
             return self.grouped.rule.serves(nonzeros.pointers, nonzeros.values)
         return np.ones(nonzeros.n_genes, dtype=np.bool_)
 
@@ -175,11 +178,13 @@ class CooksByRule:
         filled = np.flatnonzero(np.diff(nonzeros.pointers))
         if filled.size:
             most[filled] = np.maximum.reduceat(nonzeros.values, nonzeros.pointers[filled])
-        largest = rule.extent[:, 1] * mean
+        least, largest = rule.extent[:, 0] * mean, rule.extent[:, 1] * mean
+        alpha = alpha[:, None]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             share = np.where(information > 0.0, hat / information, 0.0)
-            leverage = largest / (1.0 + alpha[:, None] * largest) * share
+            leverage = largest / (1.0 + alpha * largest) * share
             bound = np.maximum(most[:, None], largest) ** 2 * share
+            bound /= (1.0 + alpha * least) * (1.0 + MIN_ROBUST_DISPERSION * least)
             bound /= np.where(leverage < _SLACK, (1.0 - leverage) ** 2, 0.0) * rule.rows.shape[1]
         # What is not a number, such as 0/0, tells nothing.
         return np.asarray((~(bound <= self.cutoff * _SLACK) & (share > 0.0)).any(axis=1))

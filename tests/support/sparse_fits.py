@@ -12,12 +12,14 @@ GENES = 60
 LEVELS = np.array([[1.0, 0, 0], [1, 1, 0], [1, 0, 1]])
 
 
-def study(n: int, seed: int, group: np.ndarray | None = None) -> SimpleNamespace:
+def study(
+    n: int, seed: int, group: np.ndarray | None = None, log_mean: float = -3.0
+) -> SimpleNamespace:
     """Return counts, most of them zero, some of them outliers, and means that fit them."""
     rng = np.random.default_rng(seed)
     group = rng.integers(0, 3, n) if group is None else group
     factors = np.exp(rng.normal(0.0, 0.5, n))
-    mean = np.exp(rng.normal(-3.0, 1.5, (3, GENES)))
+    mean = np.exp(rng.normal(log_mean, 1.5, (3, GENES)))
     alpha = rng.uniform(0.05, 2.0, GENES)
     mu = factors[:, None] * mean[group]
     counts = rng.poisson(mu * rng.gamma(1.0 / alpha, alpha, mu.shape))

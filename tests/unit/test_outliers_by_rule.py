@@ -46,6 +46,17 @@ def test_the_outliers_are_those_of_all_samples(seed: int, cutoff: float, least: 
     assert found.outlier.any() == (least == np.inf)
 
 
+@pytest.mark.parametrize("log_mean", [-3.0, 0.0, 4.0])
+def test_of_many_samples_no_gene_is_visited_whole(
+    monkeypatch: pytest.MonkeyPatch, log_mean: float
+) -> None:
+    one = study(1500, 11, log_mean=log_mean)
+    expected = outliers_of(one, "visit", 3.8, 7)
+    monkeypatch.setattr("countglm._cooks_by_rule._MANY", 1)
+    monkeypatch.setattr("countglm.outliers._Visits.inspect", None)
+    same(outliers_of(one, "auto", 3.8, 7), expected)
+
+
 def grouped(sizes: list[int], seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(np.repeat(np.arange(3), sizes))
 
