@@ -17,6 +17,7 @@ import countglm
 from countglm import _cluster_work
 from countglm.cli import app
 from countglm.cli.outcome import run_command
+from tests.support import stored
 from tests.support.clusters import same_bits
 
 pytestmark = pytest.mark.compiled
@@ -141,6 +142,26 @@ def test_merging_before_the_shards_have_run(
     assert "1 part computed here" in capsys.readouterr().out
     assert run("merge", folder, "-o", tmp_path / "again") == 0
     assert_same_files(tmp_path / "again", study / "de")
+
+
+def test_counts_larger_than_memory_are_put_in_order_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = stored.sparse_counts(n=40, genes=60)
+    counts[:, 0] += 1  # size factors are of samples with counts
+    path = stored.write(stored.study(counts), tmp_path / "cells.h5ad")
+    model = ["--design", "~ condition", "--size-factors", "library", "--no-report"]
+    assert run("de", path, *model, "-o", tmp_path / "de") == 0
+    stored.in_runs(monkeypatch, on_disk=True)
+    folder = tmp_path / "plan"
+    assert run("shard", path, *model, "--shards", 2, "-o", folder) == 0
+    scratch = folder / "counts.scratch"
+    made = scratch.stat()
+    for number in (1, 2):
+        assert run("run-shard", folder, number, "--threads", 1) == 0
+    assert (scratch.stat().st_ino, scratch.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+    assert run("merge", folder, "-o", tmp_path / "merged") == 0
+    assert_same_files(tmp_path / "merged", tmp_path / "de")
 
 
 @pytest.mark.parametrize(
