@@ -18,6 +18,8 @@ _LONGEST = 24
 
 def responses(labels: Sequence[str], up: Sequence[int], down: Sequence[int]) -> str:
     """Genes up to the right, genes down to the left, a bar for each group."""
+    from matplotlib.ticker import MaxNLocator
+
     places = np.arange(len(labels))
     wide = max([*up, *down, 1])
 
@@ -32,7 +34,8 @@ def responses(labels: Sequence[str], up: Sequence[int], down: Sequence[int]) -> 
                 )  # fmt: skip
         axes.axvline(0.0, color=INK, linewidth=0.8)
         axes.set_yticks(places, [_short(label) for label in labels])
-        axes.invert_yaxis()
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(-1.25 * wide, 1.25 * wide)
         axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
         axes.set_xlabel("genes")
@@ -55,7 +58,7 @@ def shared_genes(
     def paint(axes: Axes) -> None:
         mesh = axes.pcolormesh(shown, cmap="RdBu_r", vmin=-edge, vmax=edge, linewidth=0)
         rows, columns = np.nonzero(found)
-        axes.scatter(columns + 0.5, rows + 0.5, s=6, c=INK, linewidths=0)
+        axes.scatter(columns + 0.5, rows + 0.5, s=8, c=INK, edgecolors="white", linewidths=0.4)
         axes.set_facecolor(GREY + "40")
         axes.set_xticks(
             np.arange(len(labels)) + 0.5, [_short(label) for label in labels], rotation=45,

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 # Pages of thousands of groups would take longer than their fits: those with most genes get one.
 MOST_PAGES = 100
-_GROUPS_DRAWN = 40
-_GENES_DRAWN = 25
+# More would not be readable in a figure as wide as half a page.
+_GROUPS_DRAWN, _COLUMNS_DRAWN, _GENES_DRAWN = 25, 16, 25
 
 
 def page_names(grouped: Mapping[str, GroupedResult], stem: str) -> dict[Any, str]:
@@ -96,7 +96,8 @@ def _overview(name: str, grouped: GroupedResult, pages: Mapping[Any, str]) -> st
         f"Bars of the genes that respond in each group: {counts}.",
         f"Genes with adjusted p below {facts['alpha']:g}.{first}",
     )
-    shared = _shared({group: grouped[group] for group in drawn}, facts["alpha"])
+    columns = {group: grouped[group] for group in drawn[:_COLUMNS_DRAWN]}
+    shared = _shared(columns, facts["alpha"], len(columns) < len(entries))
     figures = f'<div class="figures">{bars}{"".join(shared)}</div>'
     # A long table would hide what follows it.
     parts = [_table(grouped, entries, pages), figures]
@@ -140,7 +141,7 @@ def _table(
     )
 
 
-def _shared(results: Mapping[Any, DEResult], level: float) -> list[str]:
+def _shared(results: Mapping[Any, DEResult], level: float, in_part: bool) -> list[str]:
     """The genes that respond in most groups, as a figure; none for a single group."""
     if len(results) < 2:
         return []
@@ -161,7 +162,8 @@ def _shared(results: Mapping[Any, DEResult], level: float) -> list[str]:
             group_figures.shared_genes(genes, labels, change[:, chosen].T, found[:, chosen].T),
             f"Fold changes of {plural(len(genes), 'gene')} in the groups: {', '.join(genes)}.",
             f"{plural(several, 'gene')} respond{'s' if several == 1 else ''} in more than one "
-            "group; here those that do in most. A dot: significant there. Grey: no estimate.",
+            f"{f'of the first {len(results)} groups' if in_part else 'group'}; here those that do "
+            "in most. A dot: significant there. Grey: no estimate.",
         )
     ]
 
