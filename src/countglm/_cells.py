@@ -37,7 +37,7 @@ class Cells:
     @property
     def each_alone(self) -> bool:
         """True where no two samples have the same row."""
-        return self.rows.shape[0] == self.cell.size
+        return bool(self.rows.shape[0] == self.cell.size)
 
     def sums(self, values: Floats) -> Floats:
         """Return the sums (g, k) over the samples of each cell of values (g, n)."""
@@ -53,7 +53,7 @@ _KEPT = 16
 def cells_of(x: Floats) -> Cells:
     """Return the cells of a design (n, p), remembered for the blocks to come."""
     own = np.ascontiguousarray(x, dtype=np.float64)
-    key = hashlib.sha256(own).digest() + repr(own.shape).encode()
+    key = hashlib.sha256(own.data).digest() + repr(own.shape).encode()
     cells = _known.get(key)
     if cells is None:
         rows, _, cell = distinct_rows(own)

@@ -208,7 +208,7 @@ def run_part(
     problem = shared.problem(rows, counts)
     problem.dense_entries = entries_within(room)
     n_genes = counts.n_genes
-    sizes = counts.sizes() if room is not None and problem.has_rule else None
+    sizes = counts.sizes() if problem.has_rule else None
     block = block_within(room, counts.n_samples, sizes)
     if threads > 1:
         block = min(block, -(-n_genes // (4 * threads * TILE)) * TILE)

@@ -133,7 +133,7 @@ class Model:
         else:
             # Where a rule stands for the zeros, few genes are ever dense at once.
             sizes = None
-            if self.resources.room is not None and problem.has_rule and self.counts.is_sparse:
+            if problem.has_rule and self.counts.is_sparse:
                 sizes = self.counts.nonzero_sizes()
             block = self.resources.block(self.n_samples, sizes)
             problem.run(lambda task: self.each_block(task, stage, block=block), self.threads)

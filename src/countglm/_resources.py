@@ -79,8 +79,12 @@ class Resources:
 
 
 def block_within(room: int | None, n_samples: int, sizes: Sizes | None = None) -> int:
-    """Return the genes of a block that fit in ``room`` bytes: all samples of each, or ``sizes``."""
-    genes = resolve_block_size(None, n_samples)
+    """Return the genes of a block that fit in ``room`` bytes, if there is a limit.
+
+    All samples of each are read, or its ``sizes``: its counts other than zero.
+    """
+    read = n_samples if sizes is None else max(1, int(sizes.sum()) // max(1, sizes.size))
+    genes = resolve_block_size(None, read)
     if room is None:
         return genes
     if sizes is None:
