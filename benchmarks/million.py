@@ -27,13 +27,15 @@ from table import write_page
 
 CELLS, GENES = 1_000_000, 2_000
 PEER_CELLS = 20_000
-LIMITS = ("4GB", "1GB", "0.5GB")
+LIMIT = "4GB"
 PEERS = ("countglm", "glmGamPoi", "edgePython QL", "edgePython LRT")
 # What is asked for.
 MEMORY_GB, RATIO = 4.0, 50.0
 
 
-def million(folder: Path, cells: int, genes: int, threads: int) -> dict[str, Any]:
+def million(
+    folder: Path, cells: int, genes: int, threads: int, limits: list[str]
+) -> dict[str, Any]:
     """Return what the calls took on the large table."""
     path = folder / "cells.h5ad"
     begun = time.perf_counter()
@@ -45,8 +47,8 @@ def million(folder: Path, cells: int, genes: int, threads: int) -> dict[str, Any
     rows = []
     for call in CALLS:
         # The kernels are compiled, and kept for the processes to come.
-        measure(call, small, LIMITS[0], threads)
-        for limit in LIMITS:
+        measure(call, small, LIMIT, threads)
+        for limit in limits:
             row = measure(call, path, limit, threads)
             row |= {"call": call, "limit": limit, "ns": 1e9 * row["seconds"] / positive}
             rows.append(row)
@@ -76,12 +78,15 @@ def main() -> None:
     parser.add_argument("--peer-cells", type=int, default=PEER_CELLS, help="0: no other engine")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds an engine may take")
     parser.add_argument("--folder", type=Path, help="where the table is written for the time")
+    parser.add_argument("--limits", default=LIMIT, help="of memory, by commas")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trial", action="store_true", help="print, and keep nothing")
     peers.add_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        found = million(Path(name), options.cells, options.genes, options.threads)
+        found = million(
+            Path(name), options.cells, options.genes, options.threads, options.limits.split(",")
+        )
     found["threads"] = options.threads
     if options.peer_cells:
         runner = Runner(peers.Interpreters(options.python), options.threads, options.limit)
