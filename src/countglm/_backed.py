@@ -93,16 +93,16 @@ def read_unread(unread: Unread, check: CountCheck) -> Source:
     stored, reading = unread.stored, unread.reading
     room = _room(unread)
     entries = entries_of_run(room // 3)
+    folder = reading.folder or Path(tempfile.gettempdir())
     if stored.form == "csc":
         for first, part in stored.parts(entries):
             check.look(part, first, by_gene=True)
         check.finish()
         stored.looked_through()
-        return ColumnSource(stored, entries, unread.identity)
+        return ColumnSource(stored, entries, folder, unread.identity)
     # What is accepted with fractions may not be without.
     identity = None if unread.identity is None else unread.identity | check.choices()
     keep = reading.keep and reading.folder is not None and identity is not None
-    folder = reading.folder or Path(tempfile.gettempdir())
     if keep and identity is not None and (found := kept_runs(folder, identity)) is not None:
         return found
     of_value = min(stored.dtype.itemsize, _VALUE_BYTES)

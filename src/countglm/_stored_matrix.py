@@ -4,6 +4,7 @@ of CSC."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from countglm._entries import Entries, entries_of, in_order, stretches
 from countglm._nonzeros import Nonzeros, as_nonzeros
 from countglm._read_ahead import BlocksAhead, ahead
 from countglm._runs import MOST_SAMPLES
+from countglm._turned_rows import rows_by_scratch
 from countglm.errors import InputError
 
+# Passes over all genes that are made to gather samples, before a scratch file serves.
+_MOST_PASSES = 4
 # Bytes of an index as SciPy keeps it in memory.
 _INDEX = 4
 _FORMS = {"csr_matrix": "csr", "csc_matrix": "csc", "csr": "csr", "csc": "csc"}
@@ -153,14 +157,20 @@ class StoredMatrix:
 class ColumnSource:
     """Counts that a file stores by genes, read from there block by block.
 
-    ``gathered`` entries are held at once where they are read by samples; ``identity`` names the
-    matrix to who else sees the file, and tells it from a changed one.
+    ``gathered`` entries are held at once where they are read by samples, and others put into a
+    scratch file in ``folder``; ``identity`` names the matrix to who else sees the file, and tells
+    it from a changed one.
     """
 
     def __init__(
-        self, stored: StoredMatrix, gathered: int, identity: dict[str, Any] | None = None
+        self,
+        stored: StoredMatrix,
+        gathered: int,
+        folder: Path,
+        identity: dict[str, Any] | None = None,
     ) -> None:
         self.identity = identity
+        self._folder = folder
         self._stored = stored
         self._gathered = gathered
         self.shape = stored.shape
@@ -184,7 +194,11 @@ class ColumnSource:
         return np.diff(pointers)
 
     def rows(self, entries: int) -> Iterator[tuple[int, Entries]]:
-        return rows_in_passes(self, entries, self._gathered)
+        n_stored, gathered = self._stored.n_stored, self._gathered
+        if n_stored <= _MOST_PASSES * gathered:
+            return rows_in_passes(self, entries, gathered)
+        # Beside what is turned, the next genes are read ahead.
+        return rows_by_scratch(self, entries, -(-gathered // 3), self._folder, n_stored)
 
 
 def _two(shape: Any) -> tuple[int, int]:

@@ -266,3 +266,26 @@ def test_dense_rows_of_a_file_are_read_as_they_lie() -> None:
     assert lines.places.tolist() == [1, 0, 2]
     assert lines.values.tolist() == [3, 1, 2]
     assert _runs.MOST_SAMPLES == 1 << 16
+
+
+def test_samples_of_a_file_by_genes_need_little_memory_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.in_runs(monkeypatch, on_disk=True)
+    path = write(study(COUNTS, "csc"), tmp_path / "counts.h5ad")
+    counts = as_count_matrix(path, reading=Reading(folder=tmp_path / "beside"))
+    source = counts._source
+    assert isinstance(source, ColumnSource)
+    held = []
+    for passes in (100, 0):
+        monkeypatch.setattr("countglm._stored_matrix._MOST_PASSES", passes)
+        rows = np.zeros(COUNTS.shape)
+        for first, part in counts.sample_rows(50):
+            rows[first + part.lines, part.places] = part.values
+        np.testing.assert_array_equal(rows, COUNTS)
+        held.append((tmp_path / "beside").is_dir())
+    assert held == [False, True]
+    partly = counts.sample_rows(50)
+    next(partly)
+    partly.close()
+    assert os.listdir(tmp_path / "beside") == []
