@@ -12,7 +12,7 @@ from countglm._entries import Entries, compact, stretches
 from countglm._sources import Source, rows_of, sizes_of
 
 # Entries of genes read at once, and of samples that are gathered in one pass over all genes.
-READ_ENTRIES = 1 << 20
+READ_ENTRIES = 1 << 19
 GATHERED_ENTRIES = 1 << 23
 
 

@@ -125,3 +125,5 @@ def open_session(resources: Resources, mode: str = "exact") -> Iterator[Session 
 
             executor = executor_of(resources.client)
         yield Session(resources, opened.enter_context(executor), checkpoint)
+        # Finished: nobody goes on from a scratch file of these counts.
+        resources.reading.done()

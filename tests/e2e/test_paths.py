@@ -116,3 +116,22 @@ def test_a_limit_that_is_too_low_says_what_would_do(
     assert run_command(app, [*options, "--memory-limit", "60MB"]) == 2
     assert "give at least 85.5 MB" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_keeps_the_scratch_file_until_the_run_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: countglm.DEResult
+) -> None:
+    stored.in_runs(monkeypatch, on_disk=True)
+    path, kept = write(study(COUNTS), tmp_path / "cells.h5ad"), tmp_path / "kept"
+    arguments = (path, DESIGN, CONTRAST)
+    with monkeypatch.context() as broken:
+        broken.setattr("countglm.workflows.deseq2.prepare_model", lambda *a, **k: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            countglm.differential_expression(*arguments, layer="counts", checkpoint=kept)
+    assert (kept / "counts.scratch").is_file()
+    assert (kept / "counts.scratch.json").is_file()
+    with monkeypatch.context() as unread:
+        unread.setattr("countglm._backed.make_runs", lambda *a, **k: 1 / 0)
+        found = countglm.differential_expression(*arguments, layer="counts", checkpoint=kept)
+    assert_same(found, expected)
+    assert not list(kept.glob("counts.scratch*"))
