@@ -6,6 +6,7 @@ worker has the counts of its parts from one fit to the next, and a lost one take
 
 from __future__ import annotations
 
+import pickle
 import queue
 import uuid
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._chunks import Arrays, Executor, Finished, Part, Shared, genes_of_part
 from ._cluster_crew import LOOK, Crew, Worker, scheduler_asked
-from ._cluster_work import Absent, Failed, forget, keep, work
+from ._cluster_work import Absent, Failed, Things, forget, keep, work
 from ._names import plural
 from .errors import ClusterError, InputError
 
@@ -127,7 +128,7 @@ class ClusterExecutor:
     def _send(self, part: Part, worker: Worker, stage: _Stage) -> None:
         """Send what the worker lacks, and the part."""
         rows: Arrays | str = part.rows
-        things: dict[str, tuple[Any, int]] = {}
+        things: Things = {}
         if stage.shared.digest not in worker.keeps:
             things[stage.shared.digest] = (stage.shared, _bytes_of(vars(stage.shared)))
         if part.counts_key not in worker.keeps:
@@ -135,23 +136,24 @@ class ClusterExecutor:
         if _bytes_of(part.rows) > LARGE:
             rows = part.digest
             things[rows] = (part.rows, _bytes_of(part.rows))
-        if things:
+        if sum(size for _, size in things.values()) > LARGE:
+            # Tasks stay with the scheduler until they are done: what is large is sent by itself.
             sent = self._crew.ask(keep, things, self._owner, workers=[worker.address])
-            absent = sent.get(worker.address, "no answer")
-            if not isinstance(absent, tuple):
+            unread = sent.get(worker.address)
+            if not isinstance(unread, tuple):
                 self._crew.workers.pop(worker.address, None)
-                self._lost(part, stage, f"{worker.address}: {absent}")
+                self._lost(part, stage, f"{worker.address}: {unread}")
                 return
-            worker.keeps |= things.keys() - set(absent)
-            if absent:
-                worker.reads_files = False
-                self._send(part, worker, stage)
-                return
+            worker.reads_files = worker.reads_files and not unread
+            worker.keeps |= things.keys() - set(unread)
+            things = {}
         with scheduler_asked():
             future = self._client.submit(
-                work, stage.shared.digest, part.counts_key, rows, workers=[worker.address],
-                pure=False, key=f"countglm-{part.start}-{part.stop}-{uuid.uuid4().hex}",
+                work, stage.shared.digest, part.counts_key, rows, pickle.dumps(things),
+                self._owner, workers=[worker.address], pure=False,
+                key=f"countglm-{part.start}-{part.stop}-{uuid.uuid4().hex}",
             )  # fmt: skip
+        worker.keeps |= things.keys()
         worker.busy += 1
         stage.running[future] = (part, worker)
         future.add_done_callback(stage.ended.put)
@@ -180,6 +182,7 @@ class ClusterExecutor:
             return None
         if isinstance(answer, Absent):
             worker.keeps -= set(answer.keys)
+            worker.reads_files = worker.reads_files and not answer.unread
             stage.waiting.insert(0, part)
             return None
         if isinstance(answer, Failed):

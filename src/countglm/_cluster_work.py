@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import threading
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,9 +24,17 @@ SHARE_KEPT = 0.3
 
 
 class Absent(NamedTuple):
-    """The answer of a worker that lacks what it was sent: it has begun anew, or had no room."""
+    """The answer of a worker that lacks what it was sent: it has begun anew, or had no room.
+
+    ``unread`` are counts in files that it cannot read.
+    """
 
     keys: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+
+
+# What a worker is sent: things by name, with their sizes in bytes.
+Things = dict[str, tuple[Any, int]]
 
 
 class Failed(NamedTuple):
@@ -90,9 +98,7 @@ def what_computes() -> dict[str, str]:
     return {**versions, "sources of countglm": digest.hexdigest(), "processor": str(record["cpu"])}
 
 
-def keep(
-    things: Mapping[str, tuple[Any, int]], owner: str, dask_worker: Any = None
-) -> tuple[str, ...]:
+def keep(things: Things, owner: str, dask_worker: Any = None) -> tuple[str, ...]:
     """Keep things, by name with their sizes in bytes, for parts that ``owner`` will ask for.
 
     Return the names of counts in files that cannot be read here.
@@ -113,17 +119,29 @@ def forget(owner: str) -> None:
     _kept.forget(owner)
 
 
-def means_here() -> tuple[int, int | None]:
-    """Return the width of the pool of this worker, and the bytes that one block may take."""
+def worker_here() -> Any:
+    """Return the worker of Dask that this process is."""
     from distributed import get_worker
 
-    worker = get_worker()
+    return get_worker()
+
+
+def means_here() -> tuple[int, int | None]:
+    """Return the width of the pool of this worker, and the bytes that one block may take."""
+    worker = worker_here()
     threads, limit = int(worker.state.nthreads), worker.memory_manager.memory_limit
     return threads, int(limit * SHARE_OF_BLOCKS) // threads if limit else None
 
 
-def work(shared_key: str, counts_key: str, rows: Arrays | str) -> Arrays | Absent | Failed:
-    """Fit the genes of a part, from what was sent before; large ``rows`` come by their name."""
+def work(
+    shared_key: str, counts_key: str, rows: Arrays | str, parcel: bytes, owner: str
+) -> Arrays | Absent | Failed:
+    """Fit the genes of a part, from what was sent before or comes in its parcel.
+
+    Large ``rows`` come by their name.
+    """
+    if unread := keep(pickle.loads(parcel), owner, worker_here()):
+        return Absent(unread, unread)
     keys = [shared_key, counts_key, *([rows] if isinstance(rows, str) else [])]
     found = [_kept.get(key) for key in keys]
     absent = tuple(key for key, thing in zip(keys, found, strict=True) if thing is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
@@ -49,7 +50,7 @@ class Crew:
 
     def lose(self, address: str) -> Task:
         """Let a worker end in the middle of a part; return what its task becomes."""
-        del self.computes[address]
+        self.computes.pop(address, None)
         return Task()
 
     def nthreads(self) -> dict[str, int]:
@@ -72,6 +73,7 @@ class Crew:
     ) -> Task:
         [address] = workers
         self.parts.append((address, given[1]))
+        self.kept += [(address, key) for key in pickle.loads(given[3])]
         found = self.on_part(address, len(self.parts))
         return Task(function(*given)) if found is None else found
 

@@ -25,6 +25,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cluster_crew, "LOOK", 0.0)
     monkeypatch.setattr(_cluster, "LOOK", 0.01)
     monkeypatch.setattr(_cluster_work, "means_here", lambda: (1, None))
+    monkeypatch.setattr(_cluster_work, "worker_here", lambda: None)
     monkeypatch.setattr(_cluster_work, "_kept", _cluster_work._Kept())
 
 
@@ -107,7 +108,8 @@ def test_a_part_that_is_lost_is_run_again(here: Any, lost: Task) -> None:
     crew = Crew("a")
     crew.on_part = lambda address, number: lost if number == 2 else None
     assert_same(fit(crew), here)
-    assert len(crew.parts) == 7
+    # Lost, then asked of a worker that does not have its counts, then sent again.
+    assert len(crew.parts) == 8
 
 
 def test_an_answer_that_is_late_is_waited_for(here: Any) -> None:
@@ -238,6 +240,38 @@ def test_an_asynchronous_client_is_refused() -> None:
     crew.asynchronous = True
     with pytest.raises(InputError, match="client= is asynchronous"):
         fit(crew)
+
+
+def test_what_is_large_is_sent_by_itself(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_cluster, "LARGE", 100)
+    crew = Crew("a", "b")
+    ask, asked = crew.run, []
+
+    def run(function: Any, *given: Any, **how: Any) -> Any:
+        asked.append(function)
+        return ask(function, *given, **how)
+
+    crew.run = run  # type: ignore[method-assign]
+    assert_same(fit(crew), here)
+    assert asked.count(_cluster_work.keep) == 6
+    assert len(crew.kept) == 2 + 6
+
+
+def test_a_worker_that_goes_while_it_is_sent_something(
+    here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cluster, "LARGE", 100)
+    crew = Crew("a", "b")
+    ask = crew.run
+
+    def run(function: Any, *given: Any, workers: list[str], **how: Any) -> Any:
+        if function is _cluster_work.keep and workers == ["a"]:
+            crew.computes.pop("a", None)
+        return ask(function, *given, workers=workers, **how)
+
+    crew.run = run  # type: ignore[method-assign]
+    assert_same(fit(crew), here)
+    assert {address for address, _ in crew.parts} == {"b"}
 
 
 def test_offsets_of_every_gene_are_sent_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ def _in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_backed, "fits_in_memory", lambda stored, reading: False)
     monkeypatch.setattr("countglm._open_file.fits_in_memory", lambda stored, reading: False)
     monkeypatch.setattr(_cluster_work, "means_here", lambda: (1, None))
+    monkeypatch.setattr(_cluster_work, "worker_here", lambda: None)
     monkeypatch.setattr(_cluster_work, "_kept", _cluster_work._Kept())
     _file_counts._opened.cache_clear()
 
@@ -97,4 +98,4 @@ def test_workers_read_the_file_or_are_sent_the_counts(
     here = fit_glm(COUNTS, DESIGN, threads=1, **given)
     np.testing.assert_array_equal(found.coefficients, here.coefficients)
     np.testing.assert_array_equal(found.newton_decrement, here.newton_decrement)
-    assert sent == ([] if readable else [0, 8, 16, 24, 32])
+    assert sorted(sent) == ([] if readable else [0, 8, 16, 24, 32])
