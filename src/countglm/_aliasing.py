@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._cells import distinct_rows
 from countglm._contrasts import combination
 from countglm._gram_schmidt import gram_schmidt
 
 # A column whose share is below this part of the aliased column's norm takes no part in it.
 _NEGLIGIBLE = 1e-8
+# Samples whose equal rows are worth finding.
+_MANY = 10_000
 
 
 def aliased_columns(
@@ -30,7 +33,7 @@ def aliased_columns(
         For every column that is a combination of the columns before it: its name, with the
         weights of those columns (empty where the column is zero). Empty at full rank.
     """
-    _, r, independent = gram_schmidt(matrix)
+    _, r, independent = gram_schmidt(_fewer_rows(matrix))
     sizes = np.abs(r).max(axis=0, initial=0.0)
     found: dict[str, dict[str, float]] = {}
     for j in np.flatnonzero(~independent).tolist():
@@ -42,6 +45,14 @@ def aliased_columns(
             if abs(weights[k]) * sizes[k] > _NEGLIGIBLE * sizes[j]
         }
     return found
+
+
+def _fewer_rows(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a matrix with the same products of columns; of many samples, equal rows as one."""
+    if matrix.shape[0] < _MANY:
+        return matrix
+    rows, _, group = distinct_rows(matrix)
+    return np.asarray(rows * np.sqrt(np.bincount(group))[:, None])
 
 
 def describe_aliased(aliased: dict[str, dict[str, float]], most: int = 5) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import countglm
+from countglm._aliasing import aliased_columns
 from countglm.diagnostics import diagnose, report_design
 from countglm.status import Status
 from tests.support.fits import synthetic_fit
@@ -70,6 +71,17 @@ def test_aliased_columns_and_what_makes_them(columns, aliased) -> None:
     for name, others in aliased.items():
         what = f"a combination of {', '.join(others)}" if others else "zero everywhere"
         assert f"{name} is {what}: remove it" in text
+
+
+def test_aliased_columns_of_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    group, batch = rng.integers(0, 3, 500), rng.integers(0, 2, 500)
+    levels = [group == k for k in (1, 2, 0)]
+    x = np.column_stack([np.ones(500), *levels, batch, 2 * batch - 1, np.zeros(500)]).astype(float)
+    expected = aliased_columns(x, list("abcdefg"))
+    monkeypatch.setattr("countglm._aliasing._MANY", 1)
+    assert aliased_columns(x, list("abcdefg")) == expected
+    assert set(expected) == {"d", "f", "g"}
 
 
 def test_samples_of_extreme_leverage() -> None:
