@@ -95,7 +95,7 @@ CASES = {
         lambda: fit(counts().rename(index={"s3": "s1"})),
         "'s1' occurs more than once in the counts",
     ),
-    "a path": (lambda: fit("counts.csv"), r"is the path 'counts\.csv'.*read_counts"),
+    "a path of nothing": (lambda: fit("counts.csv"), r"no file or folder counts\.csv"),
     "nothing": (lambda: fit(object()), "counts is of type object"),
     "unknown layer": (
         lambda: fit(ad.AnnData(counts()), layer="raw"),

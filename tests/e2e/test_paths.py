@@ -89,6 +89,7 @@ def test_the_command_reads_what_is_too_large_for_memory(
     for name in ("whole", "parts"):
         if name == "parts":
             stored.in_runs(monkeypatch, on_disk=True)
+            monkeypatch.setattr("countglm.cli.de_products.MOST_NORMALIZED", COUNTS.size - 1)
         kept = ["--checkpoint", str(tmp_path / "kept"), "--memory-limit", "8GB", "--h5ad"]
         options = [*arguments, "-o", str(tmp_path / name), *(kept if name == "parts" else [])]
         assert run_command(app, options) == 0
@@ -100,6 +101,8 @@ def test_the_command_reads_what_is_too_large_for_memory(
     ]
     table = told["whole"]["contrasts"][0]["file"]
     assert (tmp_path / "whole" / table).read_bytes() == (tmp_path / "parts" / table).read_bytes()
+    assert (tmp_path / "whole" / "normalized_counts.tsv").is_file()
+    assert not (tmp_path / "parts" / "normalized_counts.tsv").exists()
     assert not list((tmp_path / "kept").glob("counts.scratch*"))
     again = ad.read_h5ad(tmp_path / "parts" / "result.h5ad")
     np.testing.assert_array_equal(np.asarray(again.layers["counts"].todense()), COUNTS)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from countglm.deresult import DEResult
 
 
+# Entries of the largest table of normalised counts: beyond, it fills memory and disk, unread.
+MOST_NORMALIZED = 100_000_000
+
+
 def write_de_products(
     results: Mapping[str, DEResult],
     counts: CountMatrix,
@@ -57,7 +61,8 @@ def write_de_products(
             write_table(sample_table(result.fit), folder / free_name(folder, "samples", suffix))
             stages = result.dispersion.to_frame(result.fit.gene_names)
             write_table(stages, folder / free_name(folder, "dispersions", suffix))
-        write_table(_normalized(first, counts), folder / f"normalized_counts{suffix}")
+        if counts.n_samples * counts.n_genes <= MOST_NORMALIZED:
+            write_table(_normalized(first, counts), folder / f"normalized_counts{suffix}")
         if with_report:
             write_de_report(results, folder / "report.html", title=title)
         for each in saving:

@@ -58,8 +58,6 @@ def kept_genes(
     """Return which genes (n_genes,) take part: any design's filter by expression keeps a gene."""
     import numpy as np
 
-    from countglm._columns import gene_blocks
-
     kept = np.ones(matrix.n_genes, dtype=np.bool_)
     if by_expression:
         from countglm.expression_filter import filter_by_expression
@@ -68,8 +66,13 @@ def kept_genes(
         for model in models:
             kept |= filter_by_expression(matrix, model, obs=obs)
     if min_count is not None:
-        for start, block in gene_blocks(matrix):
-            kept[start : start + block.shape[0]] &= np.add.reduce(block, axis=1) >= min_count
+        for start, stop in matrix.stretches():
+            found = matrix.nonzeros(start, stop)
+            genes = np.flatnonzero(np.diff(found.pointers))
+            totals = np.zeros(stop - start)
+            if genes.size:
+                totals[genes] = np.add.reduceat(found.values, found.pointers[genes])
+            kept[start:stop] &= totals >= min_count
     if not kept.any():
         raise InputError(
             f"None of {plural(matrix.n_genes, 'gene')} passes --min-count or "
