@@ -36,7 +36,7 @@ STAGES = (
     ("countglm.counts", "as_count_matrix", "reading counts"),
     ("countglm.design", "as_design", "design"),
     ("countglm.size_factors", "resolve_size_factors", "size factors"),
-    ("countglm._model", "base_moments", "means and variances"),
+    ("countglm._moments", "base_moments", "means and variances"),
     ("countglm._exact_steps", "ExactSteps.genewise", KERNELS[0]),
     ("countglm.trend", "fit_trend", "trend"),
     ("countglm.prior_variance", "prior_variance", "prior variance"),
