@@ -189,6 +189,8 @@ def check_scheduler(
             run(client=Ending(client, (20,)), block_size=64, checkpoint=str(checkpoint))
         except ClusterError as error:
             told = str(error)
+        finally:
+            scheduler.kill()
     scheduler.wait()
     worker.wait(timeout=120)
     kept = finished_parts(checkpoint / "parts")
