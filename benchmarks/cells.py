@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from studies import Study
+from studies import Study, balanced
 
 Floats = NDArray[np.float64]
 GROUPS, BATCHES = ("a", "b", "c", "d"), ("first", "second")
@@ -31,13 +31,15 @@ class Cells:
         rng = np.random.default_rng([seed, genes])
         self.genes, self.seed = genes, seed
         self.alpha = 0.5 * np.exp(rng.normal(0.0, 0.5, genes))
-        effects = rng.normal(0.0, 0.3, (len(GROUPS), genes))
-        self.changed = rng.random(genes) < CHANGED
-        # The last group differs from the first in some genes only.
-        effects[0] = 0.0
-        effects[-1] = np.where(self.changed, rng.normal(0.0, 1.0, genes), 0.0)
-        batch = np.vstack([np.zeros(genes), rng.normal(0.0, 0.2, genes)])
         log_mean = rng.normal(LOG_MEAN, SPREAD, genes)
+        effects = rng.normal(0.0, 0.3, (len(GROUPS), genes))
+        # The last group differs from the first in some genes only, not in those of most counts.
+        few = np.exp(log_mean) < np.quantile(np.exp(log_mean), 0.95)
+        self.changed = changed = (rng.random(genes) < CHANGED) & few
+        sizes = np.abs(rng.normal(0.0, 1.0, int(changed.sum())))
+        effects[0] = effects[-1] = 0.0
+        effects[-1, changed] = balanced(np.exp(log_mean[changed]), sizes)
+        batch = np.vstack([np.zeros(genes), rng.normal(0.0, 0.2, genes)])
         self.mean = np.exp(log_mean + effects[None] + batch[:, None])
 
     def chunk(self, k: int) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:

@@ -121,7 +121,7 @@ class Hooks:
         self._undo: list[tuple[Any, str, Any]] = []
         for module, name, stage in STAGES:
             self._hook(module, name, lambda function, stage=stage: clock.watch(function, stage))
-        self._hook("countglm._exact_steps", "ExactSteps._run", clock.count)
+        self._hook("countglm._model", "Model.fit", clock.count)
 
     def _hook(self, module: str, name: str, change: Callable[[Any], Any]) -> None:
         owner, _, method = name.rpartition(".")
