@@ -104,6 +104,19 @@ def element_of(path: Path, name: str) -> Any:
     return _root(path, kind_of(path))[name.strip("/")]
 
 
+def stored_bytes(path: Path) -> int:
+    """Return the bytes of all arrays in an h5ad file or zarr store, unpacked."""
+    kind = kind_of(path)
+    with sound_file(path, kind):
+        return _bytes_in(_root(path, kind))
+
+
+def _bytes_in(element: Any) -> int:
+    if not hasattr(element, "keys"):
+        return int(getattr(element, "nbytes", 0))
+    return sum(_bytes_in(element[name]) for name in element)
+
+
 def _root(path: Path, kind: str) -> Any:
     if kind == "h5ad":
         import h5py

@@ -85,6 +85,31 @@ def test_one_folder_with_everything(
     assert again.label == "type[T.single-read]"
 
 
+def test_normalized_counts_are_written_where_asked_for(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    name, kept = "normalized_counts.tsv", {}
+    for choice in ("always", "auto", "never"):
+        out = tmp_path / choice
+        assert de(out, study / "study.h5ad", *MODEL, "--no-report", "--normalized", choice) == 0
+        kept[choice] = facts_of(out)["normalized_counts"]
+        assert (out / name).exists() == (choice == "always")
+        shown = capsys.readouterr().out
+        said = "left out: 6,300 entries, more than 6,299; --normalized always writes them"
+        assert (said in shown) == (choice == "auto")
+        # From here on the table is too large, and what is asked for is written some genes at once.
+        monkeypatch.setattr("countglm.cli.normalized.MOST_ENTRIES", 6_299)
+        monkeypatch.setattr("countglm.cli.normalized._ENTRIES_AT_ONCE", 100)
+    assert kept == {"always": name, "auto": None, "never": None}
+    again = tmp_path / "again"
+    assert de(again, study / "study.h5ad", *MODEL, "--no-report", "--normalized", "always") == 0
+    assert (again / name).read_bytes() == (tmp_path / "always" / name).read_bytes()
+    options = ("--normalized", "always", "--by", "type")
+    assert de(tmp_path / "by", study / "study.h5ad", *MODEL, *options) == 2
+    assert "--normalized is of one test" in capsys.readouterr().err
+
+
 def test_report_stands_alone(study: Path, tmp_path: Path) -> None:
     assert de(tmp_path / "out", study / "study.h5ad", *MODEL) == 0
     page = (tmp_path / "out" / "report.html").read_text()

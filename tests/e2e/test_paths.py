@@ -89,7 +89,7 @@ def test_the_command_reads_what_is_too_large_for_memory(
     for name in ("whole", "parts"):
         if name == "parts":
             stored.in_runs(monkeypatch, on_disk=True)
-            monkeypatch.setattr("countglm.cli.de_products.MOST_NORMALIZED", COUNTS.size - 1)
+            monkeypatch.setattr("countglm.cli.normalized.MOST_ENTRIES", COUNTS.size - 1)
         kept = ["--checkpoint", str(tmp_path / "kept"), "--memory-limit", "8GB", "--h5ad"]
         options = [*arguments, "-o", str(tmp_path / name), *(kept if name == "parts" else [])]
         assert run_command(app, options) == 0
@@ -102,6 +102,8 @@ def test_the_command_reads_what_is_too_large_for_memory(
     table = told["whole"]["contrasts"][0]["file"]
     assert (tmp_path / "whole" / table).read_bytes() == (tmp_path / "parts" / table).read_bytes()
     assert (tmp_path / "whole" / "normalized_counts.tsv").is_file()
+    assert told["whole"]["normalized_counts"] == "normalized_counts.tsv"
+    assert told["parts"]["normalized_counts"] is None
     assert not (tmp_path / "parts" / "normalized_counts.tsv").exists()
     assert not list((tmp_path / "kept").glob("counts.scratch*"))
     again = ad.read_h5ad(tmp_path / "parts" / "result.h5ad")
@@ -138,3 +140,22 @@ def test_a_checkpoint_keeps_the_scratch_file_until_the_run_is_finished(
         found = countglm.differential_expression(*arguments, layer="counts", checkpoint=kept)
     assert_same(found, expected)
     assert not list(kept.glob("counts.scratch*"))
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr"])
+@pytest.mark.parametrize("command", ["de", "fit"])
+def test_a_study_too_large_to_be_written_again_is_refused(
+    command: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    path = write(study(COUNTS, "dense"), tmp_path / f"cells.{kind}")
+    arguments = [command, str(path), "--design", DESIGN, "--layer", "counts", "--h5ad",
+                 "-o", str(tmp_path / "out"), "--memory-limit", "1GB"]  # fmt: skip
+    monkeypatch.setattr("countglm._memory.resident_memory", lambda: 10**9 - COUNTS.size)
+    monkeypatch.setattr("countglm._backed.resident_memory", lambda: 0)
+    monkeypatch.setattr("countglm._backed.room_for_counts", lambda limit: limit)
+    assert run_command(app, arguments) == 2
+    said = capsys.readouterr().err
+    assert "--h5ad loads" in said
+    assert "which --memory-limit 1 GB does not allow" in said
+    assert not (tmp_path / "out").exists()

@@ -116,6 +116,13 @@ def fit(**options: Any) -> None:
     "--shrink", type=click.Choice(["apeglm", "normal", "ash"]), help="Shrink fold changes."
 )
 @click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals.")
+@click.option(
+    "--normalized",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Write the table of normalised counts; auto leaves out one of more than 10 million.",
+)
 @analyses
 @runs
 @groups_samples

@@ -14,12 +14,14 @@ from countglm.cli.contrast_table import read_contrasts
 from countglm.cli.de_products import write_de_products
 from countglm.cli.inputs import (
     built_design,
+    check_rewriting,
     checked_reading,
     given_design,
     parse_contrast,
     read_tables,
     size_factors_of,
 )
+from countglm.cli.normalized import is_wanted, why_not
 from countglm.cli.output import check_output, output_folder
 from countglm.cli.preparation import (
     check_min_count,
@@ -92,6 +94,7 @@ def run(
     compress: bool,
     with_h5ad: bool,
     no_report: bool,
+    normalized: str = "auto",
     reading: Reading | None = None,
     check: Callable[[Prepared], None] | None = None,
     **given: Any,
@@ -105,6 +108,9 @@ def run(
     if reading is None:
         reading = checked_reading(counts, output, given)
     asked = prepare(counts=counts, reading=reading, **given)
+    if with_h5ad:
+        check_rewriting(asked.raw, given["memory_limit"])
+    with_normalized = is_wanted(normalized, asked.matrix, suffix)
     if check is not None:
         check(asked)
     with output_folder(output, force=force) as folder:
@@ -112,9 +118,12 @@ def run(
         facts = write_de_products(
             results, asked.matrix, folder, suffix=suffix, dropped=asked.dropped, title=asked.title,
             with_report=not no_report, h5ad_from=(asked.raw, asked.obs) if with_h5ad else None,
+            normalized=with_normalized,
         )  # fmt: skip
     reading.done()
-    click.echo(dumps(facts) if as_json else _told(results, facts, output))
+    left_out = [why_not(asked.matrix)] if normalized == "auto" and not with_normalized else []
+    told = [_told(results, facts, output), *left_out]
+    click.echo(dumps(facts) if as_json else "\n".join(told))
 
 
 def prepare(

@@ -7,8 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from countglm.cli.normalized import write_normalized
 from countglm.cli.products import (
     free_name,
     plain_name,
@@ -20,15 +19,10 @@ from countglm.cli.products import (
 from countglm.report import write_de_report
 
 if TYPE_CHECKING:
-    import pandas as pd
     from anndata import AnnData
 
     from countglm.counts import CountMatrix
     from countglm.deresult import DEResult
-
-
-# Entries of the largest table of normalised counts: beyond, it fills memory and disk, unread.
-MOST_NORMALIZED = 100_000_000
 
 
 def write_de_products(
@@ -42,11 +36,13 @@ def write_de_products(
     with_report: bool,
     h5ad_from: tuple[Any, Any] | None,
     command: str = "de",
+    normalized: bool = True,
 ) -> dict[str, Any]:
     """Fill ``folder`` with tables, results, report and summary; return the summary.
 
     ``suffix`` ends the names of the tables; ``dropped`` genes were left out before. From counts
-    as they were read and their sample table, where given, comes result.h5ad.
+    as they were read and their sample table, where given, comes result.h5ad. ``normalized``
+    asks for the table of counts over size factors.
     """
     # HDF5 packs without holding Python up: results are saved while tables are written.
     with ThreadPoolExecutor(1) as pool:
@@ -61,8 +57,8 @@ def write_de_products(
             write_table(sample_table(result.fit), folder / free_name(folder, "samples", suffix))
             stages = result.dispersion.to_frame(result.fit.gene_names)
             write_table(stages, folder / free_name(folder, "dispersions", suffix))
-        if counts.n_samples * counts.n_genes <= MOST_NORMALIZED:
-            write_table(_normalized(first, counts), folder / f"normalized_counts{suffix}")
+        if normalized:
+            write_normalized(first.fit, counts, folder / f"normalized_counts{suffix}")
         if with_report:
             write_de_report(results, folder / "report.html", title=title)
         for each in saving:
@@ -73,6 +69,7 @@ def write_de_products(
         contrasts = [each | {"h5ad_key": keys[each["name"]]} for each in contrasts]
     facts = summary(first.fit, command) | {
         "n_dropped": dropped,
+        "normalized_counts": f"normalized_counts{suffix}" if normalized else None,
         "settings": first.settings,
         "designs": [each.settings["design"] for each in _fits(results)],
         "contrasts": contrasts,
@@ -94,24 +91,6 @@ def _fits(results: Mapping[str, DEResult]) -> list[DEResult]:
     for result in results.values():
         found.setdefault(id(result.dispersion), result)
     return list(found.values())
-
-
-def _normalized(result: DEResult, counts: CountMatrix) -> pd.DataFrame:
-    """Counts divided by size factors, genes x samples, before any replacement of outliers."""
-    import pandas as pd
-
-    fit = result.fit
-    step = max(1, (1 << 22) // fit.n_samples)
-    blocks = [
-        counts.block(start, min(start + step, fit.n_genes)) / fit.size_factors
-        for start in range(0, fit.n_genes, step)
-    ]
-    names = range(fit.n_samples) if fit.sample_names is None else fit.sample_names
-    return pd.DataFrame(
-        np.concatenate(blocks),
-        index=pd.Index(fit.gene_names, name="gene"),
-        columns=[str(name) for name in names],
-    )
 
 
 def _keys(results: Mapping[str, DEResult]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def _piece(table: pd.DataFrame, separator: str, missing: str) -> str | None:
 def _texts(column: Any, missing: str) -> list[str] | None:
     """The cells of a column or of the index."""
     if column.dtype == np.float64:
-        return _numbers(column.to_numpy(), missing)
+        return numbers(column.to_numpy(), missing)
     if column.dtype in (np.int64, np.bool_):
         return list(map(str, column.tolist()))
     if column.dtype != object or not {*map(type, column)} <= {str, type(None)}:
@@ -54,7 +54,7 @@ def _texts(column: Any, missing: str) -> list[str] | None:
     return [missing if value is None else value for value in column]
 
 
-def _numbers(values: NDArray[np.float64], missing: str) -> list[str]:
+def numbers(values: NDArray[np.float64], missing: str) -> list[str]:
     """The shortest texts that read back as ``values``, told apart by their bits."""
     bits, place = np.unique(np.ascontiguousarray(values).view(np.int64), return_inverse=True)
     distinct = bits.view(np.float64)

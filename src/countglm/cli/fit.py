@@ -12,6 +12,7 @@ import click
 
 from countglm.cli.inputs import (
     built_design,
+    check_rewriting,
     checked_reading,
     given_design,
     parse_contrast,
@@ -64,6 +65,8 @@ def run(
         allow_saturated=options["dispersion"] is not None or options["family"] == "poisson",
         reading=reading,
     )
+    if with_h5ad:
+        check_rewriting(raw, options["memory_limit"])
     wanted = [parse_contrast(text, model) for text in contrasts]
     options["size_factors"] = size_factors_of(options["size_factors"], matrix)
     with output_folder(output, force=force) as folder:

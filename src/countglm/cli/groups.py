@@ -135,6 +135,8 @@ def _design(design: str | None, shrink: str | None, options: dict[str, Any]) -> 
     ):
         if options.pop(name):
             raise InputError(f"{word} is of one test over all samples; leave it out with --by.")
+    if options.pop("normalized") == "always":
+        raise InputError("--normalized is of one test over all samples; leave it out with --by.")
     if shrink is not None and options["interval"] is not None:
         raise InputError("--interval is of estimates that are not shrunken; leave out --shrink.")
     if design is None:

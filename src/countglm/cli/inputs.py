@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from countglm.design import Design
 
 
+# Memory of a study that is loaded, annotated and written, in its own size.
+_TIMES_LOADED = 2
+
+
 @dataclass(frozen=True)
 class StudyFile:
     """An h5ad file or zarr store of counts, loaded as it is only where it is written again."""
@@ -72,6 +76,22 @@ def read_tables(
         return StudyFile(counts), matrix, obs
     raw, obs = read_counts(counts, samples=table, layer=layer)
     return raw, as_count_matrix(raw, allow_noninteger=allow_noninteger), obs
+
+
+def check_rewriting(raw: Any, memory_limit: int | None) -> None:
+    """Raise InputError where --h5ad would load more than ``memory_limit`` to write it again."""
+    if memory_limit is None or not isinstance(raw, StudyFile):
+        return
+    from countglm._memory import in_words, resident_memory
+    from countglm._open_file import stored_bytes
+
+    loaded = stored_bytes(raw.path)
+    if resident_memory() + _TIMES_LOADED * loaded > memory_limit:
+        raise InputError(
+            f"--h5ad loads {raw.path} into memory ({in_words(loaded)}, and as much to write it), "
+            f"which --memory-limit {in_words(memory_limit)} does not allow; leave out one of the "
+            "two."
+        )
 
 
 def checked_reading(counts: Path, output: Path, options: Mapping[str, Any]) -> Reading:

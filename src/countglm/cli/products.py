@@ -48,12 +48,13 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(path)
         return
     separator = "," if path.name.removesuffix(".gz").endswith(".csv") else "\t"
-    with _stream(path) as stream:
+    with open_stream(path) as stream:
         for text in delimited(table, separator, "NA"):
             stream.write(text.encode())
 
 
-def _stream(path: Path) -> IO[bytes]:
+def open_stream(path: Path) -> IO[bytes]:
+    """A file to write to; in .gz compressed, without a date in it."""
     if path.suffix == ".gz":
         return cast(IO[bytes], gzip.GzipFile(path, "wb", compresslevel=6, mtime=0))
     return path.open("wb")

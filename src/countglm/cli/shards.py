@@ -45,7 +45,10 @@ _NUMBERS = (
     "SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX", "SGE_TASK_ID",
 )  # fmt: skip
 # Options of `countglm de` that say where and how its output is written.
-_OUTPUTS = ("output", "force", "as_json", "table_format", "compress", "with_h5ad", "no_report")
+_OUTPUTS = (
+    "output", "force", "as_json", "table_format", "compress", "with_h5ad", "no_report",
+    "normalized",
+)  # fmt: skip
 # Parts a shard, at least, so that shards that are done can help the others.
 _PARTS_A_SHARD = 4
 
