@@ -44,6 +44,8 @@ from .tile import LANES
 # The coefficients are led at most this far along the profile, in units of the linear predictor.
 LONGEST = 0.5
 IDLE = -1.0
+# Least distance of points that are kept, in units of t or 1.
+APART = 1e-3
 
 
 @kernel
@@ -121,11 +123,24 @@ def enter(d, at, frame, s, points, maxima, lane, gene, block, prior_log, prior_p
 
 @kernel
 def keep_points(s, points, times_out, slopes_out):
-    """Keep the points for a later search of the same gene, evenly thinned where they are many."""
-    count, room = int(s[POINTS]), times_out.size
-    kept = min(count, room)
+    """Keep the points for a later search of the same gene, thinned where they are many or close.
+
+    Those around a root, apart by the last digits, tell nothing of a root elsewhere: a cubic through
+    them is made of rounding.
+    """
+    count, room = 0, times_out.size
+    for i in range(int(s[POINTS])):
+        t = points[TIMES, i]
+        if count == 0 or t - points[TIMES, count - 1] > APART * (t if t < 1.0 else 1.0):
+            for row in range(3):
+                points[row, count] = points[row, i]
+            count += 1
+        elif i + 1 == int(s[POINTS]):
+            # The end of the range stays.
+            for row in range(3):
+                points[row, count - 1] = points[row, i]
     times_out[:] = math.nan
-    for k in range(kept):
+    for k in range(min(count, room)):
         i = k if count <= room else (k * (count - 1)) // (room - 1)
         times_out[k] = points[TIMES, i]
         slopes_out[k] = points[SLOPES, i]

@@ -21,8 +21,8 @@ WALK, REFINE, COMPARE, DONE = 0.0, 1.0, 2.0, 3.0
 # Fields of the state of one search.
 (
     PHASE, INDEX, CELLS, T_MAX, LOW, CAP, CENTRE, PRECISION, POINTS, T, LAST, LEFT, TURN, COUNT,
-    TOP, SECOND, BEST, TRIES, KEPT_T, KEPT_SLOPE, GENE, ROWS, SHARE, FIRST, N_STATE,
-) = range(25)  # fmt: skip
+    TOP, SECOND, BEST, TRIES, KEPT_T, KEPT_SLOPE, GENE, ROWS, SHARE, FIRST, WIDTH, N_STATE,
+) = range(26)  # fmt: skip
 # Rows of the points of one search: t, slope, slope with the prior's part.
 TIMES, SLOPES, LIFTED = range(3)
 
@@ -155,6 +155,7 @@ def next_fall(s, points, maxima):
             s[PHASE] = REFINE
             s[LEFT] = i
             s[TURN] = 0.0
+            s[WIDTH] = points[TIMES, i + 1] - points[TIMES, i]
             s[LAST] = points[TIMES, i]
             s[T] = falling_root(points[TIMES], lifted, count, i)
             return
@@ -205,8 +206,11 @@ def settle(s, points, maxima, i, decrement):
     a, b = points[TIMES, left], points[TIMES, left + 1]
     s[TURN] += 1.0
     t = falling_root(points[TIMES], lifted, count, left)
-    if s[TURN] % 8.0 == 0.0:
-        t = 0.5 * (a + b)
+    # Interpolation from one side, or through points that tell too little, is helped on.
+    if s[TURN] % 4.0 == 0.0 or s[TURN] > 16.0:
+        slow = b - a > 0.5 * s[WIDTH]
+        t = 0.5 * (a + b) if slow else t
+        s[WIDTH] = b - a
     moved, before = abs(t - s[T]), abs(s[T] - s[LAST])
     unit = t if t < 1.0 else 1.0
     steep = local_slope(points[TIMES], lifted, count, i)
