@@ -13,7 +13,7 @@ from ._nonzeros import Nonzeros
 from ._parallel import run_blocks
 from ._remains import GroupRemains, whole_problem
 from ._rows import Found, by_kind
-from ._tiles import Filled, Layout, Learnt, Task, run_kernels
+from ._tiles import Filled, Layout, Learnt, Task, listed_counts, run_kernels
 from ._zero_rule import ZeroRule
 from .basis import Basis, make_basis
 from .existence import ExistenceTest
@@ -28,6 +28,8 @@ Index = NDArray[np.intp]
 # Genes share their room for nonzeros with those that have at least this part of their number.
 ALIKE = 0.75
 LEAST_ALIKE = 16
+# Nonzeros of genes that wait for others: some 16 MB.
+ROOM = 2**20
 
 
 class Sorted(NamedTuple):
@@ -77,18 +79,30 @@ class ByRule:
         problem.write(done, whole_problem(whole, done.genes.size))
         undecided = np.flatnonzero(codes == columns.UNDECIDED)
         if undecided.size:
-            with self._lock:
-                self._waiting.append(given.take(undecided))
+            self._wait(given.take(undecided))
         problem.close_unfitted(codes, genes)
 
     def finish(self, threads: int) -> None:
-        """Fit the genes that waited in what remains of their problem."""
+        """Fit the genes that waited, in the order of the genes, whichever block came first."""
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        waiting.sort(key=lambda part: int(part.genes[0]))
+        if waiting:
+            waiting.sort(key=lambda part: int(part.genes[0]))
+            genes = np.concatenate([part.genes for part in waiting])
+            self._fit_undecided(Sorted(genes, joined([part[1] for part in waiting])), threads)
+
+    def _wait(self, part: Sorted) -> None:
+        """Let genes wait for others that lose the same groups, as far as there is room."""
+        with self._lock:
+            held = sum(one.nonzeros.values.size for one in self._waiting)
+            room = held + part.nonzeros.values.size <= ROOM
+            if room:
+                self._waiting.append(part)
+        if not room:
+            self._fit_undecided(part, 1)
+
+    def _fit_undecided(self, given: Sorted, threads: int) -> None:
+        """Fit genes in what remains of their problem, those of equal remains together."""
         problem, rule = self._problem, self.rule
-        given = Sorted(np.concatenate([p.genes for p in waiting]), joined([p[1] for p in waiting]))
         weighted = rule.sizes > 0
         kinds, kind = ExistenceTest(rule.rows).kinds(self._positive(given), weighted)
         order, bounds = by_kind(kind, len(kinds))
@@ -178,20 +192,9 @@ class ByRule:
             rule.bounds, basis.columns, basis.raw, basis.to_coef, basis.skeel, excess,
             rule.extent, rule.error,
         )  # fmt: skip
-        room = layout.Nonzero(rule.n_samples, int(excess[-1]), self._table(pointers, values))
+        room = layout.Nonzero(rule.n_samples, int(excess[-1]), listed_counts(pointers, values))
         rank, p = basis.columns.shape[0], basis.raw.shape[0]
         return Layout(frame, layout.place(rule.nodes.size, n_groups, rank, p, room))
-
-    @staticmethod
-    def _table(pointers: NDArray[np.int64], values: Floats) -> int:
-        """Return how many counts are listed of a gene at most."""
-        sizes = np.diff(pointers)
-        filled = np.flatnonzero(sizes)
-        if not filled.size:
-            return 1
-        largest = np.maximum.reduceat(values, pointers[filled])
-        # Where there are more nonzeros than the largest is, every distinct count stands once.
-        return int(np.minimum(largest + 1.0, sizes[filled]).max()) + 1
 
 
 def joined(parts: list[Nonzeros]) -> Nonzeros:

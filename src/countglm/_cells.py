@@ -58,7 +58,7 @@ def cells_of(x: Floats) -> Cells:
     if cells is None:
         rows, _, cell = distinct_rows(own)
         cells = Cells(rows, cell)
-        for oldest in list(_known)[: len(_known) + 1 - _KEPT]:
+        for oldest in list(_known)[: max(0, len(_known) + 1 - _KEPT)]:
             _known.pop(oldest, None)
         _known[key] = cells
     return cells

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ._cells import distinct_rows
 from .basis import Basis
-from .kernels import blocks, columns, layout, search
+from .kernels import blocks, columns, search
+from .kernels import layout as kernel_layout
 from .kernels.layout import LANES, At, Frame, Sparse
 
 Floats = NDArray[np.float64]
@@ -72,8 +73,8 @@ def make_layout(basis: Basis, order: NDArray[np.intp] | None) -> Layout:
     columns, raw = basis.columns, basis.raw
     if order is not None:
         columns, raw = columns[:, order], raw[:, order]
-    frame = layout.make_frame(columns, raw, basis.to_coef, basis.skeel)
-    at = layout.place(raw.shape[1], frame.rows.shape[0], frame.rows.shape[1], raw.shape[0])
+    frame = kernel_layout.make_frame(columns, raw, basis.to_coef, basis.skeel)
+    at = kernel_layout.place(raw.shape[1], frame.rows.shape[0], frame.rows.shape[1], raw.shape[0])
     return Layout(frame, at)
 
 
@@ -137,6 +138,40 @@ def make_filled(n_genes: int, p: int, trace_rows: int = 0) -> Filled:
     )
 
 
+def listed_counts(pointers: NDArray[np.int64], values: Floats) -> int:
+    """Return the room that lists of the counts of genes need, given by their nonzeros.
+
+    Where there are more of these than the largest is, every distinct count stands once; counts
+    that are no whole numbers stand each for itself.
+    """
+    sizes = np.diff(pointers)
+    filled = np.flatnonzero(sizes)
+    if not filled.size:
+        return 1
+    starts = pointers[filled]
+    largest = np.maximum.reduceat(values, starts)
+    whole = ~np.logical_or.reduceat(values != np.floor(values), starts)
+    return _listed(sizes[filled], largest, whole)
+
+
+def _listed(sizes: NDArray[np.intp], largest: Floats, whole: NDArray[np.bool_]) -> int:
+    return int(np.where(whole, np.minimum(largest + 1.0, sizes), sizes).max()) + 1
+
+
+def narrowed(layout: Layout, y: Floats, *, own: bool) -> Layout:
+    """Return a layout with no more room than genes ``y`` (g, n) need.
+
+    Of a million samples a row for each costs 64 MB a thread.
+    """
+    sizes = np.count_nonzero(y, axis=1)
+    whole = np.array([bool((row == np.floor(row)).all()) for row in y])
+    table = min(_listed(sizes, y.max(axis=1), whole), y.shape[1])
+    at = layout.at
+    return Layout(
+        layout.frame, kernel_layout.place(at.n, at.segments, at.rank, at.p, table=table, own=own)
+    )
+
+
 class _Memory(NamedTuple):
     work: Floats
     scale: Floats
@@ -159,7 +194,7 @@ class _Lent(threading.local):
             or memory.order.size < n_genes
         ):
             memory = _Memory(
-                layout.make_work(at),
+                kernel_layout.make_work(at),
                 np.zeros(at.n),
                 np.zeros(n_genes, dtype=np.int64),
                 (

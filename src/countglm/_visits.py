@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from ._parallel import run_blocks
 from ._remains import Remains, whole_problem
 from ._rows import Found, Rows, by_kind
-from ._tiles import Filled, Layout, Learnt, Task, layout_of, run_kernels, sample_order
+from ._tiles import (
+    Filled,
+    Layout,
+    Learnt,
+    Task,
+    layout_of,
+    narrowed,
+    run_kernels,
+    sample_order,
+)
 from .basis import make_basis
 from .existence import Completion, ExistenceTest
 from .kernels import columns
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# From so many samples on the memory of a thread is cut to the genes at hand.
+MANY = 2**15
 # Bytes of genes that wait for others whose estimate may not exist either.
 ROOM = 2**25
 
@@ -150,4 +161,7 @@ class Visits:
 
     def _run(self, rows: Rows, layout: Layout, task: Task, learnt: Learnt, filled: Filled) -> None:
         alpha, centre = self._problem.known(rows.genes)
+        if rows.y.shape[1] >= MANY:
+            own = rows.offset.shape[0] > 1 or rows.weight.shape[0] > 1
+            layout = narrowed(layout, rows.y, own=own)
         run_kernels(rows.y, rows.offset, rows.weight, alpha, centre, layout, task, learnt, filled)

@@ -29,7 +29,7 @@ MAX_NODES = 128
 NODE_COST = 4
 MOST_NONZEROS = 0.5
 # Beyond this count a sum over nonzeros above zeros loses too many digits (docs/math.md, 3.8).
-LARGEST = 1e6
+LARGEST = 1e4
 # Half width of the strip around the real axis in which the functions are bounded; below π.
 STRIPS = np.linspace(0.4, 3.0, 27)
 _KEPT = 4
@@ -219,7 +219,9 @@ def _gauss(points: Floats, shares: Floats, m: int) -> tuple[Floats, Floats]:
         before, now = now, following / beside[k]
     places, vectors = eigh_tridiagonal(diagonal, beside[:-1], lapack_driver="stev")
     weights = vectors[0] ** 2
-    return centre + half * places, weights / np.add.reduce(weights)
+    # Rounding may put a node beside the last of the points.
+    nodes = np.clip(centre + half * places, points[0], points[-1])
+    return nodes, weights / np.add.reduce(weights)
 
 
 def measured_error(rule: Quadrature, points: Floats, masses: Floats) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from countglm import GLMFit, Status, fit_glm
+from countglm import GLMFit, Status, _by_rule, _tiles, _visits, estimate_dispersion, fit_glm
 from countglm._nonzeros import nonzeros_of
+from countglm.basis import make_basis
 
 pytestmark = pytest.mark.compiled
 
@@ -95,6 +96,51 @@ def test_weights_are_those_of_repeated_samples() -> None:
     assert_alike(a, b)
 
 
+def test_counts_that_are_no_whole_numbers() -> None:
+    counts = np.where(COUNTS > 0, COUNTS + rng.choice([0.0, 0.25, 0.5], COUNTS.shape), 0.0)
+    counts[:, 0] *= 3
+    a, b = (fitted(counts, zeros=zeros, allow_noninteger=True) for zeros in ("auto", "visit"))
+    assert a.zeros_by_rule.any()
+    assert_alike(a, b)
+
+
+def test_genes_that_wait_change_no_bit_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fitted()
+    monkeypatch.setattr(_by_rule, "ROOM", 1)
+    same_bits(whole, fitted(block_size=5))
+
+
+def test_weights_of_one_sample_do_not_raise_the_leverage_of_another() -> None:
+    weights = np.where(np.arange(N) == 3, 300.0, 1.0)
+    fit = fitted(weights=weights, dispersion=0.4)
+    known = np.isfinite(fit.max_leverage)
+    assert known.sum() > GENES / 2
+    assert fit.max_leverage[known].max() <= 1.0 + 1e-12
+
+
+def test_large_counts_keep_their_deviance() -> None:
+    counts = np.zeros((N, 2))
+    counts[GROUP == 1] = 9000.0
+    design = (GROUP == 1)[:, None] == np.array([True, False])
+    a, b = (fitted(counts, zeros, design, dispersion=0.1, size_factors="none")
+            for zeros in ("auto", "visit"))  # fmt: skip
+    assert a.zeros_by_rule.all()
+    assert (a.deviance >= 0.0).all()
+    np.testing.assert_allclose(a.deviance, b.deviance, atol=1e-7)
+    np.testing.assert_allclose(a.log_likelihood, b.log_likelihood, rtol=1e-11)
+
+
+def test_many_samples_need_no_room_for_what_they_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited = fitted(zeros="visit")
+    monkeypatch.setattr(_visits, "MANY", 1)
+    same_bits(visited, fitted(zeros="visit"))
+    y = COUNTS.T.astype(float)
+    layout = _tiles.make_layout(make_basis(DESIGN), None)
+    small = _tiles.narrowed(layout, y, own=False)
+    assert small.at.end < layout.at.end - 2 * N
+    assert _tiles.narrowed(layout, y + 0.5, own=True).at.table == N
+
+
 def test_a_design_of_groups_and_one_that_is_singular() -> None:
     means = (GROUP[:, None] == np.arange(4)).astype(float)
     assert_alike(fitted(design=means), fitted(zeros="visit", design=means))
@@ -161,3 +207,26 @@ def test_a_saved_fit_still_says_which_genes_took_the_rule(tmp_path: Any) -> None
     fit = fitted()
     fit.save(tmp_path / "fit.h5")
     np.testing.assert_array_equal(GLMFit.load(tmp_path / "fit.h5").zeros_by_rule, fit.zeros_by_rule)
+
+
+def test_posterior_modes_are_those_of_visits_where_a_root_left_points_behind() -> None:
+    # Gene 8 of this table once had its mode a hundredth off: the points around its own maximum,
+    # apart by the last digits, misled the search of the shared one.
+    draw = np.random.default_rng(5)
+    n, genes = 900, 120
+    group = draw.choice(3, n, p=[0.6, 0.395, 0.005])
+    group[:2], group[2:7] = 3, 4
+    depth = np.exp(draw.normal(0, 0.6, n))
+    mu = draw.gamma(0.6, 1, genes)[None, :] * depth[:, None]
+    mu = mu * np.exp(0.4 * (group == 1))[:, None]
+    mu = mu * np.exp(draw.normal(0, 0.3, genes)[None, :] * (group == 1)[:, None])
+    y = draw.negative_binomial(2, 2 / (2 + mu))
+    for j in range(0, genes, 4):
+        i = draw.integers(n)
+        y[i, j] = draw.integers(50, 5000)
+    design = (group[:, None] == np.arange(5)).astype(float)
+    modes = [
+        estimate_dispersion(y, design, size_factors=depth, zeros=zeros, threads=1).map
+        for zeros in ("auto", "visit")
+    ]
+    np.testing.assert_allclose(*modes, rtol=1e-7)

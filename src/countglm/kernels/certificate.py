@@ -167,6 +167,8 @@ def evaluate(d, at, frame, scale, weight, alpha):
                 slope += more
                 loose += more
                 curve += bent
+                # Of unequal weights the largest may be that of another sample.
+                top = choose(top > curve, curve, top)
                 value += gained
                 events += seen
             half += value
@@ -258,7 +260,8 @@ def certify(d, at, frame, scale, weight, alpha, saturated, tol, stats):
     """
     stay_apart()
     half, events = evaluate(d, at, frame, scale, weight, alpha)
-    store(d, stats + DEVIANCE, 2.0 * half)
+    # By a rule it is a difference, which rounding can make negative.
+    store(d, stats + DEVIANCE, choose(half > 0.0, 2.0 * half, choose(half <= 0.0, 0.0, half)))
     store(d, stats + LOG_LIKELIHOOD, saturated - half)
     store(d, stats + SCORE, scaled_score(d, at, events))
     sound = factor(d, at.hessian, at.rank, spread(0.0), at.chol, at.size)

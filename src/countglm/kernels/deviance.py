@@ -50,9 +50,11 @@ def put_lift(d, at, count, alpha):
     """Set what the counts alone add to half the deviance of nonzeros above that of zeros."""
     stay_apart()
     total = spread(0.0)
-    if at.rule > 0:
-        for k in range(count):
-            total += load(d, at.masses + k) * count_deviance(load(d, at.values + k), alpha)
+    for begin in range(0, count if at.rule > 0 else 0, SEGMENT):
+        part = spread(0.0)
+        for k in range(begin, min(begin + SEGMENT, count)):
+            part += load(d, at.masses + k) * count_deviance(load(d, at.values + k), alpha)
+        total += part
     store(d, at.lift, total)
 
 
@@ -64,10 +66,13 @@ def saturated_log_likelihood(d, at, count, alpha):
     large = alpha > SMALL
     low, high = choose(large, SMALL, alpha), choose(large, alpha, SMALL)
     several = some(large)
-    for k in range(count):
-        y = load(d, at.values + k)
-        value = log_normalizer_small(y, low)
-        if several:
-            value = choose(large, log_normalizer_large(y, high), value)
-        total += load(d, at.masses + k) * value
+    for begin in range(0, count, SEGMENT):
+        part = spread(0.0)
+        for k in range(begin, min(begin + SEGMENT, count)):
+            y = load(d, at.values + k)
+            value = log_normalizer_small(y, low)
+            if several:
+                value = choose(large, log_normalizer_large(y, high), value)
+            part += load(d, at.masses + k) * value
+        total += part
     return total

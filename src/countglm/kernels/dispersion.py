@@ -54,14 +54,17 @@ def count_slopes(d, at, count, alpha):
     low = choose(large, SMALL, alpha)
     r = 1.0 / choose(large, alpha, SMALL)
     base = reciprocals(r)
-    for k in range(count):
-        y = load(d, at.values + k)
-        value = count_slope_small(y, low)
-        if several:
-            value = choose(large, count_slope_large(y, r, base), value)
-        if at.rule > 0:
-            value -= count_score(y, alpha)
-        total += load(d, at.masses + k) * value
+    for begin in range(0, count, SEGMENT):
+        part = spread(0.0)
+        for k in range(begin, min(begin + SEGMENT, count)):
+            y = load(d, at.values + k)
+            value = count_slope_small(y, low)
+            if several:
+                value = choose(large, count_slope_large(y, r, base), value)
+            if at.rule > 0:
+                value -= count_score(y, alpha)
+            part += load(d, at.masses + k) * value
+        total += part
     return total
 
 

@@ -123,15 +123,26 @@ class At(NamedTuple):
     end: int
 
 
-def place(n: int, segments: int, rank: int, p: int, nonzeros: Nonzero = NOTHING) -> At:
+def place(
+    n: int,
+    segments: int,
+    rank: int,
+    p: int,
+    nonzeros: Nonzero = NOTHING,
+    *,
+    table: int | None = None,
+    own: bool = True,
+) -> At:
     """Return where things lie for ``n`` samples in ``segments``, of rank ``rank``.
 
-    By a rule ``n`` counts its nodes, and ``nonzeros`` tells of the samples.
+    By a rule ``n`` counts its nodes, and ``nonzeros`` tells of the samples.  ``table`` is the room
+    for distinct counts, ``n`` if not given; offsets or weights of its ``own`` need room in a gene.
     """
     rule = int(nonzeros.samples > 0)
-    table = nonzeros.table if rule else n
+    table = nonzeros.table if rule else n if table is None else table
     triangle, full = rank * (rank + 1) // 2, p * p
-    over_samples = [n] * 3 + [nonzeros.capacity] * 2 + [table] * 2 + [segments] * 2
+    apart = n if own else 0
+    over_samples = [n, apart, apart] + [nonzeros.capacity] * 2 + [table] * 2 + [segments] * 2
     matrices = [rank, p] + [rank] * 7 + [triangle] * 5 + [full]
     sizes = [*over_samples, *matrices, rank, rank, 1, 1, 1, 1, 1, 1, p, N_STATS]
     starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
