@@ -9,12 +9,14 @@ from __future__ import annotations
 import pickle
 import queue
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._chunks import Arrays, Executor, Finished, Part, Shared, genes_of_part
+from ._cluster_address import connected
 from ._cluster_crew import LOOK, Crew, Worker, scheduler_asked
 from ._cluster_work import Absent, Failed, Things, forget, keep, work
 from ._names import plural
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 # Parts that a worker has at once; how often one part may be lost; bytes from which rows are sent
 # apart from their task; seconds that an answer may take before its worker is looked for.
 IN_FLIGHT, MOST_LOSSES, LARGE, ANSWER = 2, 8, 1 << 20, 2.0
+# How often a worker may lack what it was sent before a part takes all it needs along.
+MOST_ABSENCES = 2
 # Seconds without a single worker after which a call gives up.
 PATIENCE = 300.0
 
@@ -38,6 +42,7 @@ class _Stage:
     waiting: list[Part]
     running: dict[Future, tuple[Part, Worker]] = field(default_factory=dict)
     losses: dict[int, int] = field(default_factory=dict)
+    absences: dict[int, int] = field(default_factory=dict)
     ended: queue.SimpleQueue[Future] = field(default_factory=queue.SimpleQueue)
 
 
@@ -90,9 +95,7 @@ class ClusterExecutor:
         workers = list(self._crew.workers)
         if workers and self._client.status == "running":
             with suppress(OSError, RuntimeError):
-                self._client.run(
-                    forget, self._owner, workers=workers, on_error="ignore", wait=False
-                )
+                self._client.run(forget, self._owner, workers=workers, on_error="ignore")
 
     def _take_back(self, stage: _Stage) -> None:
         """Take parts back from workers that went."""
@@ -128,17 +131,23 @@ class ClusterExecutor:
     def _send(self, part: Part, worker: Worker, stage: _Stage) -> None:
         """Send what the worker lacks, and the part."""
         rows: Arrays | str = part.rows
+        # Where things are given up again before their part runs, nothing is relied on.
+        alone = stage.absences.get(part.index, 0) >= MOST_ABSENCES
+        kept = set() if alone else worker.keeps
         things: Things = {}
-        if stage.shared.digest not in worker.keeps:
+        if stage.shared.digest not in kept:
             things[stage.shared.digest] = (stage.shared, _bytes_of(vars(stage.shared)))
-        if part.counts_key not in worker.keeps:
+        if part.counts_key not in kept:
             things[part.counts_key] = _counts_for(worker, part)
-        if _bytes_of(part.rows) > LARGE:
+        if not alone and _bytes_of(part.rows) > LARGE:
             rows = part.digest
             things[rows] = (part.rows, _bytes_of(part.rows))
-        if sum(size for _, size in things.values()) > LARGE:
+        if not alone and sum(size for _, size in things.values()) > LARGE:
             # Tasks stay with the scheduler until they are done: what is large is sent by itself.
-            sent = self._crew.ask(keep, things, self._owner, workers=[worker.address])
+            needed = _needed(part, stage).union(
+                *(_needed(other, stage) for other, at in stage.running.values() if at is worker)
+            )
+            sent = self._crew.ask(keep, things, self._owner, needed, workers=[worker.address])
             unread = sent.get(worker.address)
             if not isinstance(unread, tuple):
                 self._crew.workers.pop(worker.address, None)
@@ -147,7 +156,7 @@ class ClusterExecutor:
             worker.reads_files = worker.reads_files and not unread
             worker.keeps |= things.keys() - set(unread)
             things = {}
-        with scheduler_asked():
+        with scheduler_asked(), _without_word_on_size():
             future = self._client.submit(
                 work, stage.shared.digest, part.counts_key, rows, pickle.dumps(things),
                 self._owner, workers=[worker.address], pure=False,
@@ -183,6 +192,7 @@ class ClusterExecutor:
         if isinstance(answer, Absent):
             worker.keeps -= set(answer.keys)
             worker.reads_files = worker.reads_files and not answer.unread
+            stage.absences[part.index] = stage.absences.get(part.index, 0) + 1
             stage.waiting.insert(0, part)
             return None
         if isinstance(answer, Failed):
@@ -208,6 +218,19 @@ def _counts_for(worker: Worker, part: Part) -> tuple[Any, int]:
         return in_file, 0
     counts = part.counts.sent()
     return counts, _bytes_of(counts.entries._asdict())
+
+
+def _needed(part: Part, stage: _Stage) -> set[str]:
+    """Return the names of what a worker has to keep until a part has run."""
+    return {stage.shared.digest, part.counts_key, part.digest}
+
+
+@contextmanager
+def _without_word_on_size() -> Iterator[None]:
+    """Keep Dask from advising its user on the size of a task, which is not theirs to change."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        yield
 
 
 def _ended(stage: _Stage) -> list[Future]:
@@ -253,7 +276,7 @@ def executor_of(client: Any, patience: float = PATIENCE) -> Iterator[Executor]:
     if hasattr(client, "genes_of_part"):
         yield client
         return
-    opened = _connected(client) if isinstance(client, str) else None
+    opened = connected(client) if isinstance(client, str) else None
     executor = ClusterExecutor(client if opened is None else opened, patience)
     try:
         yield executor
@@ -261,19 +284,3 @@ def executor_of(client: Any, patience: float = PATIENCE) -> Iterator[Executor]:
         executor.close()
         if opened is not None:
             opened.close()
-
-
-def _connected(address: str) -> Client:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError(
-            "client= needs dask.distributed: pip install 'countglm[cluster]'."
-        ) from error
-    try:
-        return Client(address, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"No scheduler answers at {address!r} ({error}); give the address that it prints when "
-            "it starts, such as tcp://10.0.0.1:8786."
-        ) from error

@@ -10,6 +10,7 @@ import hashlib
 import os
 import pickle
 import threading
+from collections.abc import Set
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,17 +45,28 @@ class Failed(NamedTuple):
 
 
 class _Kept:
-    """Things by name, the least recently used given up where there is no room for all."""
+    """Things by name, the least recently used given up where there is no room for all.
+
+    What is ``needed`` by parts that are to run stays, whatever room there is.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._things: dict[str, tuple[Any, int, set[str]]] = {}
 
-    def put(self, key: str, thing: Any, size: int, owner: str, room: float) -> None:
+    def put(
+        self,
+        key: str,
+        thing: Any,
+        size: int,
+        owner: str,
+        room: float,
+        needed: Set[str] = frozenset(),
+    ) -> None:
         with self._lock:
             owners = self._things.pop(key, (None, 0, set()))[2]
             taken = sum(each[1] for each in self._things.values())
-            for old in list(self._things):
+            for old in [each for each in self._things if each not in needed]:
                 if taken + size <= room:
                     break
                 taken -= self._things.pop(old)[1]
@@ -98,9 +110,10 @@ def what_computes() -> dict[str, str]:
     return {**versions, "sources of countglm": digest.hexdigest(), "processor": str(record["cpu"])}
 
 
-def keep(things: Things, owner: str, dask_worker: Any = None) -> tuple[str, ...]:
+def keep(things: Things, owner: str, needed: Set[str], dask_worker: Any = None) -> tuple[str, ...]:
     """Keep things, by name with their sizes in bytes, for parts that ``owner`` will ask for.
 
+    Nothing that is ``needed`` by parts on their way is given up for them.
     Return the names of counts in files that cannot be read here.
     """
     limit = None if dask_worker is None else dask_worker.memory_manager.memory_limit
@@ -110,7 +123,7 @@ def keep(things: Things, owner: str, dask_worker: Any = None) -> tuple[str, ...]
         if isinstance(thing, FileCounts) and not thing.is_here():
             absent.append(key)
         else:
-            _kept.put(key, thing, size, owner, room)
+            _kept.put(key, thing, size, owner, room, needed)
     return tuple(absent)
 
 
@@ -140,10 +153,12 @@ def work(
 
     Large ``rows`` come by their name.
     """
-    if unread := keep(pickle.loads(parcel), owner, worker_here()):
-        return Absent(unread, unread)
+    things: Things = pickle.loads(parcel)
     keys = [shared_key, counts_key, *([rows] if isinstance(rows, str) else [])]
-    found = [_kept.get(key) for key in keys]
+    if unread := keep(things, owner, set(keys), worker_here()):
+        return Absent(unread, unread)
+    # What came along is taken from there: it may be kept no more.
+    found = [things[key][0] if key in things else _kept.get(key) for key in keys]
     absent = tuple(key for key, thing in zip(keys, found, strict=True) if thing is None)
     if absent:
         return Absent(absent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from inspect import iscoroutinefunction
 from typing import Any
 
 from countglm import _cluster_work
@@ -59,8 +60,15 @@ class Crew:
         return dict.fromkeys(self.computes, 1)
 
     def run(
-        self, function: Callable[..., Any], *given: Any, workers: list[str], **_: Any
+        self,
+        function: Callable[..., Any],
+        *given: Any,
+        workers: list[str],
+        wait: bool = True,
+        on_error: str = "raise",
     ) -> dict[str, Any]:
+        assert wait or iscoroutinefunction(function), "workers of Dask refuse that"
+        assert on_error in ("ignore", "return")
         if function is _cluster_work.what_computes:
             return {each: self.computes.get(each, OSError("closed")) for each in workers}
         if function is _cluster_work.keep:

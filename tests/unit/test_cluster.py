@@ -304,3 +304,42 @@ def test_a_thing_larger_than_all_room_is_kept_alone() -> None:
     kept.put("a", "a", 40, "me", room=100)
     kept.put("b", "b", 400, "me", room=100)
     assert (kept.get("a"), kept.get("b")) == (None, "b")
+
+
+@pytest.mark.parametrize("large", [100, 1 << 20])
+def test_workers_without_room_for_two_things_end_all_the_same(
+    here: Any, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(_cluster_work, "SHARE_KEPT", 1e-12)
+    monkeypatch.setattr(_cluster, "LARGE", large)
+    crew = Crew("a", "b")
+    executor = ClusterExecutor(crew)
+
+    def on_part(address: str, number: int) -> None:
+        assert number < 100, "parts go to and fro for ever"
+
+    crew.on_part = on_part
+    assert_same(fit(executor), here)
+    assert_same(fit(executor), here)
+
+
+def test_a_part_that_is_never_found_takes_all_it_needs_along(
+    here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cluster, "LARGE", 100)
+    crew = Crew("a")
+
+    def on_part(address: str, number: int) -> None:
+        assert number < 100, "parts go to and fro for ever"
+        _cluster_work._kept = _cluster_work._Kept()
+
+    crew.on_part = on_part
+    assert_same(fit(crew), here)
+    assert len(crew.parts) == 3 * 6
+
+
+def test_what_parts_on_their_way_need_is_not_given_up() -> None:
+    kept = _cluster_work._Kept()
+    for key in "abc":
+        kept.put(key, key, 40, "me", room=100, needed={"a", "c"})
+    assert [kept.get(key) for key in "abc"] == ["a", None, "c"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,7 +57,8 @@ def distributes(command: Callable[..., Any]) -> Callable[..., Any]:
 def on_cluster(options: dict[str, Any]) -> Iterator[None]:
     """Take the options of `distributes` out of ``options`` and put ``client`` there instead.
 
-    Nothing is connected before the first fit asks for it, when the input has been checked.
+    A scheduler is asked at once; jobs are submitted when the input has been checked and the first
+    fit asks for them.
     """
     given = {name: options.pop(name) for name in CLUSTER_OPTIONS}
     chosen = [name for name in ("scheduler", *_QUEUES) if given[name]]
@@ -76,19 +77,19 @@ def on_cluster(options: dict[str, Any]) -> Iterator[None]:
     with ExitStack() as stack:
         options["client"] = None
         if chosen:
-            opening = _connection(chosen[0], given["scheduler"], of_jobs)
-            options["client"] = _Deferred(lambda: stack.enter_context(opening))
+            options["client"] = _opened(stack, chosen[0], given["scheduler"], of_jobs)
         yield
 
 
-def _connection(
-    chosen: str, address: str | None, of_jobs: dict[str, Any]
-) -> AbstractContextManager[Executor]:
+def _opened(
+    stack: ExitStack, chosen: str, address: str | None, of_jobs: dict[str, Any]
+) -> Executor:
     from countglm._cluster import executor_of
 
     if chosen == "scheduler":
-        return executor_of(address)
-    return _in_jobs(chosen, {_OF_JOBS[name]: value for name, value in of_jobs.items()})
+        return stack.enter_context(executor_of(address))
+    opening = _in_jobs(chosen, {_OF_JOBS[name]: value for name, value in of_jobs.items()})
+    return _Deferred(lambda: stack.enter_context(opening))
 
 
 @contextmanager
