@@ -10,6 +10,7 @@ import numpy as np
 from ._arguments import check_share
 from ._names import plural
 from ._ranking import called, evidence
+from ._zeros_told import n_by_rule, zeros_told
 from .status import Status
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _behind(result: DEResult) -> dict[str, Any]:
     known = decrement[np.isfinite(decrement)]
     facts: dict[str, Any] = {
         "n_converged": int(fit.converged.sum()),
+        "n_zeros_by_rule": n_by_rule(fit),
         "n_separated": int(np.count_nonzero(fit.status == Status.SEPARATED)),
         "max_newton_decrement": float(known.max()) if known.size else None,
         "mean_cutoff": None if result.filtering is None else float(result.filtering.threshold),
@@ -169,7 +171,7 @@ def _method_lines(facts: dict[str, Any]) -> list[str]:
         optimum = f"Converged by DESeq2's stopping rule: {plural(facts['n_converged'], 'gene')}"
     if facts["max_newton_decrement"] is not None:
         optimum += f", largest Newton decrement {facts['max_newton_decrement']:.1e} standard errors"
-    lines = [optimum]
+    lines = [optimum, *zeros_told(facts["n_zeros_by_rule"], facts["n_genes"])]
     if facts["n_separated"]:
         lines.append(
             f"At the supremum, with infinite coefficients: {plural(facts['n_separated'], 'gene')}"

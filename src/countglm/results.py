@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._zeros_told import n_by_rule, zeros_told
 from countglm.errors import InputError
 from countglm.status import PRECEDENCE, Status
 
@@ -294,4 +295,5 @@ class GLMFit:
                 f"  largest Newton decrement of converged genes {largest:.1e} standard errors "
                 f"(tol {self.tol:.0e})"
             )
-        return "\n".join(lines)
+        told = zeros_told(n_by_rule(self), self.n_genes)
+        return "\n".join([*lines, *(f"  {line}" for line in told)])

@@ -105,6 +105,7 @@ def test_the_command_reads_what_is_too_large_for_memory(
     assert told["whole"]["normalized_counts"] == "normalized_counts.tsv"
     assert told["parts"]["normalized_counts"] is None
     assert not (tmp_path / "parts" / "normalized_counts.tsv").exists()
+    assert told["whole"]["n_zeros_by_rule"] == 0
     assert not list((tmp_path / "kept").glob("counts.scratch*"))
     again = ad.read_h5ad(tmp_path / "parts" / "result.h5ad")
     np.testing.assert_array_equal(np.asarray(again.layers["counts"].todense()), COUNTS)

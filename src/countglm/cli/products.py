@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from countglm._version import __version__
+from countglm._zeros_told import n_by_rule
 from countglm.cli.delimited import delimited
 from countglm.cli.output import SUMMARY
 from countglm.errors import InputError
@@ -110,6 +111,7 @@ def summary(fit: GLMFit, command: str) -> dict[str, Any]:
         "coef_names": list(fit.coef_names),
         "family": fit.family,
         "status": {status.name: count for status, count in fit.status_counts().items()},
+        "n_zeros_by_rule": n_by_rule(fit),
         "certificate": words.certificate(fit),
         "counts_fingerprint": fit.counts_fingerprint,
         "provenance": fit.provenance,

@@ -63,7 +63,7 @@ def fit_section(fit: GLMFit) -> str:
         names += f"<li>and {len(fit.coef_names) - 40} more</li>"
     return section(
         "What was fitted",
-        paragraphs([what, *words.design_sentences(fit)]),
+        paragraphs([what, *words.design_sentences(fit), *words.zeros_sentences(fit)]),
         f"<h3>Coefficients</h3>\n<ul>{names}</ul>",
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from countglm._names import plural
 from countglm._ranking import called, evidence, ranked
+from countglm._zeros_told import n_by_rule, zeros_told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,14 @@ def design_sentences(fit: GLMFit) -> list[str]:
         ]
         sentences.append(f"Factor {factor}: {', '.join(listed)}.")
     return sentences
+
+
+def zeros_sentences(fit: GLMFit) -> list[str]:
+    """What became of the zeros, where a rule told some."""
+    return [
+        f"{line} instead of visited (docs/math.md, 3.7)."
+        for line in zeros_told(n_by_rule(fit), fit.n_genes)
+    ]
 
 
 def status_rows(fit: GLMFit) -> list[tuple[Status, int, float]]:
