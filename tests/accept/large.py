@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -28,6 +31,17 @@ from million_worker import CALLS, measure  # noqa: E402
 
 LIMITS = {"4GB": 4.0, "1GB": 1.0, "0.5GB": 0.5}
 OPTIONS: dict[str, Any] = {"size_factors": "library"}
+# Runs the command line, and ends with its peak of resident memory in megabytes.
+_COMMAND = """
+import sys
+from countglm.cli import app
+from countglm.cli.outcome import run_command
+done = run_command(app, sys.argv[1:])
+lines = open("/proc/self/status").read().splitlines()
+kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+print(kilobytes * 1024 // 10**6, file=sys.stderr)
+sys.exit(done)
+"""
 # Of a standard error: how far rule and visits may differ.
 CLOSE = 1e-9
 
@@ -36,6 +50,7 @@ def check(table: Table) -> None:
     """Fill the table."""
     with tempfile.TemporaryDirectory() as name:
         check_memory(table, Path(name))
+        check_command(table, Path(name))
         check_bits(table, Path(name))
     check_zeros(table)
 
@@ -63,6 +78,29 @@ def check_memory(table: Table, folder: Path) -> None:
         "large: memory_limit below what is needed", "says how much is needed", said,
         "give at least" in said and "MB" in said,
     )  # fmt: skip
+    path.unlink()
+
+
+def check_command(table: Table, folder: Path) -> None:
+    """Peaks of the whole command, with report and all tables, under a limit."""
+    path, out = folder / "cells.h5ad", folder / "out"
+    write_h5ad(path, 60_000, 1_500)
+    for more in ([], ["--normalized", "always"], ["--h5ad"]):
+        command = [
+            sys.executable, "-c", _COMMAND, "de", str(path), "--design", FORMULA, "--contrast",
+            ",".join(CONTRAST), "--size-factors", "library", "--memory-limit", "600MB",
+            "--threads", "2", "-o", str(out), *more,
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        )  # fmt: skip
+        peak = int(done.stderr.split()[-1]) / 1e3 if done.returncode == 0 else float("nan")
+        table.row(
+            f"large: {' '.join(['countglm de', *more])}, 60,000 cells, --memory-limit 600MB",
+            "<= 0.6 GB resident", f"{peak:.2f} GB {'' if peak > 0 else done.stderr}", peak <= 0.6,
+        )  # fmt: skip
+        shutil.rmtree(out, ignore_errors=True)
     path.unlink()
 
 
