@@ -100,22 +100,46 @@ def test_shards_one_after_another(
     assert_same_files(tmp_path / "merged", study / "de")
 
 
+# A job that finishes one part, claims the next, says so, and goes no further.
+STOPPING = """
+import sys, time
+from pathlib import Path
+from countglm import _shared_parts
+from countglm.cli import app
+from countglm.cli.outcome import run_command
+
+*words, stopped = sys.argv[1:]
+
+class Stopping(_shared_parts.KeptParts):
+    def put(self, digest, arrays):
+        if any(self.folder.iterdir()):
+            Path(stopped).touch()
+            time.sleep(3600)
+        super().put(digest, arrays)
+
+_shared_parts.KeptParts = Stopping
+run_command(app, words)
+"""
+
+
 def test_shards_side_by_side_one_of_them_killed(study: Path, tmp_path: Path) -> None:
-    folder = plan(study, tmp_path / "plan", shards=2)
-    start = [sys.executable, "-m", "countglm", "run-shard", str(folder), "--threads", "1"]
-    jobs = [
-        subprocess.Popen([*start, str(number)], stdout=subprocess.PIPE, text=True)
-        for number in (1, 2)
-    ]
-    parts = folder / "parts"
-    while not (parts.is_dir() and any(not p.name.startswith(".") for p in parts.iterdir())):
-        assert any(job.poll() is None for job in jobs)
+    folder, stopped = plan(study, tmp_path / "plan", shards=2), tmp_path / "stopped"
+    words = ["run-shard", str(folder), "--threads", "1"]
+    first = subprocess.Popen([sys.executable, "-c", STOPPING, *words, "1", str(stopped)])
+    while not stopped.exists():
+        assert first.poll() is None
         time.sleep(0.02)
-    jobs[0].send_signal(signal.SIGKILL)
-    for job in jobs:
-        job.communicate(timeout=120)
-    assert jobs[0].returncode == -signal.SIGKILL
-    assert jobs[1].returncode == 0
+    claimed = {path.name for path in (folder / "parts-claims").glob("[!.]*")}
+    second = subprocess.Popen([sys.executable, "-m", "countglm", *words, "2"])
+    while len([*(folder / "parts").iterdir()]) < 3:
+        assert second.poll() is None
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    assert second.wait() == 0
+    # What the first had claimed was not lost with it.
+    assert claimed
+    assert claimed <= {path.name for path in (folder / "parts").iterdir()}
     assert run("merge", folder, "-o", tmp_path / "merged") == 0
     assert_same_files(tmp_path / "merged", study / "de")
 
@@ -128,7 +152,7 @@ def test_merging_before_the_shards_have_run(
     assert run("merge", folder, "-o", tmp_path / "merged") == 2
     told = capsys.readouterr().err
     assert "parts of 32 of a fit are missing" in told
-    assert "shards '1', '2', '3' have not finished" in told
+    assert "missing or damaged; shards 1, 2, 3 have not finished: run them (again) with" in told
     assert not (tmp_path / "merged").exists()
     assert run("merge", folder, "-o", tmp_path / "merged", "--finish") == 0
     assert_same_files(tmp_path / "merged", study / "de")
@@ -232,3 +256,32 @@ def test_mistakes_are_told_when_planning(
     assert count("shard", study, *MODEL, "--mode", "replay", *asked) == 2
     assert "use countglm de" in capsys.readouterr().err
     assert not (tmp_path / "plan").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--by", "type"], "--by is not for shards; a plan is of one test: plan each group by"),
+        (["--control", "a"], "--control is not for shards; a plan is of one test"),
+        (["--across", "BH"], "--across is not for shards; a plan is of one test"),
+        (["--threads", 2], "--threads is not for shards; each job has threads of its own"),
+        (["--checkpoint", "a"], "--checkpoint is not for shards; the folder of the plan"),
+        (["--scheduler", "tcp://a:1"], "--scheduler is not for shards; the jobs that run"),
+    ],
+)
+def test_options_that_a_plan_does_not_take(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[Any], told: str
+) -> None:
+    assert count("shard", study, *MODEL, "--shards", 2, "-o", tmp_path / "plan", *option) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "plan").exists()
+
+
+def test_help_names_the_options_that_a_plan_does_not_take(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("shard", "--help") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "but for --by, --control and --across" in words
+    assert "--by COLUMN" not in words
+    assert "--reference" in words

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,18 @@ import click
 from countglm.cli.clusters import CLUSTER_OPTIONS
 from countglm.cli.groups import GROUP_OPTIONS
 from countglm.cli.options import PATH, runs
+from countglm.errors import InputError
 
-# Options of `countglm de` that a plan does not have: jobs have threads of their own, and the folder
-# of the plan is their checkpoint.
-_WITHOUT = {*CLUSTER_OPTIONS, *GROUP_OPTIONS, "threads", "checkpoint", "output"}
+# Options of `countglm de` that a plan does not have, and why.
+_GROUPED = "a plan is of one test: plan each group by itself, or use countglm de"
+_WITHOUT = {
+    **dict.fromkeys(
+        CLUSTER_OPTIONS, "the jobs that run shards are their own cluster: leave it out"
+    ),
+    **dict.fromkeys(GROUP_OPTIONS, _GROUPED),
+    "threads": "each job has threads of its own: give them to countglm run-shard",
+    "checkpoint": "the folder of the plan is the checkpoint of its jobs: leave it out",
+}
 _THREADS = "Threads of this job; all allowed cores if not given."
 _FOLDER = click.argument("folder", type=PATH)
 
@@ -30,27 +39,43 @@ def add_shard_commands(
         ),
         click.Option(["-o", "--output"], type=PATH, required=True, help="Folder for the plan."),
     ]  # fmt: skip
-    kept = [each for each in de.params if each.name not in _WITHOUT]
+    taken = [each for each in de.params if each.name != "output"]
 
     def planned(
         *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any
     ) -> None:
         from countglm.cli.shards import shard
 
+        _check_taken(taken, {name: options.pop(name) for name in _WITHOUT})
         shard(**chosen(no_independent_filtering, no_cooks, reduced), **options)
 
     app.add_command(
         click.Command(
             "shard",
-            params=own + kept,
+            params=own + [_hidden(each) if each.name in _WITHOUT else each for each in taken],
             callback=planned,
             short_help="Plan a test of every gene for an array of jobs.",
             help="Plan what `countglm de` would compute, for jobs that share a folder and nothing "
-            "else. Takes the options of `countglm de`; `run-shard` computes, `merge` writes.",
+            "else. Takes the options of `countglm de` but for --by, --control and --across (a plan "
+            "is of one test), --threads and --checkpoint (each job has its own), and those of "
+            "clusters; `run-shard` computes, `merge` writes.",
         )
     )
     app.add_command(run_shard)
     app.add_command(merge)
+
+
+def _hidden(option: click.Parameter) -> click.Parameter:
+    """Return an option that is refused with its reason, and not in the help."""
+    found = copy(option)
+    vars(found)["hidden"] = True
+    return found
+
+
+def _check_taken(options: Sequence[click.Parameter], given: dict[str, Any]) -> None:
+    for option in options:
+        if option.name in _WITHOUT and given[option.name]:
+            raise InputError(f"{option.opts[0]} is not for shards; {_WITHOUT[option.name]}.")
 
 
 @click.command("run-shard", short_help="Compute one shard of a plan.")

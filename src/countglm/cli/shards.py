@@ -172,8 +172,13 @@ def _local(plan: Plan, threads: int | None) -> LocalExecutor:
 
 def _remedy(folder: Path, plan: Plan) -> str:
     left = [k for k in range(1, plan.shards + 1) if not (folder / DONE / f"{k}.json").exists()]
-    which = f"shards {first_few(left, 5)} have not finished. Run them" if left else "Run a shard"
-    return f"{which} (again): countglm run-shard {folder} N, or compute here with --finish."
+    which = "run a shard"
+    if left:
+        numbers = ", ".join(map(str, left[:5])) + (", ..." if len(left) > 5 else "")
+        which = f"shard {numbers} has not finished: run it"
+        if len(left) > 1:
+            which = f"shards {numbers} have not finished: run them"
+    return f"{which} (again) with countglm run-shard {folder} N, or compute here with --finish."
 
 
 def _checked_plan(folder: Path) -> Plan:
