@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
 
 import countglm
-from countglm import differential_expression, fit_glm
+from countglm import _cluster, differential_expression, fit_glm
 from countglm.cli import app
 from countglm.cli.outcome import run_command
 from countglm.errors import InputError
@@ -77,6 +78,7 @@ def test_a_fit_with_everything_by_address(client: Client, study: Any) -> None:
 def test_workers_that_are_killed_lose_nothing(client: Client, study: Any, here: Any) -> None:
     killing = Killing(client, when=(2, 15))
     found = differential_expression(study, FORMULA, CONTRAST, client=killing, block_size=50)
+    killing.close()
     assert killing.killed == 2
     assert_same(found, here)
 
@@ -91,6 +93,47 @@ def _pools() -> list[int]:
     from countglm import _parallel
 
     return [*_parallel._pools]
+
+
+def test_workers_give_up_what_they_were_sent(client: Client, study: Any) -> None:
+    client.run(_listen)
+    fit_glm(study, FORMULA, client=client, block_size=64)
+    assert set(client.run(_things_kept).values()) == {0}
+    told = [line for lines in client.get_worker_logs().values() for line in lines]
+    assert [text for level, text in told if level in ("WARNING", "ERROR")] == []
+
+
+def _listen() -> None:
+    """Keep errors of this worker in its log."""
+    import logging
+
+    logging.getLogger("distributed.worker").setLevel(logging.WARNING)
+
+
+def _things_kept() -> int:
+    from countglm import _cluster_work
+
+    return len(_cluster_work._kept)
+
+
+def test_workers_with_little_room(
+    client: Client, study: Any, here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cluster, "LARGE", 1000)
+    [share] = set(client.run(_set_share, 1e-9).values())
+    try:
+        found = differential_expression(study, FORMULA, CONTRAST, client=client, block_size=64)
+    finally:
+        client.run(_set_share, share)
+    assert_same(found, here)
+
+
+def _set_share(share: float) -> float:
+    """Let this worker keep another share of its memory; return the former."""
+    from countglm import _cluster_work
+
+    before, _cluster_work.SHARE_KEPT = _cluster_work.SHARE_KEPT, share
+    return before
 
 
 def test_command_line_with_a_scheduler(
@@ -112,6 +155,31 @@ def test_nobody_at_the_address(client: Client, study: Any) -> None:
         pytest.raises(InputError, match=r"No scheduler answers at 'tcp://127.0.0.1:1' .*address"),
     ):
         fit_glm(study, FORMULA, client="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("foo", r"at 'foo' \(missing port number in address 'foo'\); give the address"),
+        ("http://foo:80", "unknown address scheme 'http'"),
+    ],
+)
+def test_what_is_no_address_leaves_no_client_behind(
+    study: Any, monkeypatch: pytest.MonkeyPatch, address: str, told: str
+) -> None:
+    made = []
+    monkeypatch.setattr(distributed, "Client", lambda *given, **how: made.append(given))
+    with pytest.raises(InputError, match=told):
+        fit_glm(study, FORMULA, client=address)
+    assert made == []
+
+
+def test_the_scheduler_is_asked_before_counts_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["fit", str(tmp_path / "no.h5ad"), "--design", "~ 1", "-o", str(tmp_path / "out")]
+    assert run_command(app, [*asked, "--scheduler", "foo"]) == 2
+    assert "No scheduler answers at 'foo'" in capsys.readouterr().err
 
 
 def test_without_dask(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
