@@ -178,7 +178,7 @@ class ClusterExecutor:
             self._lost(part, stage, f"{worker.address} went")
             return None
         try:
-            answer = future.result(timeout=ANSWER)
+            answer = self._answer(future)
         except TimeoutError:
             # Finished, and not here yet: lost with its worker, or on the way.
             worker.busy += 1
@@ -198,6 +198,17 @@ class ClusterExecutor:
         if isinstance(answer, Failed):
             raise _explained(answer.error, part, worker)
         return dict(answer)
+
+    def _answer(self, future: Future) -> Any:
+        """Return what a task that has ended gave."""
+        if future.status == "error":
+            return future.result(timeout=ANSWER)  # which raises it
+        # Given up, `result` would leave something behind that the log complains of at the end.
+        gather = self._client.gather
+        found = self._client.sync(gather, [future], errors="skip", callback_timeout=ANSWER)
+        if not found:
+            raise OSError("its answer went with it")
+        return found[0]
 
     def _lost(self, part: Part, stage: _Stage, reason: str) -> None:
         losses = stage.losses[part.index] = stage.losses.get(part.index, 0) + 1

@@ -85,6 +85,15 @@ class Crew:
         found = self.on_part(address, len(self.parts))
         return Task(function(*given)) if found is None else found
 
+    def gather(self, tasks: list[Task], errors: str) -> list[Any]:
+        assert errors == "skip"
+        return [task.result() for task in tasks if task.status == "finished"]
+
+    def sync(
+        self, function: Callable[..., Any], *given: Any, callback_timeout: float, **how: Any
+    ) -> Any:
+        return function(*given, **how)
+
     def cancel(self, tasks: list[Task], force: bool = False) -> None:
         self.cancelled += tasks
 

@@ -129,6 +129,19 @@ def test_an_answer_that_is_late_is_waited_for(here: Any) -> None:
     assert len(crew.parts) == 6
 
 
+def test_an_answer_that_went_with_its_worker_is_made_again(here: Any) -> None:
+    crew = Crew("a")
+    lost = Task(_cluster_work.Absent(()))
+    crew.on_part = lambda address, number: lost if number == 2 else None
+    gather = crew.gather
+
+    def gathered(tasks: list[Task], errors: str) -> Any:
+        return [] if lost in tasks else gather(tasks, errors)
+
+    crew.gather = gathered  # type: ignore[method-assign]
+    assert_same(fit(crew), here)
+
+
 def test_a_worker_that_has_begun_anew_is_sent_everything_again(here: Any) -> None:
     crew = Crew("a")
 
