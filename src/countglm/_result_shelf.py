@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._de_store import result_contents
+from ._leftovers import OwnFolder
 from .deresult import DEResult
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class ResultShelf(Mapping[Any, DEResult]):
         self._room, self._counts_of = room, counts_of
         self._held: dict[Any, DEResult | Path] = {}
         self._taken = 0
-        self._folder: Path | None = None
+        self._folder: OwnFolder | None = None
         self._last: tuple[Any, DEResult] | None = None
 
     def put(self, group: Any, result: DEResult) -> None:
@@ -41,9 +40,9 @@ class ResultShelf(Mapping[Any, DEResult]):
             self._held[group] = result
             return
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="countglm-groups-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        path = self._folder / f"{len(self._held)}.h5"
+            # It goes with the shelf.
+            self._folder = OwnFolder(Path(tempfile.gettempdir()), "countglm-groups-")
+        path = self._folder.path / f"{len(self._held)}.h5"
         result.save(path)
         self._held[group] = path
 

@@ -27,7 +27,7 @@ def test_what_has_no_room_waits_in_a_folder() -> None:
     assert list(shelf) == ["a", "b"]
     assert "b" in shelf
     assert shelf["a"] is result
-    (file,) = shelf._folder.iterdir()
+    (file,) = shelf._folder.path.glob("*.h5")
     again = shelf["b"]
     assert again is not result
     pd.testing.assert_frame_equal(again.table, result.table, check_exact=True)

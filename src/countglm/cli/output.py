@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from countglm._leftovers import OwnFolder
 from countglm.errors import InputError
 
 SUMMARY = "summary.json"
@@ -62,6 +62,8 @@ def check_checkpoint(checkpoint: Path | None, output: Path) -> None:
     if checkpoint is None:
         return
     folder, target = checkpoint.resolve(), output.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--checkpoint {checkpoint} is a file; name a folder, which may be new.")
     if target in (folder, *folder.parents):
         raise InputError(
             f"--checkpoint {checkpoint} lies in the output folder {output}; name one beside it."
@@ -78,13 +80,11 @@ def output_folder(folder: Path, *, force: bool, own_command: str | None = None) 
     check_output(folder, force=force, own_command=own_command)
     target = folder.resolve()
     try:
-        temporary = tempfile.TemporaryDirectory(
-            prefix=f".{target.name}.", dir=_existing_ancestor(target)
-        )
+        own = OwnFolder(_existing_ancestor(target), f".{target.name}.")
     except OSError as error:
         raise InputError(f"Output {folder} cannot be written: {error.strerror}.") from error
-    with temporary as name:
-        staged = Path(name) / "output"
+    with contextlib.closing(own):
+        staged = own.path / "output"
         staged.mkdir()
         yield staged
         check_output(folder, force=force, own_command=own_command)
