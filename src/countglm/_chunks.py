@@ -24,7 +24,6 @@ from ._parallel import MIN_BLOCK, TILE, as_done, run_blocks
 from ._part_arrays import arrays_of
 from ._resources import block_within, entries_within
 from ._tiles import Learnt
-from ._version import __version__
 
 if TYPE_CHECKING:
     from .counts import CountMatrix, GeneBlocks
@@ -50,8 +49,12 @@ class Shared:
 
     @cached_property
     def digest(self) -> str:
+        from ._provenance import what_computes
+
+        # Another processor gives the same to 1e-12; `Checkpoint` tells of it.
+        computes = [item for item in sorted(what_computes().items()) if item[0] != "processor"]
         return digest_of(
-            "fit", __version__, self.design, self.size_factors, self.offset, self.weights,
+            "fit", computes, self.design, self.size_factors, self.offset, self.weights,
             self.options, self.precision, self.finish, self.means,
         )  # fmt: skip
 

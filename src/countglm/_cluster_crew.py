@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._cluster_work import what_computes
 from ._names import first_few, plural
+from ._provenance import what_computes
 from ._warn import warn
 from .errors import ClusterError, InputError
 

@@ -6,18 +6,15 @@ turn hold a thread of Dask that sleeps.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import threading
 from collections.abc import Set
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ._chunks import Arrays, run_part
 from ._file_counts import FileCounts
-from ._provenance import provenance
+from ._provenance import what_computes as what_computes  # asked of workers
 from ._resources import SHARE_OF_BLOCKS
 
 # What a worker keeps for its next parts, as a share of its memory.
@@ -94,20 +91,6 @@ class _Kept:
 
 _kept = _Kept()
 _turn = threading.Lock()
-
-
-@cache
-def what_computes() -> dict[str, str]:
-    """Return what decides the bits of a result, by name, and the processor."""
-    record = provenance()
-    digest = hashlib.blake2b(digest_size=8)
-    here = Path(__file__).resolve().parent
-    for path in sorted(here.rglob("*.py")):
-        digest.update(path.relative_to(here).as_posix().encode())
-        digest.update(path.read_bytes())
-    names = ("countglm", "numba", "numpy", "scipy")
-    versions = {name: str(record["versions"][name]) for name in names}
-    return {**versions, "sources of countglm": digest.hexdigest(), "processor": str(record["cpu"])}
 
 
 def keep(things: Things, owner: str, needed: Set[str], dask_worker: Any = None) -> tuple[str, ...]:

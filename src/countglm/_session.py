@@ -68,7 +68,7 @@ class Session:
 
 def _description(model: Model, choices: dict[str, Any]) -> dict[str, Any]:
     """Return what the fits of a model depend on, in words that JSON can hold."""
-    from ._cluster_work import what_computes
+    from ._provenance import what_computes
 
     options, design = model.options, model.design
     found: dict[str, Any] = {

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import countglm
-from countglm import _cluster_work, _kept_arrays, _part_arrays, differential_expression, fit_glm
+from countglm import _kept_arrays, _part_arrays, _provenance, differential_expression, fit_glm
 from countglm._kept_parts import KeptParts
 from countglm._warn import CountglmWarning
 from countglm.errors import CheckpointError, CheckpointRefusedError, InputError
@@ -236,13 +236,26 @@ def test_other_choices_are_refused(tmp_path: Path, options: dict[str, Any], told
 
 def test_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resumed(tmp_path)
-    here = _cluster_work.what_computes()
+    here = _provenance.what_computes()
     monkeypatch.setattr(
-        _cluster_work, "what_computes", lambda: here | {"countglm": "99.1", "numba": "0.1"}
+        _provenance, "what_computes", lambda: here | {"countglm": "99.1", "numba": "0.1"}
     )
     told = f"countglm: {countglm.__version__} there, 99.1 here; numba: .* there, 0.1 here"
     with pytest.raises(CheckpointRefusedError, match=told):
         resumed(tmp_path)
+
+
+def test_parts_of_another_version_are_not_taken_without_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: list[str]
+) -> None:
+    resumed(tmp_path)
+    here, parts = _provenance.what_computes(), len(counted)
+    for other, again in (({"processor": "another"}, 0), ({"numba": "0.1"}, parts)):
+        counted.clear()
+        (tmp_path / "manifest.json").unlink()
+        monkeypatch.setattr(_provenance, "what_computes", lambda other=other: here | other)
+        resumed(tmp_path)
+        assert len(counted) == again
 
 
 def test_a_second_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ class Plan:
 
     def check_versions(self) -> None:
         """Raise InputError where this machine would compute other bits."""
-        from countglm._cluster_work import what_computes
+        from countglm._provenance import what_computes
 
         here = what_computes()
         for name, version in self.computes.items():

@@ -55,7 +55,7 @@ _PARTS_A_SHARD = 4
 
 def shard(*, shards: int, output: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Check everything that can be checked before the fit, and write the plan."""
-    from countglm._cluster_work import what_computes
+    from countglm._provenance import what_computes
     from countglm.counts import Reading
 
     if options["mode"] == "replay":
@@ -102,8 +102,8 @@ def _told_plan(plan: Plan, n_genes: int, output: Path) -> str:
 
 def run_shard(folder: Path, number: int | None, *, threads: int | None, as_json: bool) -> None:
     """Compute a shard: its genes, what others leave undone, and what follows from all of them."""
-    from countglm._cluster_work import what_computes
     from countglm._kept_arrays import write_whole
+    from countglm._provenance import what_computes
     from countglm._shared_parts import SharedParts
 
     begun = time.perf_counter()
