@@ -154,10 +154,12 @@ def _room(unread: Unread) -> int:
     least = 3 * LEAST_ENTRIES * WORKING_BYTES + _BYTES_OF_SAMPLE * unread.shape[0]
     if limit is not None and room < least:
         held = resident_memory()
+        # With something to spare, since what is held grows a little meanwhile.
+        more = least + 0.05 * (held + least)
         raise InputError(
             f"memory_limit={in_words(limit)} is too little for counts of {unread.shape[0]:,} "
             f"samples: the process holds {in_words(held)} already, and reading takes "
-            f"{in_words(least)} more; give at least {in_words(1.05 * (held + least))}."
+            f"{in_words(more)} more; give at least {in_words(held + more)}."
         )
     return room
 

@@ -48,6 +48,10 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if folder.exists() and not folder.is_dir():
+            raise CheckpointRefusedError(
+                f"checkpoint={str(folder)!r} is a file; name a folder, which may be new."
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in folder.iterdir()}
@@ -112,6 +116,9 @@ class Checkpoint:
     def _compare(self, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
         names = [*here, *(name for name in there if name not in here)]
         other = [name for name in names if there.get(name) != here.get(name)]
+        if "counts" in other and "size factors" in other:
+            # They follow from the counts.
+            other.remove("size factors")
         if _PROCESSOR in other:
             other.remove(_PROCESSOR)
             if not other:

@@ -114,14 +114,15 @@ def _columns(
         raise InputError("by= is an empty list; name at least one column of the sample table.")
     if isinstance(by, str):
         by = [by]
-    elif not (isinstance(by, list | tuple) and _are_columns(by, table)):
+    elif not _are_columns(by, table, counts):
         return [str(getattr(by, "name", None) or "group")], [_labels(by, counts)]
     for name in by:
         if table is None or name not in table.columns:
             has = "there is none" if table is None else f"it has {first_few(table.columns, 20)}"
+            remedy = "pass obs=" if table is None else "name one of these"
             raise InputError(
-                f"by={name!r} is no column of the sample table ({has}); pass obs=, or one label "
-                "per sample."
+                f"by={name!r} is no column of the sample table ({has}); {remedy}, or give one "
+                "label per sample."
             )
     if len(set(by)) < len(by):
         raise InputError(f"by={list(by)!r} names a column twice.")
@@ -129,11 +130,12 @@ def _columns(
     return [str(name) for name in by], [table[name].reset_index(drop=True) for name in by]
 
 
-def _are_columns(by: Any, table: pd.DataFrame | None) -> bool:
+def _are_columns(by: Any, table: pd.DataFrame | None, counts: CountMatrix) -> bool:
     """Is this a list of columns rather than of labels?"""
-    return all(isinstance(name, str) for name in by) and (
-        table is None or any(name in table.columns for name in by)
-    )
+    if not (isinstance(by, list | tuple) and all(isinstance(name, str) for name in by)):
+        return False
+    # So few or so many can be no labels, and a column may be mistyped.
+    return len(by) != counts.n_samples or table is None or any(name in table.columns for name in by)
 
 
 def _labels(by: Any, counts: CountMatrix) -> Any:

@@ -51,7 +51,7 @@ def in_words(size: float) -> str:
     for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if size >= scale:
             return f"{size / scale:.3g} {unit}"
-    return f"{size / 1e3:.3g} kB"
+    return f"{size / 1e3:.3g} kB" if size >= 1e3 else f"{size:.0f} bytes"
 
 
 def _free_on_machine() -> int | None:

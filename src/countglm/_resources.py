@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ._backed import Reading
 from ._fitting import DENSE_ENTRIES
+from ._names import plural
 from ._parallel import TILE, is_whole, resolve_block_size, resolve_threads
 from .errors import InputError
 
@@ -23,6 +24,8 @@ _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?)(i?)B?\s*", re.IGNORE
 # What is made of the counts of a block while it is fitted: float64 arrays of its size, or bytes for
 # a count other than zero where a rule stands for the zeros (measured: 2.4 arrays, 56 bytes).
 ARRAYS_OF_BLOCK, BYTES_OF_NONZERO = 4, 64
+# A number without a unit that is smaller was not meant as bytes.
+LEAST_LIMIT = 10**6
 # Part of the limit that blocks may take; the rest is for Python, results and reading ahead.
 SHARE_OF_BLOCKS = 0.25
 
@@ -124,15 +127,22 @@ def resolve_memory_limit(limit: int | str | None) -> int | None:
     """Return bytes from a number of them, or from text such as "4GB", "512MiB" or "0.5G"."""
     if limit is None:
         return None
+    size, unit = 0, ""
     if isinstance(limit, str):
         found = _AMOUNT.fullmatch(limit)
         if found is not None:
             number, unit, binary = found[1], found[2].upper(), found[3]
             scale = (_BINARY if binary and unit else _UNITS)[unit]
-            if (size := int(float(number) * scale)) >= 1:
-                return size
+            size = int(float(number) * scale)
     elif is_whole(limit, 1):
-        return int(limit)
+        size = int(limit)
+    if size >= LEAST_LIMIT or (size and unit):
+        return size
+    if size:
+        number = f"{limit:g}" if not isinstance(limit, str) else limit.strip(" bB")
+        raise InputError(
+            f"memory_limit={limit!r} is {plural(size, 'byte')}; did you mean '{number}GB'?"
+        )
     raise InputError(
         f"memory_limit={limit!r} is no amount of memory; give bytes, or text such as '4GB' or "
         "'512MB'."

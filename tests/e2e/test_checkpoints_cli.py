@@ -44,7 +44,9 @@ def test_the_command_line_resumes(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--memory-limit", "much"), "memory_limit='much' is no amount of memory"),
+        (("--memory-limit", "much"), "--memory-limit 'much' is no amount of memory"),
+        (("--memory-limit", "4"), "--memory-limit '4' is 4 bytes; did you mean '4GB'?"),
+        (("--checkpoint", __file__), f"--checkpoint {__file__} is a file; name a folder"),
         (("--checkpoint", "OUT/c"), "lies in the output folder"),
         (("--checkpoint", "OUT"), "lies in the output folder"),
     ],

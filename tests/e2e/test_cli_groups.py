@@ -91,8 +91,15 @@ def test_two_contrasts_of_two_columns(folder: Path, tmp_path: Path) -> None:
         ((*MODEL, "--filter-by-expression"), "--filter-by-expression is of one test"),
         ((*MODEL, "--shrink", "ash", "--interval", "wald"), "leave out --shrink"),
         (("--by", "kind"), "Give --design"),
-        ((*MODEL, "--replicates", "animal"), "replicates='animal' is no column"),
-        (("--design", "~ condition", "--control", "T"), "control= belongs to by="),
+        (
+            ("--design", "~ condition", "--by", "knid"),
+            "--by 'knid' is no column of the sample table (it has ",
+        ),
+        ((*MODEL, "--replicates", "animal"), "--replicates 'animal' is no column"),
+        (
+            ("--design", "~ condition", "--control", "T"),
+            "--control belongs to --by, which makes groups",
+        ),
     ],
 )
 def test_mistakes_are_one_line(folder: Path, tmp_path: Path, capsys, options, message) -> None:

@@ -328,6 +328,8 @@ def test_warnings_of_groups_become_one():
     ("options", "message"),
     [
         ({"by": "cluster"}, "by='cluster' is no column"),
+        ({"by": ["cluster"]}, r"by='cluster' is no column of the sample table \(it has .*kind"),
+        ({"by": ["A", "B"]}, "by='A' is no column .*name one of these, or give one label per"),
         ({"by": []}, "empty list"),
         ({"by": ["kind", "kind"]}, "names a column twice"),
         ({"by": ["kind", "cluster"]}, "by='cluster' is no column"),

@@ -55,6 +55,8 @@ def test_the_size_of_parts_stays(tmp_path: Path) -> None:
     [
         ({"tol": 1e-6}, r"tol: 1e-08 there, 1e-06 here"),
         ({"counts": "values 34cd"}, r"\(other counts\)"),
+        ({"counts": "values 34cd", "size factors": "values 1"}, r"\(other counts\)"),
+        ({"size factors": "values 1"}, r"\(other size factors\)"),
         ({"countglm": "1.1", "design": ["a"]}, r"design: \['a', 'b'\] there, .*; countglm: 1.0 t"),
         ({"weights": "values 1"}, r"\(other weights\)"),
     ],
@@ -93,7 +95,7 @@ def test_counts_made_ready_may_be_there_first(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(CheckpointError, match="cannot be written"):
+    with pytest.raises(CheckpointRefusedError, match="is a file; name a folder"):
         Checkpoint(tmp_path / "file")
 
 

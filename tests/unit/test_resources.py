@@ -16,8 +16,9 @@ from countglm.errors import InputError
 @pytest.mark.parametrize(
     ("given", "size"),
     [
-        (None, None), (1, 1), (2.0e9, 2_000_000_000), ("4GB", 4 * 10**9), ("512MB", 512 * 10**6),
-        ("0.5GB", 5 * 10**8), (" 2 gib ", 2**31), ("1.5k", 1500), ("100", 100), (".5T", 5 * 10**11),
+        (None, None), (10**6, 10**6), (2.0e9, 2_000_000_000), ("4GB", 4 * 10**9),
+        ("512MB", 512 * 10**6), ("0.5GB", 5 * 10**8), (" 2 gib ", 2**31), ("1.5k", 1500),
+        ("3000000", 3_000_000), (".5T", 5 * 10**11),
     ],
 )  # fmt: skip
 def test_amounts_of_memory(given: Any, size: int | None) -> None:
@@ -27,6 +28,12 @@ def test_amounts_of_memory(given: Any, size: int | None) -> None:
 @pytest.mark.parametrize("given", ["", "GB", "4 G B", "-1GB", "0", 0, -5, 0.5, True, "1e9", [4]])
 def test_what_is_no_amount_of_memory(given: Any) -> None:
     with pytest.raises(InputError, match="is no amount of memory; give bytes, or text such as"):
+        resolve_memory_limit(given)
+
+
+@pytest.mark.parametrize("given", [4, "4", " 4 ", "4B", 4.0])
+def test_bytes_that_were_meant_as_gigabytes(given: Any) -> None:
+    with pytest.raises(InputError, match="is 4 bytes; did you mean '4GB'"):
         resolve_memory_limit(given)
 
 

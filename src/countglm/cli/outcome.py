@@ -14,6 +14,7 @@ from typing import TextIO
 import click
 
 from countglm._warn import CountglmWarning
+from countglm.cli.shell_words import in_shell
 from countglm.errors import CheckpointError, ClusterError, InputError
 
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
@@ -75,7 +76,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _stop(status: int, message: str) -> int:
-    click.echo(f"countglm: {' '.join(message.split())}", err=True)
+    click.echo(f"countglm: {in_shell(' '.join(message.split()))}", err=True)
     return status
 
 
@@ -87,4 +88,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    click.echo(f"countglm: warning: {' '.join(str(message).split())}", err=True)
+    click.echo(f"countglm: warning: {in_shell(' '.join(str(message).split()))}", err=True)
