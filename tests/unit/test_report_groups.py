@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from countglm import GroupedResult, InputError
-from countglm.report import groups, write_groups_report
+from countglm.report import group_figures, groups, write_groups_report
 from tests.support.analyses import analysis
 from tests.support.pages import Page
 
@@ -50,6 +50,23 @@ def test_an_index_with_a_page_for_each(tmp_path: Path) -> None:
         assert page.open == []
         assert f"Blood: {name}" in page.words()
         assert page.foreign() == ["report.html"]
+
+
+def test_the_index_tells_what_all_groups_have_in_common(tmp_path: Path) -> None:
+    found = grouped()
+    for place, name in enumerate(found):
+        options = {"alpha": 0.1, "cooks_cutoff": 3.0 + place, "seconds": {"fit": place, "all": 1}}
+        record = {"versions": {"countglm": "1"}, "options": options}
+        found.results[name] = replace(found.results[name], provenance=record)
+    path = write_groups_report(found, tmp_path / "report.html")[0]
+    words = Page(path.read_text()).words()
+    assert "alpha" in words
+    assert "cooks_cutoff" not in words
+
+
+def test_a_dot_can_be_seen_on_every_cell() -> None:
+    assert group_figures.dot_colour(-1.9, 2.0) == group_figures.dot_colour(2.0, 2.0) == "white"
+    assert group_figures.dot_colour(0.5, 2.0) == group_figures.dot_colour(0.0, 2.0) != "white"
 
 
 def test_several_contrasts_share_the_pages(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def _write(
     title: str,
 ) -> dict[str, Any]:
     """Fill ``folder`` with tables, results, report and summary; return the summary."""
+    from countglm._provenance import in_common
     from countglm._result_shelf import ResultShelf
     from countglm._version import __version__
     from countglm.cli.products import free_name, plain_name, write_summary, write_table
@@ -197,7 +198,7 @@ def _write(
         "n_dropped": dropped,
         "design": fit.design.formula,
         "contrasts": contrasts,
-        "provenance": fit.provenance,
+        "provenance": in_common([each.fit.provenance for each in first.results.values()]),
     }
     return write_summary(facts, folder)
 

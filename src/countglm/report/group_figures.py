@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LONGEST = 24
+# Cells of more than this part of the largest change are too dark for a dark dot.
+_DARK = 0.55
 
 
 def responses(labels: Sequence[str], up: Sequence[int], down: Sequence[int]) -> str:
@@ -58,7 +60,8 @@ def shared_genes(
     def paint(axes: Axes) -> None:
         mesh = axes.pcolormesh(shown, cmap="RdBu_r", vmin=-edge, vmax=edge, linewidth=0)
         rows, columns = np.nonzero(found)
-        axes.scatter(columns + 0.5, rows + 0.5, s=8, c=INK, edgecolors="white", linewidths=0.4)
+        colours = [dot_colour(value, edge) for value in shown[rows, columns].filled(0.0)]
+        axes.scatter(columns + 0.5, rows + 0.5, s=8, c=colours, linewidths=0)
         axes.set_facecolor(GREY + "40")
         axes.set_xticks(
             np.arange(len(labels)) + 0.5, [_short(label) for label in labels], rotation=45,
@@ -73,6 +76,11 @@ def shared_genes(
 
     width = 3.2 + 0.32 * max(len(labels), 4)
     return draw(paint, (width, 1.6 + 0.19 * max(len(genes), 6)))
+
+
+def dot_colour(change: float, edge: float) -> str:
+    """A colour that can be seen on the cell of a fold change: white on dark ones."""
+    return "white" if abs(change) > _DARK * edge else INK
 
 
 def _short(text: str) -> str:

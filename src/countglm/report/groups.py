@@ -10,6 +10,7 @@ import numpy as np
 
 from countglm._group_names import group_text
 from countglm._names import plural
+from countglm._provenance import in_common
 from countglm._ranking import evidence
 from countglm.report import group_figures
 from countglm.report.de import sections
@@ -68,7 +69,8 @@ def render_index(grouped: Mapping[str, GroupedResult], title: str, pages: Mappin
         ]
         head = [("group", "text"), ("what was said", "text words")]
         body.append(section("Notes", table_region("Notes on groups", head, rows, kind="told")))
-    body.append(provenance_section(next(iter(first.results.values())).provenance))
+    records = [result.provenance for result in first.results.values()]
+    body.append(provenance_section(in_common(records)))
     return document(title, body)
 
 
@@ -178,7 +180,7 @@ def _failed(name: str, grouped: GroupedResult) -> str:
 def _plain(text: str) -> str:
     """A group in characters that every file system takes."""
     kept = "".join(char if char.isalnum() or char in "-." else "_" for char in text)
-    return "_".join(part for part in kept.split("_") if part)[:80] or "group"
+    return "_".join(part for part in kept.split("_") if part)[:80].strip(".") or "group"
 
 
 def _free(stem: str, names: Mapping[Any, str]) -> str:
