@@ -272,7 +272,7 @@ class LocalExecutor:
     """Runs as many parts at once as there are threads, each on one."""
 
     def __init__(self, threads: int, room: int | None = None) -> None:
-        self._threads = threads
+        self.threads = threads
         self._room = room
 
     def genes_of_part(self, n_samples: int, n_genes: int) -> int:
@@ -282,4 +282,4 @@ class LocalExecutor:
         def task(part: Part) -> Arrays:
             return run_part(shared, part.rows, part.counts, 1, self._room)
 
-        return as_done(task, parts, self._threads)
+        return as_done(task, parts, self.threads)

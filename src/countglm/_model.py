@@ -14,6 +14,7 @@ from ._fitting import Prior, Problem
 from ._parallel import run_blocks
 from ._progress import progress_bar
 from ._resources import Resources, entries_within, resolve_resources
+from ._thread_memory import Work, threads_within
 from .counts import as_count_matrix
 from .design import as_design
 from .size_factors import resolve_size_factors
@@ -128,15 +129,23 @@ class Model:
 
         ``stage`` names the work to who watches it.
         """
+        if self.resources.client is not None and self.session is not None:
+            self.session.fit(problem, self.counts, stage, self.threads)
+            return problem
+        # Where a rule stands for the zeros, few genes are ever dense at once.
+        sizes = None
+        if problem.has_rule and self.counts.is_sparse:
+            sizes = self.counts.nonzero_sizes()
+        block = self.resources.block(self.n_samples, sizes)
+        segments = 0 if problem.has_rule else self.n_samples
+        work = Work(self.n_samples, segments, block, problem.dense_entries, sizes)
+        threads = threads_within(self.resources.memory_limit, self.threads, work)
         if self.session is not None:
-            self.session.fit(problem, self.counts, stage)
+            self.session.fit(problem, self.counts, stage, threads)
         else:
-            # Where a rule stands for the zeros, few genes are ever dense at once.
-            sizes = None
-            if problem.has_rule and self.counts.is_sparse:
-                sizes = self.counts.nonzero_sizes()
-            block = self.resources.block(self.n_samples, sizes)
-            problem.run(lambda task: self.each_block(task, stage, block=block), self.threads)
+            problem.run(
+                lambda task: self.each_block(task, stage, block=block, threads=threads), threads
+            )
         return problem
 
     def assemble(self, arrays: FitArrays, family: str, record: dict[str, Any]) -> GLMFit:
@@ -148,13 +157,18 @@ class Model:
         )  # fmt: skip
 
     def each_block(
-        self, task: Callable[[int, int], None], what: str = "genes", *, block: int | None = None
+        self,
+        task: Callable[[int, int], None],
+        what: str = "genes",
+        *,
+        block: int | None = None,
+        threads: int | None = None,
     ) -> None:
         """Run ``task(start, stop)`` over all genes, in parallel, ``block`` of them at once."""
         with progress_bar(self.resources.progress, self.n_genes, what) as advance:
             run_blocks(
-                task, self.n_genes, block_size=block or self.block, threads=self.threads,
-                progress=advance,
+                task, self.n_genes, block_size=block or self.block,
+                threads=threads or self.threads, progress=advance,
             )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Refitter:
             # What all samples take part in is prepared once for all calls.
             problem.basis, problem.existence = self._basis, self._existence
         if self._session is not None:
-            self._session.fit(problem, counts, "another design")
+            self._session.fit(problem, counts, "another design", self._threads)
             return problem
 
         def each_block(task: Callable[[int, int], None]) -> None:

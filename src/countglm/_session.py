@@ -39,8 +39,10 @@ class Session:
             described = _description(model, choices)
             self._block_size = self._checkpoint.claim(described, self._block_size)
 
-    def fit(self, problem: Problem, counts: CountMatrix, stage: str) -> None:
-        """Fit every gene of ``problem``, whose counts are ``counts``."""
+    def fit(self, problem: Problem, counts: CountMatrix, stage: str, threads: int) -> None:
+        """Fit every gene of ``problem``, whose counts are ``counts``, on ``threads`` if here."""
+        if isinstance(self._executor, LocalExecutor):
+            self._executor.threads = threads
         shared = shared_of(problem)
         size = self._block_size or self._executor.genes_of_part(counts.n_samples, counts.n_genes)
         collector, kept = Collector(problem), self._checkpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from dataclasses import dataclass
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -179,6 +180,18 @@ class _Memory(NamedTuple):
     search: tuple[Floats, Floats, Floats]
 
 
+# The workspaces of all threads, to tell what they hold.
+_lent: list[weakref.ref[Floats]] = []
+_lent_lock = threading.Lock()
+
+
+def lent_memory() -> int:
+    """Return the bytes of the workspaces that threads keep for their next genes."""
+    with _lent_lock:
+        works = [one() for one in _lent]
+    return sum(work.nbytes for work in works if work is not None)
+
+
 class _Lent(threading.local):
     """One workspace a thread, made anew when a larger one is needed."""
 
@@ -204,6 +217,9 @@ class _Lent(threading.local):
                 ),
             )
             self._memory = memory
+            with _lent_lock:
+                _lent[:] = [one for one in _lent if one() is not None]
+                _lent.append(weakref.ref(memory.work))
         return memory
 
 

@@ -107,8 +107,10 @@ def test_searches_learn_from_each_other_in_parts(sparse: bool, executor: Any) ->
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("limit", ["1kB", "20kB"])
-def test_little_memory_changes_no_bit(limit: str) -> None:
+def test_little_memory_changes_no_bit(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of few genes, of which one at once is made dense."""
+    # A process of so little memory there is not.
+    monkeypatch.setattr("countglm._model.threads_within", lambda limit, threads, work: threads)
     values = np.tile(_counts(sparse=True), (4, 1))
     values[:, 11] += 1
     given: dict[str, Any] = {"size_factors": "none"}
@@ -133,7 +135,7 @@ def test_separated_samples_are_kept_once(plain_counts: CountMatrix) -> None:
     executor = Sending(1)
     parts = _session.Session(resolve_resources(1, client=executor), executor, None)
     problem = model.problem(np.full(5, 0.1))
-    parts.fit(problem, model.counts, "genes")
+    parts.fit(problem, model.counts, "genes", 1)
     first, second = problem.separated[2], problem.separated[4]
     assert first is not None
     assert first is second

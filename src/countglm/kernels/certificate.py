@@ -98,11 +98,11 @@ def zero_information(frame, s, unit, alpha):
 
 
 @kernel
-def evaluate_excess(d, at, frame, s, unit, alpha):
+def evaluate_excess(d, at, frame, s, unit, alpha, zeros):
     """Return what nonzeros add to score, observed information and half deviance (eq. 3.8).
 
-    The third is the largest observed information of a sample of the segment, the last the sum
-    of the weighted counts.
+    The third is the largest observed information of a sample of the segment, of whose zeros the
+    sum is ``zeros``; the last the sum of the weighted counts.
     """
     slope, curve, value, seen = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
     heavy = frame.extent[s, 2]
@@ -124,6 +124,8 @@ def evaluate_excess(d, at, frame, s, unit, alpha):
         curve += bent
         value += gained
         seen += events
+    # Of unequal weights the largest may be that of another sample.
+    top = choose(top > zeros + curve, zeros + curve, top)
     return slope, curve, top, value, seen
 
 
@@ -163,12 +165,10 @@ def evaluate(d, at, frame, scale, weight, alpha):
                 heavy += w
                 events += w * y
             if at.rule > 0:
-                more, bent, top, gained, seen = evaluate_excess(d, at, frame, s, unit, alpha)
+                more, bent, top, gained, seen = evaluate_excess(d, at, frame, s, unit, alpha, curve)
                 slope += more
                 loose += more
                 curve += bent
-                # Of unequal weights the largest may be that of another sample.
-                top = choose(top > curve, curve, top)
                 value += gained
                 events += seen
             half += value
