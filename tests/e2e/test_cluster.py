@@ -85,7 +85,9 @@ def test_workers_that_are_killed_lose_nothing(client: Client, study: Any, here: 
 
 def test_workers_have_one_pool_as_wide_as_their_threads(client: Client, study: Any) -> None:
     differential_expression(study, FORMULA, CONTRAST, client=client, block_size=64)
-    assert [*client.run(_pools).values()] == [[2], [2]]
+    # One that was killed before may be back too late to have any.
+    pools = [each for each in client.run(_pools).values() if each]
+    assert pools in ([[2]], [[2], [2]])
 
 
 def _pools() -> list[int]:

@@ -105,15 +105,15 @@ def test_a_job_that_is_lost_is_submitted_again(site: Path, monkeypatch: pytest.M
     monkeypatch.setattr(cluster_jobs, "LOOK_MILLISECONDS", 100)
     (site / "start").touch()
     with workers_of_queue(Jobs("slurm", **ASKED)) as client:
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(1, timeout=300)
         client.run(os.getppid)
         [group] = client.run(_end_of_job, wait=True, on_error="return").values()
         assert isinstance(group, OSError)  # the worker ended before it could answer
-        for _ in range(600):
+        for _ in range(3000):
             if len(scripts(site)) > 1:
                 break
             time.sleep(0.1)
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(1, timeout=300)
     assert len(scripts(site)) == 2
 
 

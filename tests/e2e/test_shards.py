@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -118,25 +119,28 @@ class Stopping(_shared_parts.KeptParts):
         super().put(digest, arrays)
 
 _shared_parts.KeptParts = Stopping
-run_command(app, words)
+sys.exit(run_command(app, words))
 """
 
 
 def test_shards_side_by_side_one_of_them_killed(study: Path, tmp_path: Path) -> None:
     folder, stopped = plan(study, tmp_path / "plan", shards=2), tmp_path / "stopped"
     words = ["run-shard", str(folder), "--threads", "1"]
-    first = subprocess.Popen([sys.executable, "-c", STOPPING, *words, "1", str(stopped)])
-    while not stopped.exists():
-        assert first.poll() is None
-        time.sleep(0.02)
-    claimed = {path.name for path in (folder / "parts-claims").glob("[!.]*")}
-    second = subprocess.Popen([sys.executable, "-m", "countglm", *words, "2"])
-    while len([*(folder / "parts").iterdir()]) < 3:
-        assert second.poll() is None
-        time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
-    assert first.wait() == -signal.SIGKILL
-    assert second.wait() == 0
+    with ExitStack() as ends:
+        first = subprocess.Popen([sys.executable, "-c", STOPPING, *words, "1", str(stopped)])
+        ends.callback(first.kill)
+        while not stopped.exists():
+            assert first.poll() is None
+            time.sleep(0.02)
+        claimed = {path.name for path in (folder / "parts-claims").glob("[!.]*")}
+        second = subprocess.Popen([sys.executable, "-m", "countglm", *words, "2"])
+        ends.callback(second.kill)
+        while len([*(folder / "parts").iterdir()]) < 3:
+            assert second.poll() is None
+            time.sleep(0.02)
+        first.send_signal(signal.SIGKILL)
+        assert first.wait() == -signal.SIGKILL
+        assert second.wait() == 0
     # What the first had claimed was not lost with it.
     assert claimed
     assert claimed <= {path.name for path in (folder / "parts").iterdir()}
