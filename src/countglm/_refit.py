@@ -51,6 +51,12 @@ class Refitter:
         )
 
     @cached_property
+    def _block_size(self) -> int:
+        """Genes of a block: no more than the fit's own, which a limit of memory has made small."""
+        usual = resolve_block_size(None, self._fit.n_samples)
+        return min(usual, int(self._fit.provenance.get("options", {}).get("block_size", usual)))
+
+    @cached_property
     def _basis(self) -> Basis:
         return make_basis(self._design)
 
@@ -76,11 +82,10 @@ class Refitter:
             self._session.fit(problem, counts, "another design", self._threads)
             return problem
 
+        problem.dense_entries = min(problem.dense_entries, self._block_size * fit.n_samples)
+
         def each_block(task: Callable[[int, int], None]) -> None:
-            run_blocks(
-                task, genes.size, threads=self._threads,
-                block_size=resolve_block_size(None, fit.n_samples),
-            )  # fmt: skip
+            run_blocks(task, genes.size, threads=self._threads, block_size=self._block_size)
 
         problem.run(each_block, self._threads)
         return problem
