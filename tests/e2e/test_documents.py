@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +44,10 @@ def study(tmp_path: Path) -> Path:
     batch, condition = ["x", "y"] * 4, ["control"] * 4 + ["treated"] * 4
     obs = pd.DataFrame({"batch": batch, "condition": condition}, samples)
     obs.to_csv(tmp_path / "samples.csv")
+    cells = pd.concat([obs] * 40, ignore_index=True).rename(index="c{}".format)
+    cells["cell_type"] = ["B", "T"] * 80 + ["T", "B"] * 80
+    data = ad.AnnData(rng.negative_binomial(2, 0.4, (320, 60)).astype(np.float32), obs=cells)
+    data.write_h5ad(tmp_path / "cells.h5ad")
     return tmp_path
 
 
