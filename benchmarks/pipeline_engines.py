@@ -22,9 +22,13 @@ LN2 = np.log(2.0)
 
 @dataclass(frozen=True)
 class Asked:
-    """A study as a worker reads it; ``genes_by_samples`` is the transpose of ``counts``."""
+    """A study as a worker reads it; ``genes_by_samples`` is the transpose of ``counts``.
+
+    ``stored`` are the counts for engines that take sparse ones.
+    """
 
     counts: NDArray[np.int32]
+    stored: Any
     genes_by_samples: NDArray[np.int32]
     design: Floats
     names: list[str]
@@ -52,7 +56,7 @@ def countglm(asked: Asked) -> Callable[[], Found]:
     import countglm as engine
 
     result = engine.differential_expression(
-        asked.counts, asked.formula, asked.contrast, obs=asked.obs,
+        asked.stored, asked.formula, asked.contrast, obs=asked.obs,
         size_factors=asked.size_factors, threads=asked.cores,
     )  # fmt: skip
 

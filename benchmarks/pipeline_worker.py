@@ -25,6 +25,8 @@ import numpy as np
 from pipeline_engines import ENGINES, Asked
 
 REPEATS, PATIENCE = 5, 300.0
+# Single cells have fewer positive counts, and no analysis of bulk.
+MOST_NONZEROS = 0.1
 
 
 def read_study(folder: Path, cores: int, genes_in_rows: bool) -> Asked:
@@ -41,6 +43,7 @@ def read_study(folder: Path, cores: int, genes_in_rows: bool) -> Asked:
         counts = np.ascontiguousarray(counts.T).T
     return Asked(
         counts=counts,
+        stored=as_stored(counts),
         genes_by_samples=counts.T,
         design=np.fromfile(folder / "design").reshape(n, p),
         names=question["names"],
@@ -51,6 +54,15 @@ def read_study(folder: Path, cores: int, genes_in_rows: bool) -> Asked:
         size_factors=question["size_factors"],
         cores=cores,
     )
+
+
+def as_stored(counts: Any) -> Any:
+    """Return counts as those who have them keep them: sparse rows where nearly all are zeros."""
+    if np.count_nonzero(counts) > MOST_NONZEROS * counts.size:
+        return counts
+    from scipy.sparse import csr_array
+
+    return csr_array(counts)
 
 
 def peak_memory() -> float:

@@ -10,7 +10,8 @@ longer than ``--limit`` seconds is run on two numbers of genes and extrapolated 
 through both. Beside the time stand the false discovery rate and the power at padj < 0.1 where the
 truth is known, and how far an engine's coefficients lie from the optimum at its own dispersions and
 size factors (benchmarks/reference.py), in standard errors. A study's results are kept together in
-benchmarks/results/pipelines.json; a run of chosen engines is printed and not kept.
+benchmarks/results/pipelines.json; a run of chosen engines is printed and not kept, unless
+``--again`` puts them in the place of what was disturbed.
 """
 
 from __future__ import annotations
@@ -231,6 +232,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("COUNTGLM_TEST_DATA"))
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--limit", type=float, default=900.0, help="seconds; longer: extrapolate")
+    parser.add_argument(
+        "--again", action="store_true",
+        help="put chosen engines in the place of what is kept of them, as where one was disturbed",
+    )  # fmt: skip
     parser.add_argument("--trial", action="store_true", help="print, and keep nothing")
     peers.add_option(parser)
     options = parser.parse_args()
@@ -243,7 +248,10 @@ def main() -> None:
     for name in names:
         study = known[name]() if name in known else simulate(*map(int, name.split("x")))
         fresh = run_study(runner, study, engines)
-        if options.engines is None and not options.trial:
+        if options.again and name in found:
+            engines_of = found[name]["engines"] | fresh["engines"]
+            fresh = found[name] | {"engines": engines_of}
+        if (options.engines is None or options.again) and not options.trial:
             save_result("pipelines", {"studies": (found := found | {name: fresh})})
             write_page()
 
