@@ -61,11 +61,11 @@ def million(
     }  # fmt: skip
 
 
-def beside_peers(runner: Runner, cells: int, genes: int) -> dict[str, Any]:
+def beside_peers(runner: Runner, engines: list[str], cells: int, genes: int) -> dict[str, Any]:
     """Return what engines took on the first of the cells."""
     some = study(cells, genes)
     found = {}
-    for engine in PEERS:
+    for engine in engines:
         with tempfile.TemporaryDirectory() as folder:
             found[engine] = runner.on(engine, some, Path(folder))
         print(f"  {engine}: {json.dumps(found[engine])}", flush=True)
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=CELLS)
     parser.add_argument("--genes", type=int, default=GENES)
     parser.add_argument("--peer-cells", type=int, default=PEER_CELLS, help="0: no other engine")
+    parser.add_argument("--peers", default=";".join(PEERS), help="engines, by semicolons")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds an engine may take")
     parser.add_argument("--folder", type=Path, help="where the table is written for the time")
     parser.add_argument("--limits", default=LIMIT, help="of memory, by commas")
@@ -91,7 +92,9 @@ def main() -> None:
     found["threads"] = options.threads
     if options.peer_cells:
         runner = Runner(peers.Interpreters(options.python), options.threads, options.limit)
-        found["peers"] = beside_peers(runner, options.peer_cells, options.genes)
+        found["peers"] = beside_peers(
+            runner, options.peers.split(";"), options.peer_cells, options.genes
+        )
     found |= {"memory_gb": MEMORY_GB, "ratio": RATIO, "machine": describe_machine()}
     if not options.trial:
         save_result("million", found)
