@@ -6,8 +6,8 @@ The table is simulated (benchmarks/cells.py) and written as h5ad, cells in rows,
 tools leave it. Each call is a process of its own on the cores given, with the kernels compiled
 before; its time holds imports, reading, putting the counts in the order of the genes, fit and
 tables. ``memory`` is the largest resident set of the process. Engines that need all counts in
-memory are run on as many of the same cells as they finish, beside the same call of ours, which takes
-them as sparse rows.
+memory are run on as many of the same cells as they finish, beside the same call of ours, which
+takes them as sparse rows.
 """
 
 from __future__ import annotations
