@@ -36,7 +36,7 @@ def test_the_limit_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(999, "0.999 kB"), (2.5e6, "2.5 MB"), (4e9, "4 GB"), (3.21e12, "3.21 TB")],
+    [(999, "999 bytes"), (4500, "4.5 kB"), (2.5e6, "2.5 MB"), (4e9, "4 GB"), (3.21e12, "3.21 TB")],
 )
 def test_sizes_in_words(size: float, words: str) -> None:
     assert _memory.in_words(size) == words
