@@ -403,8 +403,10 @@ def test_help_and_version_load_no_engine() -> None:
 
 # A fit that lasts as long as it takes to stop it, on a machine of any speed.
 ENDLESS_FIT = """
-import sys
+import signal, sys
 from pathlib import Path
+# Those who test in the background of a shell have Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from countglm import _fitting
 from countglm.cli import main
 fit_once = _fitting.Problem.run
@@ -437,7 +439,10 @@ def test_a_stop_in_a_long_fit_leaves_nothing(
         time.sleep(0.05)
     assert process.poll() is None, "the fit must still run when it is stopped"
     process.send_signal(stop)
-    _, error = process.communicate(timeout=30)
+    try:
+        _, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 1
     assert error.strip() == "countglm: interrupted; no output was written."
     assert list(results.iterdir()) == []
