@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._nonzeros import Nonzeros
+from ._nonzeros import Nonzeros, chained
 from ._parallel import run_blocks
 from ._remains import GroupRemains, whole_problem
 from ._rows import Found, by_kind
@@ -65,9 +65,8 @@ class ByRule:
         """Fit genes with these nonzeros."""
         problem, rule = self._problem, self.rule
         if problem.means and problem.finish:
-            gene = np.repeat(np.arange(genes.size), np.diff(nonzeros.pointers))
             values = nonzeros.values / problem.size_factors[nonzeros.samples]
-            total = np.bincount(gene, weights=values, minlength=genes.size)
+            total = np.bincount(nonzeros.genes, weights=values, minlength=genes.size)
             problem.base_mean[genes] = total / rule.n_samples
         filled, task = problem.make_filled(genes.size), problem.task(screened=True)
         given, learnt = Sorted(genes, nonzeros), problem.learnt_of(genes)
@@ -88,7 +87,9 @@ class ByRule:
         if waiting:
             waiting.sort(key=lambda part: int(part.genes[0]))
             genes = np.concatenate([part.genes for part in waiting])
-            self._fit_undecided(Sorted(genes, joined([part[1] for part in waiting])), threads)
+            self._fit_undecided(
+                Sorted(genes, chained([part.nonzeros for part in waiting])), threads
+            )
 
     def _wait(self, part: Sorted) -> None:
         """Let genes wait for others that lose the same groups, as far as there is room."""
@@ -129,11 +130,10 @@ class ByRule:
 
     def _positive(self, given: Sorted) -> NDArray[np.bool_]:
         """Return in which groups (g, G) genes have a positive count of positive weight."""
-        rule, (pointers, samples, _) = self.rule, given.nonzeros
+        rule, samples = self.rule, given.nonzeros.samples
         positive = np.zeros((given.genes.size, rule.rows.shape[0]), dtype=np.bool_)
-        gene = np.repeat(np.arange(given.genes.size), np.diff(pointers))
         heavy = rule.weight[samples] > 0.0
-        positive[gene[heavy], rule.group[samples[heavy]]] = True
+        positive[given.nonzeros.genes[heavy], rule.group[samples[heavy]]] = True
         return positive
 
     def _run_alike(
@@ -184,8 +184,7 @@ class ByRule:
         """Return the layout with room for the nonzeros of any of the genes."""
         rule, (pointers, samples, values) = self.rule, some.nonzeros
         n_genes, n_groups = some.genes.size, rule.rows.shape[0]
-        gene = np.repeat(np.arange(n_genes), np.diff(pointers))
-        key = gene * n_groups + rule.group[samples]
+        key = some.nonzeros.genes * n_groups + rule.group[samples]
         counts = np.bincount(key, minlength=n_genes * n_groups).reshape(n_genes, n_groups)
         excess = np.concatenate([[0], np.cumsum(counts.max(axis=0))]).astype(np.int64)
         frame = layout.frame_of(
@@ -195,13 +194,3 @@ class ByRule:
         room = layout.Nonzero(rule.n_samples, int(excess[-1]), listed_counts(pointers, values))
         rank, p = basis.columns.shape[0], basis.raw.shape[0]
         return Layout(frame, layout.place(rule.nodes.size, n_groups, rank, p, room))
-
-
-def joined(parts: list[Nonzeros]) -> Nonzeros:
-    """Return the genes of several parts as one."""
-    sizes = np.concatenate([np.diff(part.pointers) for part in parts])
-    return Nonzeros(
-        np.concatenate([[0], np.cumsum(sizes)]),
-        np.concatenate([part.samples for part in parts]),
-        np.concatenate([part.values for part in parts]),
-    )

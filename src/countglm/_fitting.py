@@ -108,7 +108,9 @@ class Problem(FitArrays):
         few, many = np.flatnonzero(served), np.flatnonzero(~served)
         self.by_rule[start:stop] = served
         if few.size:
-            self._by_rule.fit(start + few, nonzeros.take(few))
+            # Most blocks are served whole, and need no copy.
+            own = nonzeros.take(few) if many.size else nonzeros
+            self._by_rule.fit(start + few, own)
         step = max(1, self.dense_entries // self.counts.n_samples)
         for first in range(0, many.size, step):
             some = many[first : first + step]

@@ -27,6 +27,11 @@ class Nonzeros(NamedTuple):
     def n_genes(self) -> int:
         return self.pointers.size - 1
 
+    @property
+    def genes(self) -> NDArray[np.intp]:
+        """The gene (nnz,) of every entry."""
+        return np.repeat(np.arange(self.n_genes), np.diff(self.pointers))
+
     def take(self, genes: NDArray[np.intp]) -> Nonzeros:
         """Return some of the genes, in the order asked for."""
         sizes = np.diff(self.pointers)[genes]
@@ -37,7 +42,7 @@ class Nonzeros(NamedTuple):
     def dense(self, n_samples: int) -> Floats:
         """Return the counts as an array (g, n_samples)."""
         out = np.zeros((self.n_genes, n_samples))
-        out[np.repeat(np.arange(self.n_genes), np.diff(self.pointers)), self.samples] = self.values
+        out[self.genes, self.samples] = self.values
         return out
 
 
