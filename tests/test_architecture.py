@@ -54,7 +54,7 @@ LINEAR_ALGEBRA = re.compile(
 # And the small tridiagonal matrix of a quadrature, whose nodes are the same for all genes.
 LAPACK_ALLOWED = {
     ("_zero_rule._gauss", "scipy.linalg.eigh_tridiagonal"),
-    ("diagnostics.report_design", "np.linalg.svd"),
+    ("_collinearity.collinearity", "np.linalg.svd"),
 }
 
 MAX_FILE_LINES = 300

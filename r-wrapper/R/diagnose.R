@@ -6,8 +6,9 @@
 #' * `genes`: a data.frame with one row per gene: status and its sentence, Newton decrement and
 #'   distance bound (in standard errors), scaled score, smallest eigenvalue and condition numbers,
 #'   largest leverage, local maxima of the dispersion's profile likelihood;
-#' * `design`: rank, aliased columns by name, condition number, the closest pair of columns,
-#'   leverages, and samples of extreme leverage.
+#' * `design`: rank, aliased columns by name, condition number (of scaled columns, and raw),
+#'   variance inflation, the closest pair of columns, leverages, samples of extreme leverage, and
+#'   cautions in words.
 #' @export
 #' @examples
 #' counts <- matrix(rpois(60, 20), 10)
@@ -19,7 +20,10 @@ diagnose <- function(fit) {
   .require_fit(fit)
   found <- .from_py(.call("diagnosis", .python_fit(fit, "diagnose()")))
   names(found$design$leverage) <- fit$sample_names
-  found$design$extreme_samples <- as.character(unlist(found$design$extreme_samples))
+  names(found$design$variance_inflation) <- unlist(found$design$coef_names)
+  for (texts in c("extreme_samples", "cautions")) {
+    found$design[[texts]] <- as.character(unlist(found$design[[texts]]))
+  }
   structure(found, class = "countglm_diagnosis")
 }
 

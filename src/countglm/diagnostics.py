@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._aliasing import aliased_columns
+from ._collinearity import collinearity, unit_columns
+from ._design_cautions import design_cautions
 from ._gram_schmidt import gram_schmidt
 from .status import Status
 
@@ -33,7 +35,17 @@ class DesignReport:
     aliased : dict of str to list of str
         Column by name -> the columns it is a combination of.
     condition_number : float
-        Ratio of the singular values of the design with columns scaled to length 1; >= 1.
+        Ratio of the extreme singular values of the design with columns scaled to length 1; >= 1.
+        Infinite where columns are aliased.
+    raw_condition_number : float
+        The same of the design as it stands: it grows with the units of the columns.
+    variance_inflation : (n_coef,) float64
+        Factor by which the variance of a coefficient exceeds that of a column unrelated to the
+        others; infinite for aliased columns, NaN for a constant one.
+    cautions : tuple of str
+        What to beware of and what to do, a sentence or two each: aliased columns, columns that
+        carry nearly the same information (condition number from 30 on), samples that alone
+        determine a coefficient.
     closest_pair : tuple (str, str, float) or None
         The two columns of largest absolute cosine.
     leverage : (n_samples,) float64
@@ -51,15 +63,23 @@ class DesignReport:
     closest_pair: tuple[str, str, float] | None
     leverage: Floats
     extreme_samples: tuple[str, ...]
+    raw_condition_number: float
+    variance_inflation: Floats
+    cautions: tuple[str, ...]
 
     def __str__(self) -> str:
         lines = [
             f"Design: {self.n_samples} samples, {len(self.coef_names)} coefficients, rank "
             f"{self.rank}, condition number {self.condition_number:.3g}",
         ]
-        for name, others in self.aliased.items():
-            what = f"a combination of {', '.join(others)}" if others else "zero everywhere"
-            lines += [f"  {name} is {what}: remove it"]
+        if np.isfinite(self.variance_inflation).any():
+            most = int(np.nanargmax(self.variance_inflation))
+            lines.append(
+                f"  condition number as it stands {self.raw_condition_number:.3g}; largest "
+                f"variance inflation {self.variance_inflation[most]:.3g} "
+                f"({self.coef_names[most]}); largest leverage {self.leverage.max():.3g}"
+            )
+        lines += [f"  {caution}" for caution in self.cautions]
         if self.closest_pair is not None and self.closest_pair[2] > 0.95:
             a, b, cosine = self.closest_pair
             lines.append(f"  {a} and {b} are nearly collinear (cosine {cosine:.4f})")
@@ -157,24 +177,25 @@ def diagnose(fit: GLMFit) -> Diagnosis:
 def report_design(matrix: Floats, names: tuple[str, ...], samples: list[str]) -> DesignReport:
     """Return rank, aliased columns, conditioning and leverages of a design (n_samples, n_coef)."""
     n, p = matrix.shape
-    q, _, independent = gram_schmidt(matrix)
+    q, factor, independent = gram_schmidt(matrix)
     kept = np.flatnonzero(independent)
     leverage = np.add.reduce(q[:, kept] ** 2, axis=1)
     limit = EXTREME * kept.size / n
     extreme = (leverage > limit) | (leverage > 1.0 - 1e-9)
-    length = np.sqrt(np.add.reduce(matrix**2, axis=0))
-    scaled = matrix / np.where(length > 0.0, length, 1.0)
-    singular = np.linalg.svd(scaled, compute_uv=False)
-    condition = float(singular[0] / singular[-1]) if singular[-1] > 1e-300 else float("inf")
+    shape = collinearity(matrix, factor)
+    aliased = {name: list(made) for name, made in aliased_columns(matrix, names).items()}
     return DesignReport(
         n_samples=n,
         coef_names=names,
         rank=int(kept.size),
-        aliased={name: list(made_of) for name, made_of in aliased_columns(matrix, names).items()},
-        condition_number=condition if kept.size == p else float("inf"),
-        closest_pair=_closest(scaled, names),
+        aliased=aliased,
+        condition_number=shape.condition_number if kept.size == p else float("inf"),
+        closest_pair=_closest(unit_columns(matrix), names),
         leverage=leverage,
         extreme_samples=tuple(samples[i] for i in np.flatnonzero(extreme)),
+        raw_condition_number=shape.raw_condition_number if kept.size == p else float("inf"),
+        variance_inflation=shape.variance_inflation,
+        cautions=design_cautions(matrix, names, samples, aliased, shape, leverage),
     )
 
 

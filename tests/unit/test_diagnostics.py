@@ -94,7 +94,7 @@ def test_samples_of_extreme_leverage() -> None:
     assert "samples of extreme leverage: s7" in str(got)
     calm, _ = report(Intercept=np.ones(12), a=A)
     assert calm.extreme_samples == ()
-    assert "leverage" not in str(calm)
+    assert "extreme leverage" not in str(calm)
 
 
 def test_a_sample_that_alone_determines_a_coefficient() -> None:
@@ -120,6 +120,87 @@ def test_near_collinearity_is_said() -> None:
     assert got.rank == 2
     far, _ = report(Intercept=np.ones(12), x=X)
     assert "collinear" not in str(far)
+
+
+TIME = np.linspace(0.0, 10.0, 12)
+
+
+def test_conditioning_of_columns_as_they_stand_grows_with_their_units() -> None:
+    got, matrix = report(Intercept=np.ones(12), dose=1e6 * X)
+    assert got.raw_condition_number == pytest.approx(np.linalg.cond(matrix), rel=1e-9)
+    assert got.raw_condition_number > 1e5
+    assert got.condition_number < 2
+    assert got.cautions == ()
+
+
+def test_extreme_units_do_not_overflow() -> None:
+    got, _ = report(Intercept=np.full(12, 1e-200), x=1e200 * X)
+    plain, _ = report(Intercept=np.ones(12), x=X)
+    assert got.condition_number == pytest.approx(plain.condition_number, rel=1e-12)
+    assert got.variance_inflation[1] == pytest.approx(1.0, rel=1e-12)
+
+
+def test_variance_inflation_is_by_the_others_explained_share() -> None:
+    got, matrix = report(Intercept=np.ones(12), a=A, b=B, x=X + 0.4 * A - 0.3 * B)
+    for j in (1, 2, 3):
+        others = np.delete(matrix, j, axis=1)
+        rest = matrix[:, j] - others @ np.linalg.lstsq(others, matrix[:, j], rcond=None)[0]
+        share = 1 - rest @ rest / np.sum((matrix[:, j] - matrix[:, j].mean()) ** 2)
+        assert got.variance_inflation[j] == pytest.approx(1 / (1 - share), rel=1e-10)
+    assert math.isnan(got.variance_inflation[0])
+    assert f"largest variance inflation {got.variance_inflation[3]:.3g} (x)" in str(got)
+
+
+def test_variance_inflation_without_a_constant_is_about_zero() -> None:
+    got, matrix = report(x=X, more=X + TIME)
+    direct = np.diag(np.linalg.inv(matrix.T @ matrix)) * np.sum(matrix**2, axis=0)
+    np.testing.assert_allclose(got.variance_inflation, direct, rtol=1e-10)
+
+
+def test_nearly_equal_columns_are_named_with_their_cost() -> None:
+    got, _ = report(Intercept=np.ones(12), time=TIME, a=A, batch=TIME + 0.001 * X)
+    (caution,) = got.cautions
+    assert got.condition_number > 30
+    assert "'time', 'batch' carry nearly the same information" in caution
+    assert "'a'" not in caution
+    worst = np.nanmax(got.variance_inflation)
+    assert f"up to {worst:.3g}" in caution
+    assert f"{math.sqrt(worst):.3g} times" in caution
+    assert caution in str(got)
+
+
+def test_a_mean_far_from_zero_is_told_apart_from_shared_information() -> None:
+    got, _ = report(Intercept=np.ones(12), year=1990.0 + np.arange(12), a=A)
+    (caution,) = got.cautions
+    assert "'year' hardly varies beside its mean, so that it looks like Intercept" in caution
+    assert "Subtract the mean" in caution
+
+
+def test_conditioning_is_silent_below_thirty() -> None:
+    for shift, expected in ((0.3, 0), (0.03, 1)):
+        got, _ = report(Intercept=np.ones(12), x=X, near=X + shift * TIME / 5)
+        assert len(got.cautions) == expected
+        assert (got.condition_number >= 30) == bool(expected)
+
+
+def test_one_against_many_is_told_by_leverage_where_condition_numbers_pass() -> None:
+    n = 100
+    matrix = np.column_stack([np.ones(n), np.r_[np.zeros(n - 1), 1.0]])
+    got = report_design(matrix, ("Intercept", "treated"), [f"s{i}" for i in range(n)])
+    assert got.raw_condition_number == pytest.approx(10.0, rel=0.01)
+    assert got.condition_number < 1.2
+    assert got.variance_inflation[1] == pytest.approx(1.0)
+    (caution,) = got.cautions
+    assert caution.startswith("1 sample alone determines a coefficient (leverage 1): 's99'.")
+
+
+def test_every_exact_dependency_has_a_caution_and_infinite_inflation() -> None:
+    got, _ = report(one=np.ones(12), x=X, twice=2 * X, gone=np.zeros(12))
+    assert got.cautions == (
+        "twice is a combination of x: remove it.", "gone is zero everywhere: remove it."
+    )  # fmt: skip
+    assert np.isinf(got.variance_inflation[1:]).all()
+    assert got.raw_condition_number == math.inf
 
 
 def test_one_column_has_no_pair() -> None:

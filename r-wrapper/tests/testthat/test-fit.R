@@ -138,6 +138,8 @@ test_that("diagnose reports genes and design", {
   expect_identical(found$design$rank, 3L)
   expect_equal(sum(found$design$leverage), 3)
   expect_identical(names(found$design$leverage), colnames(s$counts))
+  expect_identical(names(found$design$variance_inflation), names(coef(fit)[1, ]))
+  expect_identical(found$design$cautions, character())
   expect_output(print(found), "Design: 8 samples, 3 coefficients, rank 3")
 })
 
