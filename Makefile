@@ -9,13 +9,14 @@ PYTHON ?=
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint r-check accept bench clean
+.PHONY: help demo test lint r-check docs accept bench clean
 
 help:
 	@echo "make demo    fit the airway study, test dexamethasone, prove the fit"
 	@echo "make test    install what the tests need (R included), then lint, types and all tests"
 	@echo "make lint    style, format and types only"
 	@echo "make r-check build and check the R package, with its tests"
+	@echo "make docs    run the cells of the documentation and build its pages: build/docs/index.html"
 	@echo "make accept  the full-size acceptance lists, with their numbers"
 	@echo "make bench   time, memory and accuracy beside other engines, into docs/benchmarks.md"
 	@echo "make clean   remove what make and the tests created"
@@ -37,6 +38,10 @@ $(VENV)/r-installed: .ci/install_r.sh | $(VENV)/made
 	.ci/install_r.sh
 	touch $@
 
+$(VENV)/docs-installed: $(VENV)/installed
+	$(BIN)/$(INSTALL) --editable ".[docs]"
+	touch $@
+
 # rpy2 has no wheel for Linux. In this mode it builds without a compiler and runs with every R.
 $(VENV)/rpy2-installed: $(VENV)/test-installed $(VENV)/r-installed
 	RPY2_CFFI_MODE=ABI $(BIN)/$(INSTALL) --no-binary=rpy2-rinterface --editable ".[r]"
@@ -55,10 +60,21 @@ test: lint $(VENV)/rpy2-installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(PARALLEL) tests/unit
 	COUNTGLM_REQUIRE_R=1 $(BIN)/python -m pytest $(PARALLEL)
 	$(MAKE) --no-print-directory r-check
+	$(MAKE) --no-print-directory docs
 
 # Built and checked in a temporary folder, by the Python and countglm of this one.
 r-check: $(VENV)/test-installed $(VENV)/r-installed
 	.ci/check_r_package.sh $(BIN)/python
+
+# A warning is an error. Compiling first keeps its notice out of the cells' output. With
+# PAGE=tutorials/airway one page is built alone, for its author; its links to others lead nowhere.
+docs: $(VENV)/docs-installed
+	$(BIN)/countglm precompile >/dev/null
+ifdef PAGE
+	$(BIN)/python -m sphinx -q -b html -D root_doc=$(PAGE) -D include_patterns=$(PAGE).md docs build/docs-page
+else
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+endif
 
 # COUNTGLM_TEST_DATA names the folder of studies that are not embedded; without it they are not run.
 accept: $(VENV)/test-installed
