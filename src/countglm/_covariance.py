@@ -173,7 +173,9 @@ def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
     part = np.empty_like(eta)
     for j in range(x.shape[1]):
         eta += np.multiply(x[:, j, None], fit.finite_coefficients[None, index, j], out=part)
-    mu: Floats = np.exp(eta, out=eta)
+    # Samples without a mean are set below; their finite part may be beyond the range of numbers.
+    with np.errstate(over="ignore"):
+        mu: Floats = np.exp(eta, out=eta)
     pattern = fit.separation_pattern[index]
     zero = np.flatnonzero(pattern >= 0)
     mu[:, zero] = np.where(fit.separated_samples[pattern[zero]].T, 0.0, mu[:, zero])
