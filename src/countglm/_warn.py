@@ -12,6 +12,7 @@ _PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 _gathered: ContextVar[list[str] | None] = ContextVar("gathered", default=None)
+_recorded: ContextVar[tuple[list[str], ...]] = ContextVar("recorded", default=())
 
 
 class CountglmWarning(UserWarning):
@@ -22,6 +23,9 @@ def warn(message: str, category: type[Warning] = CountglmWarning) -> None:
     """Warn once with the stack level of the first frame outside this package."""
     import sys
 
+    if category is CountglmWarning:
+        for record in _recorded.get():
+            record.append(message)
     kept = _gathered.get()
     if kept is not None and category is CountglmWarning:
         kept.append(message)
@@ -48,3 +52,14 @@ def gathered() -> Iterator[list[str]]:
         yield messages
     finally:
         _gathered.reset(token)
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """Yield a list that takes the messages of `warn` in this context besides, for the record."""
+    messages: list[str] = []
+    token = _recorded.set((*_recorded.get(), messages))
+    try:
+        yield messages
+    finally:
+        _recorded.reset(token)

@@ -45,7 +45,7 @@ class DEResult:
     settings : dict
         Choices of the analysis; JSON can hold it.
     provenance : dict
-        Versions, processor, time, options.
+        Versions, processor, time, options, and the warnings of the analysis.
     filtering : Filtering or None
         Curve and threshold of the independent filtering.
     outliers : Outliers or None

@@ -12,6 +12,7 @@ from ._model import prepare_model
 from ._provenance import provenance
 from ._resources import resolve_resources
 from ._session import open_session
+from ._warn import recorded
 from .results import GLMFit
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def fit_glm(
     begun = time.perf_counter()
     given = dispersion is not None or family == "poisson"
     resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
-    with open_session(resources) as session:
+    with recorded() as warned, open_session(resources) as session:
         model = prepare_model(
             counts, design, size_factors=size_factors, offset=offset, weights=weights, obs=obs,
             layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
@@ -149,4 +150,4 @@ def fit_glm(
             **model.resources.record(model.n_samples),
             seconds=time.perf_counter() - begun,
         )
-        return model.assemble(problem, family, record)
+        return model.assemble(problem, family, record | {"warnings": warned})

@@ -75,7 +75,7 @@ class GLMFit:
     tol : float
         Largest Newton decrement of a converged gene, in standard errors.
     provenance : dict
-        Versions, CPU, options and time.
+        Versions, CPU, options, time, and the warnings of the call.
     counts : CountMatrix or None
         Reference to the counts; None after `load`.
     counts_fingerprint : str

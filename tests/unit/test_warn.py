@@ -13,7 +13,7 @@ import pytest
 
 import countglm
 from countglm import _warn
-from countglm._warn import CountglmWarning, warn
+from countglm._warn import CountglmWarning, gathered, recorded, warn
 
 
 def record(call: Callable[[], Any]) -> warnings.WarningMessage:
@@ -87,6 +87,38 @@ def test_warnings_can_be_made_errors() -> None:
         warnings.simplefilter("error", CountglmWarning)
         with pytest.raises(CountglmWarning, match="stop"):
             warn("stop")
+
+
+def test_a_record_keeps_what_is_warned_of_and_what_is_gathered() -> None:
+    with recorded() as outer, recorded() as inner:
+        with pytest.warns(CountglmWarning, match="told"):
+            warn("told")
+        with gathered() as kept:
+            warn("gathered")
+        with pytest.warns(DeprecationWarning, match="another"):
+            warn("of another kind", DeprecationWarning)
+    assert outer == inner == ["told", "gathered"]
+    assert kept == ["gathered"]
+    with pytest.warns(CountglmWarning, match="later"):
+        warn("later")
+    assert outer == ["told", "gathered"]
+
+
+def test_results_keep_the_warnings_of_their_call() -> None:
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.poisson(30.0, (6, 3)), columns=["g", "g", "h"])
+    design = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1]])
+    with pytest.warns(CountglmWarning, match="'g'"):
+        fit = countglm.fit_glm(table, design)
+    with pytest.warns(CountglmWarning) as told:
+        result = countglm.differential_expression(table, design)
+    assert len(fit.provenance["warnings"]) == 1
+    assert "'g'" in fit.provenance["warnings"][0]
+    assert result.provenance["warnings"] == [str(each.message) for each in told]
+    assert len(told) == 2  # names, and no trend in Poisson counts
 
 
 def test_public_call_warns_once_at_the_line_of_the_user() -> None:

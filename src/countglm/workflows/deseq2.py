@@ -25,6 +25,7 @@ from countglm._samples import (
 from countglm._session import open_session
 from countglm._testing import resolve_choices, resolve_statistic
 from countglm._trimmed_moments import MIN_CELL
+from countglm._warn import recorded
 from countglm.analysis import analyse
 from countglm.counts import as_count_matrix
 from countglm.errors import InputError
@@ -181,7 +182,7 @@ def differential_expression(
         level=level, filter_statistic=filter_statistic, p_adjust=p_adjust,
     )  # fmt: skip
     resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
-    with open_session(resources, mode) as session:
+    with recorded() as warned, open_session(resources, mode) as session:
         counts = as_count_matrix(
             data, layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger,
             reading=resources.reading,
@@ -216,7 +217,7 @@ def differential_expression(
         record = provenance(
             **settings, zeros=zeros, **resources.record(model.n_samples),
             seconds=time.perf_counter() - begun,
-        )  # fmt: skip
+        ) | {"warnings": warned}  # fmt: skip
         fit, var = replace(analysis.fit, provenance=record), gene_annotation(data, counts.n_genes)
         analysis = replace(analysis, fit=fit, settings=settings, obs=samples, var=var)
         results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
