@@ -36,11 +36,14 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     )
 )
 # Methods of a result that call a verb: they reach it through the façade, or what another test of
-# the same fit takes, when called. And R, which names the verb that it calls.
+# the same fit takes, or the page about a result, when called. And R, which names the verb that it
+# calls.
 UPWARD_ALLOWED = {
     ("results", FACADE),
     ("deresult", FACADE),
     ("deresult", "_retest"),
+    ("deresult", "report"),
+    ("_grouped", "report"),
     ("adapters.reticulate", FACADE),
 }
 
@@ -151,7 +154,8 @@ def floor(name: str) -> int:
     if not top.startswith("_"):
         pytest.fail(f"module {top!r} has no floor: add it to FLOORS in {Path(__file__).name}")
     # Private modules in a circle recurse for ever: that fails here and is named by its own test.
-    return max(map(floor, imports(name)), default=0)
+    below = {other for other in imports(name) if (name, other) not in UPWARD_ALLOWED}
+    return max(map(floor, below), default=0)
 
 
 def text_files() -> list[Path]:

@@ -15,6 +15,8 @@ from ._names import first_few, plural
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from ._grouped_summary import GroupedSummary
@@ -154,6 +156,35 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         return replace(
             shrunken, across=across and {group: across[group] for group in shrunken.results}
         )
+
+    def report(
+        self, path: str | os.PathLike[str], *, title: str | None = None, force: bool = False
+    ) -> list[Path]:
+        """Write an index of all groups to ``path`` and a page for each beside it.
+
+        Parameters
+        ----------
+        path : path
+            The index, such as ``report.html``; pages are ``report_<group>.html``.
+        title : str, optional
+            Heading of the index.
+        force : bool
+            Overwrite existing files.
+
+        Returns
+        -------
+        list of Path
+            The index, then the pages. Of more than 100 groups those with most genes have a page.
+
+        Raises
+        ------
+        InputError
+            A file exists and ``force`` is not given, or the folder cannot be written.
+        """
+        from .report import write_groups_report
+
+        heading = title or f"Differential expression by {', '.join(self.by)}: {self.label}"
+        return write_groups_report(self, path, title=heading, force=force)
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the results of all groups to one file: HDF5 (.h5, .hdf5) or .npz, no pickle.

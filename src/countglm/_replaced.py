@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .counts import as_count_matrix
@@ -9,6 +11,7 @@ from .counts import as_count_matrix
 if TYPE_CHECKING:
     from .counts import CountMatrix
     from .deresult import DEResult
+    from .results import GLMFit
 
 
 def fitted_counts(result: DEResult, counts: Any) -> CountMatrix:
@@ -42,3 +45,25 @@ def given_counts(result: DEResult, counts: Any = None) -> CountMatrix:
     if counts is None:
         return fitted.without_replacement()
     return as_count_matrix(counts, allow_noninteger=True)
+
+
+def with_counts(results: Mapping[str, DEResult], counts: Any) -> Mapping[str, DEResult]:
+    """Return results whose fits hold ``counts``, those of the analysis; None changes nothing.
+
+    Results of one fit keep sharing it.
+
+    Raises
+    ------
+    InputError
+        Other counts than those of the analysis.
+    """
+    if counts is None:
+        return results
+    fits: dict[int, GLMFit] = {}
+    found = {}
+    for name, result in results.items():
+        own = result.fit
+        if id(own) not in fits:
+            fits[id(own)] = replace(own, counts=fitted_counts(result, counts))
+        found[name] = replace(result, fit=fits[id(own)])
+    return found

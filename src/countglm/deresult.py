@@ -202,6 +202,42 @@ class DEResult:
 
         return annotate(self, adata, key, force)
 
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        counts: Any = None,
+        title: str | None = None,
+        force: bool = False,
+    ) -> None:
+        """Write one page on this result: what was found, why to believe it, how to repeat it.
+
+        The table can be searched and sorted, and points of the figures have names. The page needs
+        no network and no other file; without a script it shows the same figures and first genes.
+
+        Parameters
+        ----------
+        path : path
+            Such as ``report.html``.
+        counts : optional
+            The counts of the analysis, samples x genes. After `load` the figures of samples need
+            them, and are left out without.
+        title : str, optional
+            Heading of the page.
+        force : bool
+            Overwrite an existing file.
+
+        Raises
+        ------
+        InputError
+            ``path`` exists and ``force`` is not given, or its folder cannot be written; counts
+            other than those of the analysis.
+        """
+        from .report import write_de_report
+
+        heading = title or f"Differential expression: {self.label}"
+        write_de_report({self.label: self}, path, counts=counts, title=heading, force=force)
+
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write everything but the counts to ``path``: HDF5 (.h5, .hdf5) or .npz, no pickle.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from countglm._store import atomic_file
 
@@ -70,20 +70,37 @@ def write_de_report(
     results: Mapping[str, DEResult],
     path: str | os.PathLike[str],
     *,
+    counts: Any = None,
     title: str = "Differential expression",
     force: bool = False,
 ) -> None:
     """Write a page on the results of one or several contrasts, by name, to ``path``.
 
+    Parameters
+    ----------
+    results : mapping of str to DEResult
+        Results by the name of their contrast.
+    path : path
+        HTML with style, figures, data and script inside; needs no other file and no network.
+    counts : optional
+        The counts of the analysis, samples x genes, for results that were loaded: figures of
+        samples are made of them. Without any counts the page says which figures are left out.
+    title : str
+        Heading of the page.
+    force : bool
+        Overwrite an existing file.
+
     Raises
     ------
     InputError
-        ``path`` exists and ``force`` is not given, or its folder cannot be written.
+        ``path`` exists and ``force`` is not given, or its folder cannot be written; counts other
+        than those of the analysis.
     """
+    from countglm._replaced import with_counts
     from countglm.report.de import render
 
     with atomic_file(Path(path), force=force) as temporary:
-        page = render(results, title)
+        page = render(with_counts(results, counts), title)
         temporary.write_text(page, encoding="utf-8")
 
 
