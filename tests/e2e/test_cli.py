@@ -68,9 +68,10 @@ def fit_arguments(study: Path, *more: str, **changed: str) -> list[str]:
 def test_fit_writes_everything(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(app, fit_arguments(study, "--contrast", CONTRAST, "--h5ad")) == 0
     shown = capsys.readouterr()
-    assert "30 genes x 8 samples" in shown.out
+    assert shown.out.startswith("Fitted 30 genes in 8 samples: ~ cell + dex\n")
     assert shown.err == ""
     out = study / "out"
+    assert "30 genes x 8 samples" in (out / "summary.txt").read_text()
     facts = json.loads((out / "summary.json").read_text())
     assert sorted(path.name for path in out.iterdir()) == facts["files"]
     assert facts["n_genes"] == 30

@@ -64,7 +64,9 @@ def test_one_folder_with_everything(
     assert de(out, study / "counts.csv.gz", *MODEL) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
-    assert "condition treated vs untreated  (mode exact, Wald test)" in shown.out
+    assert len(shown.out.splitlines()) == 6
+    told = (out / "summary.txt").read_text()
+    assert told.startswith("condition treated vs untreated  (mode exact, Wald test)\n")
     facts = facts_of(out)
     assert sorted(path.name for path in out.iterdir()) == facts["files"]
     (contrast,) = facts["contrasts"]
@@ -216,7 +218,8 @@ def test_genes_are_dropped_and_counted(
     few = tmp_path / "few"
     assert de(few, study / "study.h5ad", *MODEL, "--min-count", "10", "--no-report", "--h5ad") == 0
     dropped = int((total < 10).sum())
-    assert f"{dropped} genes dropped before the fit." in capsys.readouterr().out
+    assert f", {dropped} dropped)" in capsys.readouterr().out
+    assert f"{dropped} genes dropped before the fit." in (few / "summary.txt").read_text()
     assert facts_of(few)["n_dropped"] == dropped > 0
     assert ad.read_h5ad(few / "result.h5ad").n_vars == 900 - dropped
     kept = countglm.filter_by_expression(adata, "~ type + condition")

@@ -1,4 +1,4 @@
-"""Command line: ``countglm demo | fit | de | compare | diagnose | precompile``.
+"""Command line: ``countglm de | fit | compare | diagnose | demo | ...``.
 
 This file only declares commands; what they do is imported when one runs, so that ``--help`` is
 quick. Exit status: 0 done, 2 wrong use or wrong input (one line on stderr), 1 failure.
@@ -9,15 +9,29 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from countglm.cli.clusters import distributes
+from countglm.cli.examples import OF_COMMAND, PROGRAM
 from countglm.cli.groups import groups_samples
-from countglm.cli.options import CONTRAST, DESIGN, PATH, analyses, reads, runs, scales, writes
+from countglm.cli.help import METHOD, MODEL, OUTPUT, RESOURCES, Group, section
+from countglm.cli.options import (
+    CONTRAST,
+    NO_REPORT,
+    PATH,
+    analyses,
+    design,
+    output,
+    reads,
+    runs,
+    scales,
+    summarises,
+    writes,
+)
 from countglm.cli.shard_commands import add_shard_commands
+from countglm.cli.tool_commands import completion, demo, diagnose, precompile
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -29,7 +43,12 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
     context.exit()
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=PROGRAM,
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -42,23 +61,6 @@ def app() -> None:
     """Exact, certified negative binomial and Poisson GLMs for every gene of a count matrix."""
 
 
-@app.command(short_help="Fit the embedded airway study.")
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    default=Path("countglm-demo"),
-    show_default=True,
-    help="Folder for report and tables; an earlier demo there is replaced.",
-)
-@runs
-def demo(**options: Any) -> None:
-    """Fit every gene of the embedded airway study and print the genes that respond."""
-    from countglm.cli.demo import run
-
-    run(**options)
-
-
 def _chosen(no_independent_filtering: bool, no_cooks: bool, reduced: str | None) -> dict[str, Any]:
     """Flags as `differential_expression` takes them."""
     return {
@@ -69,28 +71,62 @@ def _chosen(no_independent_filtering: bool, no_cooks: bool, reduced: str | None)
     }
 
 
-@app.command(short_help="Fit every gene of a count table.")
+@app.command(short_help="Fit every gene of a count table.", examples=OF_COMMAND["fit"])
 @reads
+@design(required=True)
 @writes
-@click.option(
-    "--design",
-    required=True,
-    help=DESIGN,
+@section(
+    MODEL,
+    click.option(
+        "--family",
+        type=click.Choice(["nb", "poisson"]),
+        default="nb",
+        show_default=True,
+        help="Negative binomial, or Poisson.",
+    ),
 )
-@click.option("--family", type=click.Choice(["nb", "poisson"]), default="nb", show_default=True)
-@click.option("--solver", type=click.Choice(["irls", "newton"]), default="irls", show_default=True)
-@click.option(
-    "--dispersion",
-    type=float,
-    help="Use this dispersion for all genes instead of an estimate per gene.",
+@section(
+    METHOD,
+    click.option(
+        "--dispersion",
+        type=float,
+        metavar="NUMBER",
+        help="Use this dispersion for all genes instead of an estimate per gene.",
+    ),
+    click.option(
+        "--solver",
+        type=click.Choice(["irls", "newton"]),
+        default="irls",
+        show_default=True,
+        help="Way to the optimum, which is the same.",
+    ),
+    click.option(
+        "--tol",
+        type=float,
+        default=1e-8,
+        show_default=True,
+        metavar="NUMBER",
+        help="Distance to the optimum at which a fit ends, in standard errors.",
+    ),
+    click.option(
+        "--max-iter",
+        type=click.IntRange(min=1),
+        default=100,
+        show_default=True,
+        metavar="N",
+        help="Most iterations of a gene.",
+    ),
 )
-@click.option("--tol", type=float, default=1e-8, show_default=True, help="In standard errors.")
-@click.option("--max-iter", type=click.IntRange(min=1), default=100, show_default=True)
+@summarises
 @runs
 @scales
 @distributes
 def fit(**options: Any) -> None:
-    """Fit a model to every gene of COUNTS (h5ad, zarr, CSV/TSV[.gz] or a MatrixMarket folder)."""
+    """Fit a model to every gene, each with a dispersion of its own.
+
+    COUNTS is an h5ad file, a zarr store, a CSV or TSV table (gzipped, too) or a MatrixMarket
+    folder. For differential expression, `countglm de` shares dispersions between genes.
+    """
     from countglm.cli.clusters import on_cluster
     from countglm.cli.fit import run
 
@@ -98,32 +134,43 @@ def fit(**options: Any) -> None:
         run(**options)
 
 
-@app.command(short_help="Test every gene of a count table for differential expression.")
+@app.command(short_help="Test every gene for differential expression.", examples=OF_COMMAND["de"])
 @reads
+@design(required=False)
 @writes
-@click.option(
-    "--design",
-    help=DESIGN,
+@section(
+    MODEL,
+    click.option(
+        "--contrasts",
+        "contrast_file",
+        type=PATH,
+        metavar="FILE",
+        help="Table of contrasts: variable, reference, target, blocking[, id]; the design is "
+        "~ blocking + variable if none is given.",
+    ),
 )
-@click.option(
-    "--contrasts",
-    "contrast_file",
-    type=PATH,
-    help="Table of contrasts: variable, reference, target, blocking[, id]; the design is "
-    "~ blocking + variable if none is given.",
+@section(
+    METHOD,
+    click.option(
+        "--shrink",
+        type=click.Choice(["apeglm", "normal", "ash"]),
+        help="Shrink fold changes of genes that say little.",
+    ),
+    click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals."),
 )
-@click.option(
-    "--shrink", type=click.Choice(["apeglm", "normal", "ash"]), help="Shrink fold changes."
-)
-@click.option("--interval", type=click.Choice(["wald", "profile"]), help="Add 95% intervals.")
-@click.option(
-    "--normalized",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Write the table of normalised counts; auto leaves out one of more than 10 million.",
+@section(
+    OUTPUT,
+    click.option(
+        "--normalized",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Write the table of normalised counts; auto leaves out one of more than 10 million "
+        "entries.",
+    ),
 )
 @analyses
+@summarises
 @runs
 @groups_samples
 @scales
@@ -131,7 +178,11 @@ def fit(**options: Any) -> None:
 def de(
     *, no_independent_filtering: bool, no_cooks: bool, reduced: str | None, **options: Any
 ) -> None:
-    """Test every gene of COUNTS for differential expression: tables, fit and report."""
+    """Test every gene for differential expression: tables, fit and report in one folder.
+
+    COUNTS is an h5ad file, a zarr store, a CSV or TSV table (gzipped, too) or a MatrixMarket
+    folder. Samples are matched by name.
+    """
     from countglm.cli.clusters import on_cluster
     from countglm.cli.groups import run_de
 
@@ -142,29 +193,49 @@ def de(
 add_shard_commands(app, de, _chosen)
 
 
-@app.command(short_help="Test every gene here and in R, and tell why the two differ.")
+@app.command(
+    short_help="Test every gene here and in R, and tell why the two differ.",
+    examples=OF_COMMAND["compare"],
+)
 @reads
-@click.option("--design", required=True, help=DESIGN)
-@click.option("--contrast", help=f"{CONTRAST}; the last coefficient if not given.")
-@click.option(
-    "--with",
-    "engine",
-    metavar="DESeq2",
-    required=True,
-    help="The package of R to compare with.",
+@design(required=True)
+@section(
+    MODEL,
+    click.option(
+        "--contrast",
+        metavar="CONTRAST",
+        help=f"{CONTRAST}; the last coefficient if not given.",
+    ),
 )
-@click.option(
-    "--tolerance",
-    type=float,
-    default=1e-6,
-    show_default=True,
-    help="Relative size of a difference that is none.",
+@section(
+    METHOD,
+    click.option(
+        "--with",
+        "engine",
+        metavar="DESeq2",
+        required=True,
+        help="The package of R to compare with.",
+    ),
+    click.option(
+        "--tolerance",
+        type=float,
+        default=1e-6,
+        show_default=True,
+        metavar="NUMBER",
+        help="Relative size of a difference that is none.",
+    ),
 )
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop R then."
+@section(
+    RESOURCES,
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Stop R after so long.",
+    ),
 )
-@click.option("-o", "--output", type=PATH, help="Folder for tables and report.")
-@click.option("--no-report", is_flag=True, help="Leave out report.html.")
+@output("Folder for tables and report; none is written if not given.")
+@section(OUTPUT, NO_REPORT)
 @analyses
 @runs
 def compare(
@@ -179,33 +250,8 @@ def compare(
     run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
 
 
-@app.command(short_help="Tell how the genes of a saved fit ended.")
-@click.argument("fit_file", metavar="FIT.h5", type=PATH)
-@click.option("--gene", "genes", multiple=True, help="Tell about this gene; may be repeated.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=20,
-    show_default=True,
-    help="Genes named per status that needs attention.",
-)
-@click.option("-o", "--output", type=PATH, help="Write the table of all genes (TSV) here.")
-@click.option("--force", is_flag=True, help="Overwrite an existing table.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def diagnose(**options: Any) -> None:
-    """Tell how the genes of a saved fit ended, and what is notable in its design."""
-    from countglm.cli.diagnose import run
-
-    run(**options)
-
-
-@app.command(short_help="Compile and keep all kernels.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def precompile(as_json: bool) -> None:
-    """Compile all kernels now and keep them on disk, so that the first fit is quick."""
-    from countglm.cli.precompile import run
-
-    run(as_json=as_json)
+for each in (demo, diagnose, precompile, completion):
+    app.add_command(each)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

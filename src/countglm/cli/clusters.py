@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from countglm._names import plural
+from countglm.cli.help import CLUSTER, JOBS, section
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,32 +26,44 @@ _OF_JOBS = {
 CLUSTER_OPTIONS = ("scheduler", *_QUEUES, *_OF_JOBS)
 
 
+# Of every command whose fits can run on a cluster.
+_cluster = section(
+    CLUSTER,
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Fit on the cluster of this Dask scheduler, such as tcp://10.0.0.1:8786.",
+    ),
+    *(
+        click.option(f"--{name}", is_flag=True, help=f"Fit in jobs of {title}.")
+        for name, title in _QUEUES.items()
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(min=1), metavar="N", help="How many jobs; 4 if not given."
+    ),
+)
+_job = section(
+    JOBS,
+    click.option("--cores", type=click.IntRange(min=1), metavar="N", help="Its cores."),
+    click.option("--memory", metavar="SIZE", help="Its memory, such as 32GB."),
+    click.option("--walltime", metavar="TIME", help="Its time, such as 02:00:00."),
+    click.option("--queue", metavar="NAME", help="Its queue or partition."),
+    click.option("--account", metavar="NAME", help="Its account or project."),
+    click.option(
+        "--directive", multiple=True, metavar="TEXT",
+        help="A further line of its header; may be repeated.",
+    ),
+    click.option(
+        "--prologue", multiple=True, metavar="COMMAND",
+        help="Run this before the worker; may be repeated.",
+    ),
+    click.option("--interface", metavar="NAME", help="Network to use, such as ib0."),
+)  # fmt: skip
+
+
 def distributes(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of every command whose fits can run on a cluster; last in its help."""
-    job = "Of one job, with --slurm, --pbs or --lsf: "
-    options = [
-        click.option("--scheduler", metavar="ADDRESS", help="Fit on the cluster of this Dask "
-                     "scheduler, such as tcp://10.0.0.1:8786."),
-        *(
-            click.option(f"--{name}", is_flag=True, help=f"Fit in jobs of {title}.")
-            for name, title in _QUEUES.items()
-        ),
-        click.option("--jobs", type=click.IntRange(min=1), metavar="N",
-                     help="How many jobs; 4 if not given."),
-        click.option("--cores", type=click.IntRange(min=1), metavar="N", help=f"{job}its cores."),
-        click.option("--memory", metavar="SIZE", help=f"{job}its memory, such as 32GB."),
-        click.option("--walltime", metavar="TIME", help=f"{job}its time, such as 02:00:00."),
-        click.option("--queue", metavar="NAME", help=f"{job}queue or partition."),
-        click.option("--account", metavar="NAME", help=f"{job}account or project."),
-        click.option("--directive", multiple=True, metavar="TEXT",
-                     help=f"{job}a further line of its header; may be repeated."),
-        click.option("--prologue", multiple=True, metavar="COMMAND",
-                     help=f"{job}run this before the worker; may be repeated."),
-        click.option("--interface", metavar="NAME", help=f"{job}network to use, such as ib0."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    """Add the options of a command whose fits can run on a cluster."""
+    return _cluster(_job(command))
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countglm._names import first_few, plural
+from countglm._names import first_few
 from countglm.cli.contrast_table import read_contrasts
 from countglm.cli.de_products import write_de_products
+from countglm.cli.ending import lines_of_tests, text_of_tests
 from countglm.cli.inputs import (
     built_design,
     check_rewriting,
@@ -95,6 +96,7 @@ def run(
     with_h5ad: bool,
     no_report: bool,
     normalized: str = "auto",
+    verbose: bool = False,
     reading: Reading | None = None,
     check: Callable[[Prepared], None] | None = None,
     **given: Any,
@@ -122,8 +124,11 @@ def run(
         )  # fmt: skip
     reading.done()
     left_out = [why_not(asked.matrix)] if normalized == "auto" and not with_normalized else []
-    told = [_told(results, facts, output), *left_out]
-    click.echo(dumps(facts) if as_json else "\n".join(told))
+    if as_json:
+        click.echo(dumps(facts))
+        return
+    lines = [text_of_tests(results, asked.dropped)] if verbose else []
+    click.echo("\n".join([*lines, *left_out, *lines_of_tests(results, facts, output)]))
 
 
 def prepare(
@@ -177,14 +182,6 @@ def prepare(
         raw = raw.loc[:, kept] if hasattr(raw, "columns") else raw[:, kept]
     title = f"{counts.name}: {' and '.join(_words(task.model) for task in tasks)}"
     return Prepared(raw, obs, matrix, tasks, options, shrink, int((~kept).sum()), title)
-
-
-def _told(results: dict[str, DEResult], facts: dict[str, Any], output: Path) -> str:
-    lines = []
-    if facts["n_dropped"]:
-        lines = [f"{plural(facts['n_dropped'], 'gene')} dropped before the fit.", ""]
-    lines += [f"{result.summary()}\n" for result in results.values()]
-    return "\n".join([*lines, f"Written to {output}: {', '.join(facts['files'])}"])
 
 
 def _words(model: Any) -> str:

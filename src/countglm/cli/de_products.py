@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countglm.cli.ending import SUMMARY_TEXT, text_of_tests
 from countglm.cli.normalized import write_normalized
 from countglm.cli.products import (
     free_name,
@@ -61,6 +62,8 @@ def write_de_products(
             write_normalized(first.fit, counts, folder / f"normalized_counts{suffix}")
         if with_report:
             write_de_report(results, folder / "report.html", title=title)
+        told = text_of_tests(results, dropped)
+        (folder / SUMMARY_TEXT).write_text(told, encoding="utf-8")
         for each in saving:
             each.result()
     if h5ad_from is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from countglm.cli.de_products import write_de_products
+from countglm.cli.ending import lines_of_tests
 from countglm.cli.output import check_output, output_folder
 from countglm.cli.products import dumps
 from countglm.report import words
@@ -92,7 +93,8 @@ def run(*, output: Path, as_json: bool, force: bool, threads: int | None) -> Non
     seconds = fit_seconds, time.perf_counter() - start
     click.echo(_told(result, f"{study.uns['title']} ({study.uns['accession']})"))
     click.echo(f"  Tested in {seconds[0]:.1f} s, everything with report in {seconds[1]:.1f} s.")
-    click.echo(f"\nOpen {output / 'report.html'}; tables and the result are beside it.")
+    click.echo("")
+    click.echo("\n".join(lines_of_tests({result.label: result}, facts, output)))
 
 
 def _told(result: DEResult, study: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from countglm.cli.ending import lines_of_fit, text_of_fit
 from countglm.cli.inputs import (
     built_design,
     check_rewriting,
@@ -22,7 +23,6 @@ from countglm.cli.inputs import (
 from countglm.cli.output import check_output, output_folder
 from countglm.cli.products import dumps, table_suffix, write_products
 from countglm.errors import InputError
-from countglm.report import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,7 @@ def run(
     compress: bool,
     with_h5ad: bool,
     no_report: bool,
+    verbose: bool,
     **options: Any,
 ) -> None:
     """Run the command; ``options`` are those of `fit_glm`.
@@ -85,17 +86,11 @@ def run(
             h5ad_from=raw if with_h5ad else None,
         )
     reading.done()
-    click.echo(dumps(facts) if as_json else _told(fit, tables, facts, output))
-
-
-def _told(fit: GLMFit, tables: dict[str, pd.DataFrame], facts: dict[str, Any], output: Path) -> str:
-    lines = [repr(fit), "", *words.certificate_sentences(fit)]
-    lines += [f"{label}: {words.contrast_sentence(table)}" for label, table in tables.items()]
-    if tables:
-        lines += words.dispersion_caution(fit)
-    else:
-        lines.append("No --contrast was given, so nothing was tested.")
-    return "\n".join([*lines, "", f"Written to {output}: {', '.join(facts['files'])}"])
+    if as_json:
+        click.echo(dumps(facts))
+        return
+    lines = [text_of_fit(fit, tables)] if verbose else []
+    click.echo("\n".join([*lines, *lines_of_fit(fit, tables, facts, output)]))
 
 
 def read_inputs(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from countglm.cli.help import GROUPS, section
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,29 +22,41 @@ if TYPE_CHECKING:
 GROUP_OPTIONS = ("by", "control", "p_adjust_across")
 
 
-def groups_samples(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of the command that can test in every group of samples."""
-    options = [
-        click.option("--by", multiple=True, metavar="COLUMN",
-                     help="Test in every group of samples that this column of the sample table "
-                     "makes, such as cell types; may be repeated."),
-        click.option("--control", metavar="LEVEL",
-                     help="With --by: compare every other level of its (last) column with this."),
-        click.option("--across", "p_adjust_across", type=click.Choice(["BH", "BY"]),
-                     help="With --by: adjust p-values over all groups, too."),
-        click.option("--replicates", metavar="COLUMN", callback=_replicates,
-                     help="What a condition is given to, such as donors: warn where their cells "
-                     "are tested one by one; 'none' for rows that are replicates."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def _replicates(
     _context: click.Context, _option: click.Parameter, given: str | None
 ) -> str | bool | None:
     return False if given == "none" else given
+
+
+# Of the command that can test in every group of samples.
+groups_samples = section(
+    GROUPS,
+    click.option(
+        "--by",
+        multiple=True,
+        metavar="COLUMN",
+        help="Test in every group of samples that this column of the sample table makes, such as "
+        "cell types; may be repeated.",
+    ),
+    click.option(
+        "--control",
+        metavar="LEVEL",
+        help="With --by: compare every other level of its (last) column with this.",
+    ),
+    click.option(
+        "--across",
+        "p_adjust_across",
+        type=click.Choice(["BH", "BY"]),
+        help="With --by: adjust p-values over all groups, too.",
+    ),
+    click.option(
+        "--replicates",
+        metavar="COLUMN",
+        callback=_replicates,
+        help="What a condition is given to, such as donors: warn where their cells are tested one "
+        "by one; 'none' for rows that are replicates.",
+    ),
+)
 
 
 def run_de(*, by: Sequence[str], **options: Any) -> None:
@@ -74,10 +87,12 @@ def run(
     table_format: str,
     compress: bool,
     no_report: bool,
+    verbose: bool,
     **options: Any,
 ) -> None:
     """Run the command; ``options`` are those of `differential_expression`."""
     from countglm.cli import inputs, preparation, products
+    from countglm.cli.ending import SUMMARY_TEXT, lines_of_groups
     from countglm.cli.output import check_output, output_folder
 
     check_output(output, force=force)
@@ -103,7 +118,11 @@ def run(
             title=f"{counts.name}: {design} by {', '.join(options['by'])}",
         )  # fmt: skip
     reading.done()
-    click.echo(products.dumps(facts) if as_json else _told(grouped, facts, output))
+    if as_json:
+        click.echo(products.dumps(facts))
+        return
+    lines = [(output / SUMMARY_TEXT).read_text(encoding="utf-8")] if verbose else []
+    click.echo("\n".join([*lines, *lines_of_groups(facts, output)]))
 
 
 def _results(
@@ -168,6 +187,7 @@ def _write(
     from countglm._provenance import in_common
     from countglm._result_shelf import ResultShelf
     from countglm._version import __version__
+    from countglm.cli.ending import SUMMARY_TEXT
     from countglm.cli.products import free_name, plain_name, write_summary, write_table
     from countglm.report import write_groups_report
 
@@ -185,6 +205,7 @@ def _write(
             each.save(folder / result)
         contrasts.append({"name": name, "file": table, "result": result, **summary.facts})
     first = next(iter(grouped.values()))
+    (folder / SUMMARY_TEXT).write_text(_in_words(grouped, dropped), encoding="utf-8")
     if first.control is None:
         write_table(_samples(first), folder / f"samples{suffix}")
     if with_report:
@@ -218,14 +239,9 @@ def _samples(grouped: GroupedResult) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def _told(grouped: Mapping[str, GroupedResult], facts: dict[str, Any], output: Path) -> str:
+def _in_words(grouped: Mapping[str, GroupedResult], dropped: int) -> str:
+    """All that the results say of themselves, for summary.txt."""
     from countglm._names import plural
 
-    lines = []
-    if facts["n_dropped"]:
-        lines = [f"{plural(facts['n_dropped'], 'gene')} dropped before the fit.", ""]
-    lines += [f"{each.summary()}\n" for each in grouped.values()]
-    files = [name for name in facts["files"] if not name.startswith("report_")]
-    pages = len(facts["files"]) - len(files)
-    beside = f", and {plural(pages, 'page')} of groups" if pages else ""
-    return "\n".join([*lines, f"Written to {output}: {', '.join(files)}{beside}"])
+    lines = [f"{plural(dropped, 'gene')} dropped before the fit.\n"] if dropped else []
+    return "\n".join([*lines, *(f"{each.summary()}\n" for each in grouped.values())])

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from countglm._version import __version__
 from countglm._zeros_told import n_by_rule
 from countglm.cli.delimited import delimited
+from countglm.cli.ending import SUMMARY_TEXT, text_of_fit
 from countglm.cli.output import SUMMARY
 from countglm.errors import InputError
 from countglm.report import words, write_report
@@ -85,6 +86,7 @@ def write_products(
         write_table(table, folder / name)
         contrasts.append({"contrast": label, "file": name, **words.contrast_counts(table)})
     fit.save(folder / "fit.h5")
+    (folder / SUMMARY_TEXT).write_text(text_of_fit(fit, tables), encoding="utf-8")
     if with_report:
         write_report(fit, folder / "report.html", tables, title=title)
     if h5ad_from is not None:

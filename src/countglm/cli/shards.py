@@ -137,6 +137,7 @@ def merge(
     output: Path,
     force: bool,
     as_json: bool,
+    verbose: bool,
     threads: int | None,
     finish: bool,
 ) -> None:
@@ -157,7 +158,7 @@ def merge(
         executor = FinishedParts(parts, local, _remedy(folder, plan))
     options = plan.options | {"client": executor, "block_size": plan.block_size}
     options |= {"threads": threads, "output": output, "force": force, "as_json": as_json}
-    options |= {"checkpoint": None, "reading": plan.reading(folder)}
+    options |= {"checkpoint": None, "reading": plan.reading(folder), "verbose": verbose}
     with closing(executor) if finish else nullcontext():
         run(**options, check=lambda asked: plan.check_counts(asked.matrix.fingerprint()))
 

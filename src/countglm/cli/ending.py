@@ -1,0 +1,289 @@
+"""The last lines that a command prints: what was found, and where it lies. At most six."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from countglm._names import plural
+from countglm._ranking import called, evidence, ranked
+from countglm.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countglm.deresult import DEResult
+    from countglm.results import GLMFit
+
+SUMMARY_TEXT = "summary.txt"
+_WIDTH = 79
+_TITLE = 11
+# Contrasts that have a line each; of more, two have one, and the last line tells of the others.
+_MOST_CONTRASTS = 3
+_BEYOND = {
+    "greaterAbs": "|LFC| >",
+    "greaterAbs2014": "|LFC| >",
+    "lessAbs": "|LFC| <",
+    "greater": "LFC >",
+    "less": "LFC < -",
+}
+_LEFT_OUT = {
+    "all_zero": "no counts",
+    "low_mean": "low counts",
+    "outlier": "outliers",
+    "not_converged": "no optimum",
+}
+
+
+def text_of_tests(results: Mapping[str, DEResult], dropped: int) -> str:
+    """All that the results say of themselves, for summary.txt."""
+    lines = [f"{plural(dropped, 'gene')} dropped before the fit.\n"] if dropped else []
+    return "\n".join([*lines, *(f"{result.summary()}\n" for result in results.values())])
+
+
+def text_of_fit(fit: GLMFit, tables: Mapping[str, pd.DataFrame]) -> str:
+    """All that a fit and its tests say of themselves, for summary.txt."""
+    from countglm.report import words
+
+    lines = [repr(fit), "", *words.certificate_sentences(fit)]
+    lines += [f"{label}: {words.contrast_sentence(table)}" for label, table in tables.items()]
+    if tables:
+        lines += words.dispersion_caution(fit)
+    return "\n".join([*lines, ""])
+
+
+def lines_of_tests(
+    results: Mapping[str, DEResult], facts: Mapping[str, Any], folder: Path
+) -> list[str]:
+    """Six lines on tests of all genes; ``facts`` is the summary of their output folder."""
+    contrasts = facts["contrasts"]
+    first = results[contrasts[0]["name"]]
+    lines = [
+        _found(_explained(each["name"], results[each["name"]].fit), each) for each in contrasts
+    ]
+    if len(lines) == 1:
+        lines.append(_line("Strongest", _strongest(first.table, contrasts[0]["alpha"])))
+    if len(lines) <= 2:
+        tested = _tested(contrasts[0], first.fit.n_samples, facts["n_dropped"])
+        lines += [_line("Tested", tested), _line("Fit", _fitted(contrasts[0], first.fit, folder))]
+    elif len(lines) <= _MOST_CONTRASTS:
+        lines.append(_line("Fit", _fitted(contrasts[0], first.fit, folder)))
+    else:
+        lines[2:] = [
+            f"and {plural(len(lines) - 2, 'contrast')} more: {folder / SUMMARY_TEXT}",
+            _line("Fit", _fitted(contrasts[0], first.fit, folder)),
+        ]
+    return lines + where(facts, folder, [each["file"] for each in contrasts])
+
+
+def where(facts: Mapping[str, Any], folder: Path, tables: Sequence[str]) -> list[str]:
+    """Two lines on where report, summary and tables lie."""
+    page = folder / "report.html"
+    lies = str(page) if page.name in facts["files"] else "left out by --no-report"
+    if not tables:
+        tables = [name for name in facts["files"] if name.startswith("coefficients")]
+    lie = [str(folder / name) for name in tables]
+    return [
+        _line("Report", f"{lies}; in words: {folder / SUMMARY_TEXT}"),
+        _line("Table", lie[0])
+        if len(lie) == 1
+        else _line("Tables", f"{plural(len(lie), 'table')} {folder}/test_*"),
+    ]
+
+
+def lines_of_fit(
+    fit: GLMFit, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], folder: Path
+) -> list[str]:
+    """Up to six lines on a fit and its tests."""
+    from countglm.report import words
+
+    level = words.PADJ_LEVEL
+    counts = f"{plural(fit.n_genes, 'gene')} in {plural(fit.n_samples, 'sample')}"
+    lines = [f"Fitted {counts}: {fit.design.formula or 'given design'}"]
+    for label, table in tables.items():
+        found = words.contrast_counts(table)
+        lines.append(
+            _found(label, found | {"n_significant": found["n_below_level"], "alpha": level})
+        )
+    if len(lines) > 1 + _MOST_CONTRASTS:
+        more = plural(len(tables) - 2, "contrast")
+        lines[3:] = [f"and {more} more: {folder / SUMMARY_TEXT}"]
+    if not tables:
+        lines.append("Nothing was tested, as no --contrast was given.")
+    if len(lines) <= _MOST_CONTRASTS:
+        lines.append(_line("Fit", _statuses(fit)))
+    if len(lines) <= _MOST_CONTRASTS and tables and words.dispersion_caution(fit):
+        lines.append(
+            _line("Caution", "too small p-values are likely: countglm de shares dispersions")
+        )
+    return lines + where(facts, folder, [each["file"] for each in facts["contrasts"]])
+
+
+def lines_of_groups(facts: Mapping[str, Any], folder: Path) -> list[str]:
+    """Up to six lines on tests in groups of samples."""
+    contrasts = facts["contrasts"]
+    lines = []
+    for each in contrasts[:_MOST_CONTRASTS]:
+        hit = [group for group in each["groups"] if group["n_significant"]]
+        lines.append(
+            f"{_short(each['name'])} by {', '.join(each['by'])}: "
+            f"{_genes(each['n_significant'], each)} in {len(hit)} of "
+            f"{plural(len(each['groups']), 'group')}"
+        )
+    first = contrasts[0]
+    if len(contrasts) > _MOST_CONTRASTS:
+        more = plural(len(contrasts) - 2, "contrast")
+        lines[2:] = [f"and {more} more: {folder / SUMMARY_TEXT}"]
+    most = sorted(first["groups"], key=lambda group: -group["n_significant"])
+    parts = [f"{_short(g['group'], 30)} {g['n_significant']:,}" for g in most if g["n_significant"]]
+    notes = [
+        _line("Most in", _as_fit(parts)) if parts else "",
+        _line("Groups", _sizes(first["groups"])),
+        _line("Not fitted", _as_fit([_short(each["group"], 30) for each in first["failed"]]))
+        if first["failed"]
+        else "",
+        _line("Caution", f"{first['caution'].split('; ')[0].rstrip('.')}.")
+        if first["caution"]
+        else "",
+    ]
+    lines += [note for note in notes if note][: _MOST_CONTRASTS + 1 - len(lines)]
+    return lines + where(facts, folder, [each["file"] for each in contrasts])
+
+
+def _sizes(groups: Sequence[Mapping[str, Any]]) -> str:
+    least, most = (choose(each["n_samples"] for each in groups) for choose in (min, max))
+    sizes = plural(most, "sample") if least == most else f"{least:,} to {most:,} samples"
+    return f"{plural(len(groups), 'group')} of {sizes}"
+
+
+def _line(title: str, told: str) -> str:
+    return f"{title:{_TITLE}}{told}"
+
+
+def _short(text: str, most: int = 44) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _genes(count: int, facts: Mapping[str, Any]) -> str:
+    said = "no gene" if count == 0 else plural(count, "gene")
+    if facts.get("called_by") == "svalue":
+        return f"{said} with an s-value < {facts['alpha']:g}"
+    return f"{said} at an FDR of {100 * facts['alpha']:g}%"
+
+
+def _found(name: str, facts: Mapping[str, Any]) -> str:
+    ways = ""
+    if facts["n_significant"]:
+        ways = f" ({facts['n_up']:,} up, {facts['n_down']:,} down)"
+    beyond = (
+        f" for {_BEYOND[facts['alternative']]} {facts['lfc_threshold']:g}"
+        if facts.get("lfc_threshold")
+        else ""
+    )
+    return f"{_short(name)}: {_genes(facts['n_significant'], facts)}{beyond}{ways}"
+
+
+def _explained(name: str, fit: GLMFit) -> str:
+    """Say which levels a coefficient compares, where it is the difference of two."""
+    design = fit.design
+    for factor, levels in design.factors.items():
+        rows = design.codings.get(factor)
+        if rows is None or name not in design.names:
+            continue
+        place = design.names.index(name)
+        marked = [i for i, row in enumerate(rows) if row[place] == 1.0]
+        bare = [i for i, row in enumerate(rows) if not row.any()]
+        if len(marked) == len(bare) == 1:
+            return f"{name} ({levels[marked[0]]} vs {levels[bare[0]]})"
+    return name
+
+
+def _strongest(table: pd.DataFrame, level: float) -> str:
+    """Name the genes of smallest p-value that are called, as many as a line holds."""
+    order = ranked(table)
+    if order.size == 0:
+        return "no gene has a p-value"
+    below = called(table, level)[order]
+    rows = table.iloc[order[below]].head(9)
+    if rows.empty:
+        by = evidence(table)[0]
+        values = table[by].dropna()
+        word = "adjusted p-value" if by == "padj" else "s-value"
+        return f"none below that; smallest {word} {values.min():.2g} ({values.idxmin()})"
+    symbols = rows.get("symbol", rows.index)
+    changes = rows["log2FoldChange"].to_numpy(dtype=float)
+    return _as_fit(
+        [f"{name} {_change(value)}" for name, value in zip(symbols, changes, strict=True)]
+    )
+
+
+def _change(log2: float) -> str:
+    if math.isinf(log2):
+        return "on" if log2 > 0 else "off"
+    size = abs(log2)
+    return f"{'up' if log2 > 0 else 'down'} " + (
+        f"{2**size:,.0f}x"
+        if 3.3 < size < 14
+        else f"{2**size:.1f}x"
+        if size < 14
+        else f"2^{size:.0f}x"
+    )
+
+
+def _as_fit(parts: Sequence[str]) -> str:
+    """Join as many parts as stand on a line after its title."""
+    told = parts[0]
+    for part in parts[1:]:
+        if len(told) + len(part) + 2 > _WIDTH - _TITLE:
+            break
+        told += f", {part}"
+    return told
+
+
+def _tested(facts: Mapping[str, Any], n_samples: int, dropped: int) -> str:
+    reasons = dict(facts["na_reason"])
+    n_genes = facts["n_genes"] + dropped
+    tested = facts["n_genes"] - sum(reasons.values())
+    parts = [f"{reasons.pop(word):,} {told}" for word, told in _LEFT_OUT.items() if word in reasons]
+    if reasons:
+        parts.append(f"{sum(reasons.values()):,} other")
+    if dropped:
+        parts.append(f"{dropped:,} dropped")
+    left = f" ({', '.join(parts)})" if parts else ""
+    return f"{tested:,} of {plural(n_genes, 'gene')}, {plural(n_samples, 'sample')}{left}"
+
+
+def _fitted(facts: Mapping[str, Any], fit: GLMFit, folder: Path) -> str:
+    bad = sum(count for status, count in fit.status_counts().items() if status in _BAD)
+    if bad:
+        return f"{plural(bad, 'gene', 'has')} no optimum: countglm diagnose {folder}/" + str(
+            facts["result"]
+        )
+    if facts["mode"] == "replay":
+        return "every gene as DESeq2's rule of stopping has it (--mode replay)"
+    told = "all at their optimum"
+    if facts["n_on_off"]:
+        on_off = facts["n_on_off"], facts["n_on_off_significant"]
+        told += f"; {plural(on_off[0], 'gene')} silent in a group, {on_off[1]:,} significant"
+    return told
+
+
+_BAD = (Status.MAX_ITER, Status.SINGULAR, Status.INVALID)
+
+
+def _statuses(fit: GLMFit) -> str:
+    counts = fit.status_counts()
+    good = sum(counts.get(each, 0) for each in (Status.CONVERGED, Status.BOUNDARY_DISPERSION))
+    parts = [f"{good:,} at the optimum"]
+    for status, told in (
+        (Status.SEPARATED, "silent in a group"),
+        (Status.ALL_ZERO, "without counts"),
+    ):
+        if counts.get(status):
+            parts.append(f"{counts[status]:,} {told}")
+    bad = sum(counts.get(each, 0) for each in _BAD)
+    if bad:
+        parts.append(f"{bad:,} without an optimum (countglm diagnose names them)")
+    return ", ".join(parts)
