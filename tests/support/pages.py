@@ -38,7 +38,11 @@ class Page(HTMLParser):
             for _, attributes in self.tags
             for name in ("src", "href", "srcset")
         ]
-        return loading + [source for source in sources if not source.startswith("data:")]
+        return loading + [source for source in sources if not source.startswith(("data:", "#"))]
+
+    def links(self) -> list[str]:
+        """Where the links of the page lead."""
+        return [attributes["href"] or "" for tag, attributes in self.tags if tag == "a"]
 
     def figures(self) -> list[str]:
         """The SVG of every image."""

@@ -39,7 +39,7 @@ def test_an_index_with_a_page_for_each(tmp_path: Path) -> None:
     ]  # fmt: skip
     index = Page(paths[0].read_text())
     assert index.open == []
-    links = [attributes["href"] for tag, attributes in index.tags if tag == "a"]
+    links = [href for href in index.links() if not href.startswith("#")]
     assert links == ["report_B_cells.html", "report_T_cells.html"]
     assert [each for each in index.foreign() if each not in links] == []
     assert len(index.figures()) == 2
@@ -76,7 +76,7 @@ def test_several_contrasts_share_the_pages(tmp_path: Path) -> None:
     headings = re.findall(r"<h2>(.*?)</h2>", paths[0].read_text())
     assert [heading.split(":")[0] for heading in headings[:2]] == ["low", "high"]
     text = (tmp_path / "report_T_cells.html").read_text()
-    assert len(re.findall("<h2>Test: ", text)) == 2
+    assert len(re.findall("<h2>Results: ", text)) == 2
 
 
 def test_a_caution_stands_on_every_page(tmp_path: Path) -> None:

@@ -18,23 +18,59 @@ if TYPE_CHECKING:
 
 # A browser may break a line after the hyphen of 1e-08.
 _EXPONENT = re.compile(r"\b[\d.]+e-\d+")
+_STYLES = ("style.css", "explorer.css")
+_SECTION = re.compile(r'<section id="([a-z0-9-]+)">\n<h2>(.*?)</h2>')
 
 
 def document(title: str, body: Sequence[str]) -> str:
-    """Return a whole page of the parts of its body, the style inside."""
-    style = files("countglm.report").joinpath("style.css").read_text(encoding="utf-8")
+    """Return a whole page of the parts of its body: the style inside, a list of contents first."""
+    folder = files("countglm.report")
+    style = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _STYLES)
+    parts, entries = _anchored(body)
+    listed = "".join(f'<li><a href="#{anchor}">{name}</a></li>' for anchor, name in entries)
+    contents = f'<nav aria-label="Contents"><ol>{listed}</ol></nav>' if len(entries) > 1 else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join([f"<h1>{escape(title)}</h1>", *body])
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        '<a class="skip" href="#content">Skip to the content</a>\n'
+        f'<header><h1>{escape(title)}</h1></header>\n{contents}\n<main id="content">\n'
+        + "\n".join(parts)
         + "\n</main>\n</body>\n</html>\n"
     )
 
 
 def section(heading: str, *parts: str) -> str:
-    """A section under its heading; ``parts`` are HTML."""
-    return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "\n</section>"
+    """A section under its heading, which is its anchor; ``parts`` are HTML."""
+    return (
+        f'<section id="{anchor_of(heading)}">\n<h2>{escape(heading)}</h2>\n'
+        + "\n".join(parts)
+        + "\n</section>"
+    )
+
+
+def anchor_of(text: str) -> str:
+    """A name for links within the page: letters, digits and hyphens of ``text``."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return "-".join(words)[:60].strip("-") or "part"
+
+
+def _anchored(body: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The parts with anchors that differ, and the anchor and heading of every section."""
+    entries: list[tuple[str, str]] = []
+    taken: set[str] = set()
+
+    def named(match: re.Match[str]) -> str:
+        stem, heading = match.groups()
+        anchor, number = stem, 1
+        while anchor in taken or anchor == "content":
+            number += 1
+            anchor = f"{stem}-{number}"
+        taken.add(anchor)
+        entries.append((anchor, heading))
+        return f'<section id="{anchor}">\n<h2>{heading}</h2>'
+
+    return [_SECTION.sub(named, part) for part in body], entries
 
 
 def paragraphs(sentences: Sequence[str]) -> str:

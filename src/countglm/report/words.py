@@ -8,16 +8,19 @@ import numpy as np
 
 from countglm._names import plural
 from countglm._ranking import called, evidence, ranked
+from countglm._samples import annotation_columns
 from countglm._zeros_told import n_by_rule, zeros_told
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from countglm.deresult import DEResult
     from countglm.results import GLMFit
     from countglm.status import Status
 
 PADJ_LEVEL = 0.1
 _FREE_ENOUGH = 20
+_SYMBOLS = ("symbol", "gene_symbol", "gene_symbols", "gene_name", "hgnc_symbol", "external_name")
 
 
 def model_name(fit: GLMFit) -> str:
@@ -139,8 +142,10 @@ def contrast_sentence(table: pd.DataFrame, level: float = PADJ_LEVEL) -> str:
     """One sentence on how many genes respond."""
     counts = contrast_counts(table, level)
     called_by = "adjusted p" if evidence(table)[0] == "padj" else "s-value"
+    adjusted = int(table[evidence(table)[0]].notna().sum())
+    left = f", {adjusted:,} of them adjusted" if adjusted < counts["n_tested"] else ""
     return (
-        f"{plural(counts['n_tested'], 'gene')} tested; {counts['n_below_level']:,} with "
+        f"{plural(counts['n_tested'], 'gene')} tested{left}; {counts['n_below_level']:,} with "
         f"{called_by} below {level:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
     )
 
@@ -161,3 +166,14 @@ def dispersion_caution(fit: GLMFit) -> list[str]:
 def top_genes(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """The ``count`` genes of smallest p-value; ties by the absolute statistic, then by place."""
     return table.iloc[ranked(table)[:count]]
+
+
+def gene_labels(result: DEResult) -> pd.Series:
+    """A name for every gene (n_genes,): its symbol, or else its name in the counts."""
+    table = result.table
+    own = table.index.to_series().astype(str)
+    for column in annotation_columns(result.var):
+        if column.lower() in _SYMBOLS:
+            symbol = table[column].astype(object)
+            return symbol.where(symbol.notna() & (symbol.astype(str) != ""), own)
+    return own
