@@ -10,6 +10,7 @@ import numpy as np
 from countglm._names import plural
 from countglm.report.about import NOTHING, About
 from countglm.report.excluded import excluded_section
+from countglm.report.explorer import Explorer
 from countglm.report.findings import Shows, Still, results_section
 from countglm.report.html import document, paragraphs, section
 from countglm.report.methods import methods_section
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 
 def render(results: Mapping[str, DEResult], title: str, about: About = NOTHING) -> str:
     """Return the page of results by name."""
-    return document(title, sections(results, about))
+    return document(title, sections(results, about, Explorer(results)))
 
 
-def sections(results: Mapping[str, DEResult], about: About = NOTHING) -> list[str]:
+def sections(
+    results: Mapping[str, DEResult], about: About = NOTHING, shows: Shows | None = None
+) -> list[str]:
     """Return the parts of the page, from what was found to how to repeat it."""
-    shows: Shows = Still(results)
+    shows = Still(results) if shows is None else shows
     fits = fits_of(results)
     body = [summary_section(results)]
     body += [fit_section(result.fit) for result in fits.values()]
