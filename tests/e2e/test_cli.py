@@ -190,7 +190,6 @@ def _full_folder(study: Path) -> str:
 
 Case = tuple[str, Callable[[Path], list[str]], str]
 CASES: list[Case] = [
-    ("no command", lambda s: [], "Missing command"),
     ("unknown command", lambda s: ["fti"], "fti"),
     ("unknown option", lambda s: fit_arguments(s, "--colour", "red"), "--colour"),
     ("no design", lambda s: fit_arguments(s, design=""), "--design"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from countglm.cli import suggestions
 from countglm.cli.clusters import distributes
 from countglm.cli.examples import OF_COMMAND, PROGRAM
 from countglm.cli.groups import groups_samples
@@ -31,7 +32,7 @@ from countglm.cli.options import (
     writes,
 )
 from countglm.cli.shard_commands import add_shard_commands
-from countglm.cli.tool_commands import completion, demo, diagnose, precompile
+from countglm.cli.tool_commands import completion, demo, diagnose, precompile, report
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -204,6 +205,7 @@ add_shard_commands(app, de, _chosen)
     click.option(
         "--contrast",
         metavar="CONTRAST",
+        shell_complete=suggestions.contrasts,
         help=f"{CONTRAST}; the last coefficient if not given.",
     ),
 )
@@ -250,7 +252,7 @@ def compare(
     run(**_chosen(no_independent_filtering, no_cooks, reduced), **options)
 
 
-for each in (demo, diagnose, precompile, completion):
+for each in (demo, diagnose, report, precompile, completion):
     app.add_command(each)
 
 

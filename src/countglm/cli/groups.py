@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from countglm.cli import suggestions
 from countglm.cli.help import GROUPS, section
 from countglm.errors import InputError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from countglm._grouped import GroupedResult
+    from countglm.cli.origin import Origin
     from countglm.counts import CountMatrix
 
 
@@ -35,6 +37,7 @@ groups_samples = section(
         "--by",
         multiple=True,
         metavar="COLUMN",
+        shell_complete=suggestions.columns,
         help="Test in every group of samples that this column of the sample table makes, such as "
         "cell types; may be repeated.",
     ),
@@ -52,6 +55,7 @@ groups_samples = section(
     click.option(
         "--replicates",
         metavar="COLUMN",
+        shell_complete=suggestions.columns,
         callback=_replicates,
         help="What a condition is given to, such as donors: warn where their cells are tested one "
         "by one; 'none' for rows that are replicates.",
@@ -93,9 +97,11 @@ def run(
     """Run the command; ``options`` are those of `differential_expression`."""
     from countglm.cli import inputs, preparation, products
     from countglm.cli.ending import SUMMARY_TEXT, lines_of_groups
+    from countglm.cli.origin import origin_of
     from countglm.cli.output import check_output, output_folder
 
     check_output(output, force=force)
+    asked = {"layer": layer, "min_count": min_count}
     suffix = products.table_suffix(table_format, compress=compress)
     preparation.check_min_count(min_count)
     model = inputs.given_design(_design(design, shrink, options))
@@ -116,6 +122,7 @@ def run(
         facts = _write(
             grouped, folder, suffix=suffix, dropped=int((~kept).sum()), with_report=not no_report,
             title=f"{counts.name}: {design} by {', '.join(options['by'])}",
+            origin=origin_of(counts, samples, asked, int((~kept).sum())),
         )  # fmt: skip
     reading.done()
     if as_json:
@@ -182,12 +189,14 @@ def _write(
     dropped: int,
     with_report: bool,
     title: str,
+    origin: Origin,
 ) -> dict[str, Any]:
     """Fill ``folder`` with tables, results, report and summary; return the summary."""
     from countglm._provenance import in_common
     from countglm._result_shelf import ResultShelf
     from countglm._version import __version__
     from countglm.cli.ending import SUMMARY_TEXT
+    from countglm.cli.origin import INPUT
     from countglm.cli.products import free_name, plain_name, write_summary, write_table
     from countglm.report import write_groups_report
 
@@ -209,12 +218,14 @@ def _write(
     if first.control is None:
         write_table(_samples(first), folder / f"samples{suffix}")
     if with_report:
-        write_groups_report(grouped, folder / "report.html", title=title)
+        write_groups_report(grouped, folder / "report.html", title=title, about=origin.about())
     fit = next(iter(first.results.values())).fit
     facts = {
         "countglm": __version__,
         "command": "de",
         "by": list(first.by),
+        "title": title,
+        INPUT: origin.facts(),
         "n_genes": fit.n_genes,
         "n_dropped": dropped,
         "design": fit.design.formula,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from countglm.cli import suggestions
 from countglm.cli.help import INPUT, METHOD, MODEL, OUTPUT, RESOURCES, Decorator, section
 
 PATH = click.Path(path_type=Path)
@@ -83,6 +84,7 @@ reads = _both(
             default="ratio",
             show_default=True,
             metavar="METHOD",
+            shell_complete=suggestions.size_factors,
             help=f"{_METHODS}.",
         ),
     ),
@@ -101,6 +103,7 @@ writes = _both(
             "contrasts",
             multiple=True,
             metavar="CONTRAST",
+            shell_complete=suggestions.contrasts,
             help=f"{CONTRAST}. May be repeated.",
         ),
     ),

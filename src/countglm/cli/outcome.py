@@ -38,11 +38,14 @@ def run_command(app: click.Command, arguments: Sequence[str] | None) -> int:
 
 
 def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app.main(
-            args=None if arguments is None else list(arguments),
+            args=given or ["--help"],
             prog_name="countglm",
             standalone_mode=False,
+            # The words themselves: an analysis keeps how it was asked.
+            obj=["countglm", *given],
         )
         sys.stdout.flush()
     except click.UsageError as error:

@@ -1,4 +1,4 @@
-"""Declares ``countglm demo``, ``diagnose``, ``precompile`` and ``completion``."""
+"""Declares ``countglm demo``, ``diagnose``, ``report``, ``precompile`` and ``completion``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from countglm.cli.completion import SHELLS
 from countglm.cli.examples import OF_COMMAND
-from countglm.cli.help import OUTPUT, Command, section
+from countglm.cli.help import INPUT, OUTPUT, Command, section
 from countglm.cli.options import FORCE, JSON, PATH, output, runs
 
 
@@ -68,6 +68,43 @@ def diagnose(**options: Any) -> None:
     FIT.h5 is fit.h5 of `countglm fit`, or a result_*.h5 of `countglm de`.
     """
     from countglm.cli.diagnose import run
+
+    run(**options)
+
+
+@click.command(
+    cls=Command,
+    short_help="Write the report of an output folder again.",
+    examples=OF_COMMAND["report"],
+)
+@click.argument("folder", metavar="DIR", type=PATH)
+@section(
+    INPUT,
+    click.option(
+        "--counts",
+        type=PATH,
+        metavar="COUNTS",
+        help="The counts of the analysis, where they moved since; figures of samples need them.",
+    ),
+)
+@section(
+    OUTPUT,
+    click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        metavar="FILE",
+        help="The page; report.html in DIR if not given.",
+    ),
+    FORCE,
+)
+def report(**options: Any) -> None:
+    """Write the page about results that lie in a folder; nothing is computed again.
+
+    DIR is an output folder of `countglm de` or `countglm demo`. The counts are read from where the
+    analysis found them, or else made of the normalised counts in DIR.
+    """
+    from countglm.cli.report import run
 
     run(**options)
 
