@@ -56,7 +56,7 @@ lint: $(VENV)/test-installed
 	$(BIN)/mypy
 
 # The kernels are plain Python too: the unit tests run without the compiler first.
-test: lint $(VENV)/rpy2-installed
+test: lint $(VENV)/rpy2-installed $(VENV)/docs-installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(PARALLEL) tests/unit
 	COUNTGLM_REQUIRE_R=1 $(BIN)/python -m pytest $(PARALLEL)
 	$(MAKE) --no-print-directory r-check

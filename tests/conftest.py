@@ -6,6 +6,7 @@ the environment variable ``COUNTGLM_TEST_DATA``, and results of R for them from 
 packages, some through rpy2. Where one is absent its tests are deselected and the summary says so
 in one line.
 ``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
+Tests marked ``docs`` run pages as notebooks, with what the extra ``docs`` installs.
 Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
 their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.
 Tests marked ``compiled`` fit hundreds of genes, which takes plain Python minutes and says nothing
@@ -82,6 +83,8 @@ def absent_requirements() -> dict[str, str]:
         absent["r"] = (
             f"tests marked 'r' are deselected: no R with {', '.join(R_PACKAGES)}, or no rpy2"
         )
+    if find_spec("jupytext") is None or find_spec("nbclient") is None:
+        absent["docs"] = "tests marked 'docs' are deselected: install the extra 'docs' for them"
     if not plain_kernels():
         absent["plain"] = "tests marked 'plain' are deselected: set NUMBA_DISABLE_JIT=1 for them"
     else:
@@ -93,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "data: needs the folder named by COUNTGLM_TEST_DATA")
     config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma, glmGamPoi, and rpy2")
     config.addinivalue_line("markers", "compiled: fits many genes, not with NUMBA_DISABLE_JIT")
+    config.addinivalue_line("markers", "docs: runs notebooks, needs the extra 'docs'")
     config.addinivalue_line("markers", "plain: calls array kernels, needs NUMBA_DISABLE_JIT=1")
 
 
