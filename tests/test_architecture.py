@@ -54,10 +54,12 @@ LINEAR_ALGEBRA = re.compile(
 )
 # Allowed by name: a view of diagonals, and LAPACK on one small matrix of a gene or on the design,
 # whose eigenvalues inform and enter no estimate. The sums over samples were made before, by us.
-# And the small tridiagonal matrix of a quadrature, whose nodes are the same for all genes.
+# And the small tridiagonal matrix of a quadrature, whose nodes are the same for all genes; and the
+# principal components in a picture.
 LAPACK_ALLOWED = {
     ("_zero_rule._gauss", "scipy.linalg.eigh_tridiagonal"),
     ("_collinearity.collinearity", "np.linalg.svd"),
+    ("plots._pca.principal_components", "np.linalg.svd"),
 }
 
 MAX_FILE_LINES = 300

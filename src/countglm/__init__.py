@@ -11,7 +11,7 @@ from .errors import InputError
 from .status import Status
 
 if TYPE_CHECKING:
-    from . import datasets
+    from . import datasets, plots
     from ._grouped import GroupedResult
     from .adapters.parity import ParityCertificate, compare
     from .adapters.r import RResult, run_r
@@ -74,6 +74,7 @@ _LAZY = {
     "from_tximport": "normalization",
     "likelihood_ratio_test": "likelihood_ratio",
     "normalized_counts": "transformations",
+    "plots": "",
     "pseudobulk": "aggregation",
     "rlog": "transformations",
     "run_r": "adapters.r",
@@ -118,6 +119,7 @@ __all__ = [
     "from_tximport",
     "likelihood_ratio_test",
     "normalized_counts",
+    "plots",
     "pseudobulk",
     "rlog",
     "run_r",

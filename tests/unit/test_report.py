@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from countglm.errors import InputError
+from countglm.plots._style import logarithmic
 from countglm.report import render_report, words, write_report
-from countglm.report.drawing import draw, logarithmic
+from countglm.report.drawing import draw
 from countglm.status import Status
 from tests.support.fits import synthetic_fit, synthetic_table
 from tests.support.pages import Page

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm.report.drawing import BLUE, GREY, INK, VERMILION, draw, legend
+from countglm.plots._style import BLUE, GREY, INK, VERMILION, legend
+from countglm.report.drawing import draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

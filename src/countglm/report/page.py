@@ -85,12 +85,15 @@ def status_section(fit: GLMFit) -> str:
 def certificate_section(fit: GLMFit, *, with_dispersion: bool = True) -> str:
     """How near the genes are to their optimum."""
     sentences = words.certificate_sentences(fit)
-    alt = f"Histogram of the Newton decrement of converged genes. {' '.join(sentences[:2])}"
+    alt = (
+        "Scatter of the Newton decrement against the condition number of every gene. "
+        f"{' '.join(sentences[:2])}"
+    )
     parts = [
         figure(
-            figures.certificate_histogram(fit),
+            figures.certificate(fit),
             alt,
-            "Distance to the optimum, in standard errors, of every converged gene.",
+            "Distance of every gene to its optimum, in standard errors.",
         )
     ]
     if with_dispersion and fit.family != "poisson":

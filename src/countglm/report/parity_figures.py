@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from countglm._names import plural
 from countglm.adapters.parity import stages
-from countglm.report.drawing import (
+from countglm.plots._style import (
     BLUE,
     GREEN,
     GREY,
@@ -23,9 +23,9 @@ from countglm.report.drawing import (
     SKY,
     VERMILION,
     Floats,
-    draw,
     logarithmic,
 )
+from countglm.report.drawing import draw
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,57 @@
+"""Where a plot is drawn: on the caller's axes, or on a figure of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from countglm.errors import InputError
+from countglm.plots._style import DPI, GREY, SIZE, STYLE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@contextmanager
+def canvas(ax: Axes | None, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
+    """Yield the axes to draw on, in the style of all figures, which ends with the block."""
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+
+    if ax is not None and not isinstance(ax, Axes):
+        raise InputError(
+            f"ax is a {type(ax).__name__}; give one Axes of matplotlib, such as "
+            "plt.subplots()[1], or leave ax out for a figure of its own."
+        )
+    with mpl.rc_context(STYLE):
+        yield _new_axes(size) if ax is None else ax
+
+
+def _new_axes(size: tuple[float, float]) -> Axes:
+    """Return the axes of a new figure, which pyplot knows of only where the caller works with it.
+
+    In a notebook that is what shows it; elsewhere no figure is kept that nobody closes.
+    """
+    options: dict[str, Any] = {"figsize": size, "dpi": DPI, "layout": "constrained"}
+    if "matplotlib.pyplot" in sys.modules or _in_ipython():
+        import matplotlib.pyplot as plt
+
+        return plt.figure(**options).add_subplot()
+    from matplotlib.figure import Figure
+
+    return Figure(**options).add_subplot()
+
+
+def _in_ipython() -> bool:
+    shell = sys.modules.get("IPython")
+    return shell is not None and shell.get_ipython() is not None
+
+
+def say(axes: Axes, sentence: str) -> None:
+    """Leave the axes empty but for the reason why there is nothing to draw."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color(GREY)
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", wrap=True)

@@ -1,0 +1,269 @@
+"""Groups of samples, by which they are coloured: of the design, or as the caller wants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._cells import cells_of
+from countglm._names import first_few
+from countglm.errors import InputError
+from countglm.plots._style import PALETTE
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from countglm.deresult import DEResult
+
+# More groups than this are not listed one by one, and numbers of more values make a scale.
+MOST_LISTED = 12
+_FEW_NUMBERS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """A variable of the samples.
+
+    Attributes
+    ----------
+    name : str
+        What it is called, empty where it has no name.
+    labels : tuple of str
+        Its levels.
+    codes : (n_samples,) intp
+        Level of every sample.
+    values : (n_samples,) float64 or None
+        The numbers, where it is one to be drawn as a scale.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    codes: NDArray[np.intp]
+    values: NDArray[np.float64] | None = None
+
+    @property
+    def colours(self) -> list[str]:
+        """One colour for every level; many levels share a scale from dark to light."""
+        if len(self.labels) <= len(PALETTE):
+            return list(PALETTE[: len(self.labels)])
+        import matplotlib as mpl
+        from matplotlib.colors import to_hex
+
+        scale = mpl.colormaps["viridis"]
+        return [to_hex(scale(at)) for at in np.linspace(0.0, 0.95, len(self.labels))]
+
+
+def tested_factor(result: DEResult) -> str | None:
+    """Return the factor of the tested contrast, else the last of the formula, None without one."""
+    design = result.fit.design
+    weighed = result.contrast != 0.0
+    touched = [
+        name
+        for name, coding in design.codings.items()
+        if (weighed & (coding != 0.0).any(axis=0)).any()
+    ]
+    known = _factors(result)
+    for name in [*touched, *reversed(known)]:
+        if name in known:
+            return name
+    return None
+
+
+def other_factor(result: DEResult, most: int) -> str | None:
+    """Return a factor beside the tested one, of ``most`` levels at most, None without one."""
+    tested, levels = tested_factor(result), result.fit.design.factors
+    for name in _factors(result):
+        if name != tested and len(levels[name]) <= most:
+            return name
+    return None
+
+
+def _factors(result: DEResult) -> list[str]:
+    """The factors of the formula that the sample table has as columns."""
+    columns = () if result.obs is None else result.obs.columns
+    return [name for name in result.fit.design.factors if name in columns]
+
+
+def sample_groups(result: DEResult, by: Any, obs: Any) -> Groups:
+    """Return the variable ``by``: columns of the sample table, values, or None for the design's.
+
+    Raises
+    ------
+    InputError
+        A column that the table does not have, or values of another number of samples.
+    """
+    table = _sample_table(result, obs)
+    if by is None:
+        by = tested_factor(result)
+        if by is None:
+            return _alike(result)
+    if isinstance(by, str):
+        return _variable(by, _column(table, by))
+    items = list(by)
+    if table is not None and items and all(isinstance(i, str) and i in table for i in items):
+        if len(items) == 1:
+            return _variable(items[0], table[items[0]])
+        return _combined(table, items)
+    if len(items) != result.fit.n_samples:
+        raise InputError(
+            f"color has {len(items)} values, but there are {result.fit.n_samples} samples; give "
+            "one of each, or columns of the sample table."
+        )
+    return _variable(str(getattr(by, "name", "") or ""), by)
+
+
+def _sample_table(result: DEResult, obs: Any) -> pd.DataFrame | None:
+    """Return the sample table in the order of the fit's samples."""
+    import pandas as pd
+
+    if obs is None and result.obs is None:
+        return None
+    table = pd.DataFrame(result.obs if obs is None else obs)
+    names = result.fit.sample_names
+    if names is not None:
+        named = table.set_axis([str(name) for name in table.index])
+        if named.index.is_unique and set(names) <= set(named.index):
+            return named.loc[list(names)]
+    if len(table) != result.fit.n_samples:
+        raise InputError(
+            f"obs has {len(table)} rows, but there are {result.fit.n_samples} samples; give the "
+            "sample table of the analysis."
+        )
+    return table
+
+
+def _column(table: pd.DataFrame | None, name: str) -> Any:
+    if table is None:
+        raise InputError(
+            f"There is no sample table to find {name!r} in; pass obs=, a table with a row per "
+            "sample, or the values themselves."
+        )
+    if name not in table:
+        raise InputError(
+            f"The sample table has no column {name!r}; it has {first_few(table.columns, 12)}."
+        )
+    return table[name]
+
+
+def _variable(name: str, values: Any) -> Groups:
+    import pandas as pd
+
+    series = pd.Series(values).reset_index(drop=True)
+    if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.unique(numbers[np.isfinite(numbers)]).size > _FEW_NUMBERS:
+            return Groups(name, (), np.zeros(len(series), dtype=np.intp), numbers)
+    return _levels(name, series)
+
+
+def _levels(name: str, series: Any) -> Groups:
+    import pandas as pd
+
+    category = pd.Categorical(series).remove_unused_categories()
+    labels = [f"{level:g}" if isinstance(level, float) else str(level)
+              for level in category.categories]  # fmt: skip
+    codes = np.asarray(category.codes, dtype=np.intp)
+    if (codes < 0).any():
+        labels.append("no value")
+        codes = np.where(codes < 0, len(labels) - 1, codes)
+    return Groups(name, tuple(labels), codes)
+
+
+def _combined(table: pd.DataFrame, names: Sequence[str]) -> Groups:
+    parts = [_levels(name, table[name]) for name in names]
+    codes = np.stack([part.codes for part in parts], axis=1)
+    rows, code = np.unique(codes, axis=0, return_inverse=True)
+    labels = [":".join(part.labels[k] for part, k in zip(parts, row, strict=True)) for row in rows]
+    return Groups(":".join(names), tuple(labels), code.reshape(-1).astype(np.intp))
+
+
+def _alike(result: DEResult) -> Groups:
+    """Samples with equal rows of the design, where nothing has a name."""
+    cell = np.asarray(cells_of(result.fit.design.matrix).cell, dtype=np.intp)
+    n_groups = int(cell.max()) + 1
+    if n_groups > max(result.fit.n_samples // 2, 1):
+        return Groups("", ("samples",), np.zeros(cell.size, dtype=np.intp))
+    labels = []
+    for group in range(n_groups):
+        row = result.fit.design.matrix[np.flatnonzero(cell == group)[0]]
+        named = [
+            name if value == 1.0 else f"{value:g} {name}"
+            for name, value in zip(result.fit.coef_names, row, strict=True)
+            if value
+        ]
+        text = " + ".join(named)
+        labels.append(text if len(text) <= 30 else f"row {group + 1} of the design")
+    return Groups("", tuple(labels), cell)
+
+
+def draw_samples(
+    axes: Axes, x: Any, y: Any, groups: Groups, markers: Groups | None, size: float
+) -> None:
+    """Draw a point per sample, coloured by ``groups`` and formed by ``markers``."""
+    from countglm.plots._style import INK, MARKERS
+
+    forms = MARKERS if markers is not None else MARKERS[:1]
+    form = np.zeros(len(x), dtype=np.intp) if markers is None else markers.codes % len(forms)
+    style: dict[str, Any] = {"s": size, "linewidths": 0.4, "edgecolors": "white", "zorder": 3}
+    if groups.values is not None:
+        low, high = np.nanmin(groups.values), np.nanmax(groups.values)
+        shown = None
+        for k in np.unique(form):
+            some = form == k
+            shown = axes.scatter(
+                x[some], y[some], c=groups.values[some], cmap="viridis", vmin=low, vmax=high,
+                marker=forms[k], plotnonfinite=True, **style,
+            )  # fmt: skip
+        if shown is not None:
+            bar = axes.figure.colorbar(shown, ax=axes, shrink=0.8)
+            bar.set_label(groups.name)
+    else:
+        for code, colour in enumerate(groups.colours):
+            for k in np.unique(form[groups.codes == code]):
+                some = (groups.codes == code) & (form == k)
+                axes.scatter(x[some], y[some], color=colour, marker=forms[k], **style)
+    handles: list[Any] = []
+    if groups.values is None and len(groups.labels) > 1:
+        handles += legend_entries(groups, ["o"] * len(groups.labels), groups.colours)
+    if markers is not None:
+        handles += legend_entries(markers, list(MARKERS), [INK] * len(markers.labels))
+    group_legend(axes, handles)
+
+
+def legend_entries(groups: Groups, forms: Sequence[str], colours: Sequence[str]) -> list[Any]:
+    """Handles of a legend: the name of the variable, then its levels, not too many of them."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], linestyle="none", label=groups.name)] if groups.name else []
+    count = len(groups.labels)
+    shown = range(count) if count <= MOST_LISTED else range(MOST_LISTED - 1)
+    handles += [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=forms[k % len(forms)],
+            color=colours[k],
+            markersize=5.5,
+            label=groups.labels[k],
+        )
+        for k in shown
+    ]
+    if count > MOST_LISTED:
+        more = f"and {count - MOST_LISTED + 1} more"
+        handles.append(Line2D([], [], linestyle="none", label=more))
+    return handles
+
+
+def group_legend(axes: Axes, handles: list[Any], at: float = 1.0) -> None:
+    """Put a legend to the right of the axes, its left side ``at`` parts of their width."""
+    if handles:
+        axes.legend(
+            handles=handles, loc="upper left", bbox_to_anchor=(at, 1.02), frameon=False,
+            fontsize=8.5, handletextpad=0.1, labelspacing=0.35, borderaxespad=0.3,
+        )  # fmt: skip

@@ -1,0 +1,114 @@
+"""What a plot reads from a result: its table, its level, words for its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countglm._arguments import check_share
+from countglm._ranking import called, evidence, ranked
+from countglm._select import positions
+from countglm.deresult import DEResult
+from countglm.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Columns of an annotation that hold what people call a gene.
+SYMBOLS = ("symbol", "gene_symbol", "gene_symbols", "gene_name", "hgnc_symbol", "external_name")
+_LEVEL = 0.1
+_LONGEST_LABEL = 40
+CRITERION = {"padj": "adjusted p", "svalue": "s-value"}
+
+
+def table_of(result: Any, *needed: str) -> pd.DataFrame:
+    """Return the table of a result, or a table of `countglm.wald_test` as it is.
+
+    Raises
+    ------
+    InputError
+        Neither, or a table without one of the columns ``needed``.
+    """
+    table = result.table if isinstance(result, DEResult) else result
+    if not hasattr(table, "columns") or not hasattr(table, "index"):
+        several = " Pick one of its results, by name." if hasattr(result, "values") else ""
+        raise InputError(
+            f"A {type(result).__name__} cannot be drawn; give the result of "
+            f"differential_expression, or the table of a test.{several}"
+        )
+    missing = [name for name in needed if name not in table]
+    if missing or not {"pvalue", "svalue"} & set(table):
+        lacking = ", ".join(missing or ["pvalue"])
+        raise InputError(
+            f"The table lacks the column {lacking}; give the result of differential_expression, "
+            "or a table of wald_test or likelihood_ratio_test."
+        )
+    return table
+
+
+def require_result(result: Any) -> DEResult:
+    """Return ``result``, which must be one of differential_expression."""
+    if isinstance(result, DEResult):
+        return result
+    table_of(result)
+    raise InputError(
+        "This plot shows more than a table holds; give the result of differential_expression."
+    )
+
+
+def level_of(result: Any, alpha: float | None) -> float:
+    """Return the level to call genes at: as given, or that of the analysis."""
+    if alpha is None and isinstance(result, DEResult):
+        alpha = result.settings["alpha"]
+    return check_share(_LEVEL if alpha is None else alpha, "alpha", "the false discovery rate")
+
+
+def threshold_of(result: Any) -> float:
+    """Return the log2 fold change that was tested against, 0 where none was."""
+    if not isinstance(result, DEResult):
+        return 0.0
+    return float(result.settings.get("lfc_threshold") or 0.0)
+
+
+def criterion(table: pd.DataFrame, level: float) -> str:
+    """Return what genes are called by, in words."""
+    return f"{CRITERION[evidence(table)[0]]} < {level:g}"
+
+
+def change_label(result: Any) -> str:
+    """Return the words for an axis of fold changes."""
+    if not isinstance(result, DEResult):
+        return "log2 fold change"
+    shrunken = "shrunken " if result.settings.get("shrinkage") else ""
+    words = f"{shrunken}log2 fold change"
+    return f"{words}\n{result.label}" if len(result.label) <= _LONGEST_LABEL else words
+
+
+def labels_of(table: pd.DataFrame) -> NDArray[np.object_]:
+    """Return a name for every gene: its symbol where the table has one, or else its own."""
+    own = np.array([str(name) for name in table.index], dtype=object)
+    for column in table.columns:
+        if str(column).lower() in SYMBOLS:
+            symbol = table[column].astype(object)
+            given = symbol.notna().to_numpy() & (symbol.astype(str) != "").to_numpy()
+            return np.where(given, symbol.astype(str).to_numpy(), own)
+    return own
+
+
+def named_rows(
+    table: pd.DataFrame, label: int | Sequence[str] | Sequence[int] | None, level: float
+) -> NDArray[np.intp]:
+    """Return the rows of the genes to be called by name: so many of the best, or those named.
+
+    Of the best only those below ``level`` count; genes are named by the table's index.
+    """
+    if label is None or label is False:
+        return np.zeros(0, dtype=np.intp)
+    if isinstance(label, int | np.integer):
+        best = ranked(table)
+        return best[called(table, level)[best]][: max(int(label), 0)]
+    wanted = [label] if isinstance(label, str) else list(label)
+    return positions(wanted, table.index.to_numpy())
