@@ -158,7 +158,12 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         )
 
     def report(
-        self, path: str | os.PathLike[str], *, title: str | None = None, force: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        counts: Any = None,
+        title: str | None = None,
+        force: bool = False,
     ) -> list[Path]:
         """Write an index of all groups to ``path`` and a page for each beside it.
 
@@ -166,6 +171,9 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         ----------
         path : path
             The index, such as ``report.html``; pages are ``report_<group>.html``.
+        counts : optional
+            The counts of the analysis, of all groups, for results that were loaded: figures of
+            samples need them, and are left out without.
         title : str, optional
             Heading of the index.
         force : bool
@@ -174,17 +182,18 @@ class GroupedResult(Mapping[Group, "DEResult"]):
         Returns
         -------
         list of Path
-            The index, then the pages. Of more than 100 groups those with most genes have a page.
+            The index, then the pages: at most 100, of the groups with most genes.
 
         Raises
         ------
         InputError
-            A file exists and ``force`` is not given, or the folder cannot be written.
+            Files that exist without ``force``, a folder that cannot be written, or counts other
+            than those of the analysis.
         """
         from .report import write_groups_report
 
         heading = title or f"Differential expression by {', '.join(self.by)}: {self.label}"
-        return write_groups_report(self, path, title=heading, force=force)
+        return write_groups_report(self, path, counts=counts, title=heading, force=force)
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the results of all groups to one file: HDF5 (.h5, .hdf5) or .npz, no pickle.

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .counts import as_count_matrix
+from .errors import InputError
 
 if TYPE_CHECKING:
     from .counts import CountMatrix
@@ -67,3 +70,31 @@ def with_counts(results: Mapping[str, DEResult], counts: Any) -> Mapping[str, DE
             fits[id(own)] = replace(own, counts=fitted_counts(result, counts))
         found[name] = replace(result, fit=fits[id(own)])
     return found
+
+
+def with_counts_of_group(results: Mapping[str, DEResult], counts: Any) -> Mapping[str, DEResult]:
+    """Do as `with_counts` for results of one group, whose samples are some of ``counts``.
+
+    Raises
+    ------
+    InputError
+        Samples without names, or that the counts do not have; other counts.
+    """
+    if counts is None or not results:
+        return results
+    from ._group_counts import group_matrix
+
+    names = next(iter(results.values())).fit.sample_names
+    matrix = as_count_matrix(counts, allow_noninteger=True)
+    if names is None or matrix.sample_names is None:
+        raise InputError(
+            "The counts of a group are found by the names of its samples, which are missing here; "
+            "leave counts out."
+        )
+    rows = np.flatnonzero(np.isin(matrix.sample_names.astype(str), names.astype(str)))
+    if rows.size != names.size:
+        raise InputError(
+            f"counts have {rows.size} of the {names.size} samples of a group; pass the ones that "
+            "were analysed."
+        )
+    return with_counts(results, group_matrix(matrix, rows, None)[0])

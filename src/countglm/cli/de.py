@@ -23,6 +23,7 @@ from countglm.cli.inputs import (
     size_factors_of,
 )
 from countglm.cli.normalized import is_wanted, why_not
+from countglm.cli.origin import origin_of
 from countglm.cli.output import check_output, output_folder
 from countglm.cli.preparation import (
     check_min_count,
@@ -121,6 +122,7 @@ def run(
             results, asked.matrix, folder, suffix=suffix, dropped=asked.dropped, title=asked.title,
             with_report=not no_report, h5ad_from=(asked.raw, asked.obs) if with_h5ad else None,
             normalized=with_normalized,
+            origin=origin_of(counts, given["samples"], given, asked.dropped),
         )  # fmt: skip
     reading.done()
     left_out = [why_not(asked.matrix)] if normalized == "auto" and not with_normalized else []

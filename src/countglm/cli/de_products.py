@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from countglm.cli.ending import SUMMARY_TEXT, text_of_tests
 from countglm.cli.normalized import write_normalized
+from countglm.cli.origin import INPUT, Origin
 from countglm.cli.products import (
     free_name,
     plain_name,
@@ -38,12 +39,13 @@ def write_de_products(
     h5ad_from: tuple[Any, Any] | None,
     command: str = "de",
     normalized: bool = True,
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """Fill ``folder`` with tables, results, report and summary; return the summary.
 
     ``suffix`` ends the names of the tables; ``dropped`` genes were left out before. From counts
     as they were read and their sample table, where given, comes result.h5ad. ``normalized``
-    asks for the table of counts over size factors.
+    asks for the table of counts over size factors. The page and the summary tell the ``origin``.
     """
     # HDF5 packs without holding Python up: results are saved while tables are written.
     with ThreadPoolExecutor(1) as pool:
@@ -61,7 +63,8 @@ def write_de_products(
         if normalized:
             write_normalized(first.fit, counts, folder / f"normalized_counts{suffix}")
         if with_report:
-            write_de_report(results, folder / "report.html", title=title)
+            about = None if origin is None else origin.about()
+            write_de_report(results, folder / "report.html", title=title, about=about)
         told = text_of_tests(results, dropped)
         (folder / SUMMARY_TEXT).write_text(told, encoding="utf-8")
         for each in saving:
@@ -71,6 +74,8 @@ def write_de_products(
         annotated.write_h5ad(folder / "result.h5ad", compression="gzip")
         contrasts = [each | {"h5ad_key": keys[each["name"]]} for each in contrasts]
     facts = summary(first.fit, command) | {
+        "title": title,
+        INPUT: None if origin is None else origin.facts(),
         "n_dropped": dropped,
         "normalized_counts": f"normalized_counts{suffix}" if normalized else None,
         "settings": first.settings,

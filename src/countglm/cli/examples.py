@@ -45,6 +45,11 @@ OF_COMMAND: dict[str, Examples] = {
             "    --size-factors poscounts --memory-limit 4GB -o cell-types",
         ),
     ),
+    "report": (
+        ("After countglm de ... --no-report -o results", "countglm report results"),
+        ("With another name", "countglm report results -o page.html"),
+        ("The counts have moved", "countglm report results --counts archive/counts.csv --force"),
+    ),
     "fit": (
         (
             "A dispersion of its own for every gene, and a Wald test",

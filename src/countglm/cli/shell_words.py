@@ -33,6 +33,7 @@ _RULES: tuple[_Rule, ...] = (
         r"\1; give a sample table with --samples in which they have one, such as 'unknown', which "
         "is a group of its own.",
     ),
+    (re.compile(r"\boverwrite it with force\b"), "overwrite it with --force"),
     (re.compile(r"\braise memory_limit\b"), "raise --memory-limit"),
     (
         re.compile(_START + rf"({'|'.join(_OPTIONS)})=(?=(['\"\d\[-]?))"),

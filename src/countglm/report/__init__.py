@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from countglm._grouped import GroupedResult
     from countglm.adapters.parity import ParityCertificate
     from countglm.deresult import DEResult
+    from countglm.report.about import About
     from countglm.results import GLMFit
 
 
@@ -72,6 +73,7 @@ def write_de_report(
     *,
     counts: Any = None,
     title: str = "Differential expression",
+    about: About | None = None,
     force: bool = False,
 ) -> None:
     """Write a page on the results of one or several contrasts, by name, to ``path``.
@@ -87,6 +89,8 @@ def write_de_report(
         samples are made of them. Without any counts the page says which figures are left out.
     title : str
         Heading of the page.
+    about : About, optional
+        What the results do not hold: files, command line, genes left out before.
     force : bool
         Overwrite an existing file.
 
@@ -97,10 +101,11 @@ def write_de_report(
         than those of the analysis.
     """
     from countglm._replaced import with_counts
+    from countglm.report.about import NOTHING
     from countglm.report.de import render
 
     with atomic_file(Path(path), force=force) as temporary:
-        page = render(with_counts(results, counts), title)
+        page = render(with_counts(results, counts), title, about or NOTHING)
         temporary.write_text(page, encoding="utf-8")
 
 
@@ -108,7 +113,9 @@ def write_groups_report(
     grouped: GroupedResult | Mapping[str, GroupedResult],
     path: str | os.PathLike[str],
     *,
+    counts: Any = None,
     title: str = "Differential expression by group",
+    about: About | None = None,
     force: bool = False,
 ) -> list[Path]:
     """Write an index of all groups to ``path``, and beside it a page for each of them.
@@ -120,8 +127,12 @@ def write_groups_report(
     path : path
         The index, such as ``report.html``; pages are ``report_<group>.html``. No page needs a
         network.
+    counts : optional
+        The counts of the analysis, of all groups, for results that were loaded.
     title : str
         Heading of the index.
+    about : About, optional
+        What the results do not hold: files, command line, genes left out before.
     force : bool
         Overwrite existing files.
 
@@ -133,10 +144,13 @@ def write_groups_report(
     Raises
     ------
     InputError
-        A file exists and ``force`` is not given, or the folder cannot be written.
+        A file exists and ``force`` is not given, or the folder cannot be written; counts other
+        than those of the analysis.
     """
     from countglm._grouped import GroupedResult
+    from countglm._replaced import with_counts_of_group
     from countglm._store import check_target
+    from countglm.report.about import NOTHING
     from countglm.report.groups import page_names, render_group, render_index
 
     index = Path(path)
@@ -146,8 +160,9 @@ def write_groups_report(
         check_target(index.with_name(name), force=force)
     caution = next((each.caution for each in named.values()), "")
     for group, name in pages.items():
-        results = {label: each[group] for label, each in named.items() if group in each}
-        page = render_group(group, results, title, index.name, caution)
+        own = {label: each[group] for label, each in named.items() if group in each}
+        results = with_counts_of_group(own, counts)
+        page = render_group(group, results, title, index.name, caution, about or NOTHING)
         _write(page, index.with_name(name), force)
     _write(render_index(named, title, pages), index, force)
     return [index, *(index.with_name(name) for name in pages.values())]

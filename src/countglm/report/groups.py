@@ -13,6 +13,7 @@ from countglm._names import plural
 from countglm._provenance import in_common
 from countglm._ranking import evidence
 from countglm.report import group_figures
+from countglm.report.about import NOTHING, About
 from countglm.report.de import sections
 from countglm.report.html import (
     document,
@@ -50,11 +51,16 @@ def page_names(grouped: Mapping[str, GroupedResult], stem: str) -> dict[Any, str
 
 
 def render_group(
-    group: Any, results: Mapping[str, DEResult], title: str, index: str, caution: str
+    group: Any,
+    results: Mapping[str, DEResult],
+    title: str,
+    index: str,
+    caution: str,
+    about: About = NOTHING,
 ) -> str:
     """Return the page of one group: its results by the name of their contrast."""
     back = f'<p><a href="{escape(index)}">All groups</a></p>'
-    body = [back, *_caution(caution), *sections(results)]
+    body = [back, *_caution(caution), *sections(results, about)]
     return document(f"{title}: {group_text(group)}", body)
 
 
