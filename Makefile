@@ -42,6 +42,10 @@ $(VENV)/docs-installed: $(VENV)/installed
 	$(BIN)/$(INSTALL) --editable ".[docs]"
 	touch $@
 
+$(VENV)/browser-installed: .ci/install_browser.sh | $(VENV)/made
+	.ci/install_browser.sh
+	touch $@
+
 # rpy2 has no wheel for Linux. In this mode it builds without a compiler and runs with every R.
 $(VENV)/rpy2-installed: $(VENV)/test-installed $(VENV)/r-installed
 	RPY2_CFFI_MODE=ABI $(BIN)/$(INSTALL) --no-binary=rpy2-rinterface --editable ".[r]"
@@ -56,9 +60,9 @@ lint: $(VENV)/test-installed
 	$(BIN)/mypy
 
 # The kernels are plain Python too: the unit tests run without the compiler first.
-test: lint $(VENV)/rpy2-installed $(VENV)/docs-installed
+test: lint $(VENV)/rpy2-installed $(VENV)/docs-installed $(VENV)/browser-installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(PARALLEL) tests/unit
-	COUNTGLM_REQUIRE_R=1 $(BIN)/python -m pytest $(PARALLEL)
+	COUNTGLM_REQUIRE_R=1 COUNTGLM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest $(PARALLEL)
 	$(MAKE) --no-print-directory r-check
 	$(MAKE) --no-print-directory docs
 

@@ -7,6 +7,8 @@ packages, some through rpy2. Where one is absent its tests are deselected and th
 in one line.
 ``make test`` installs R and sets ``COUNTGLM_REQUIRE_R``, which turns a missing R into an error.
 Tests marked ``docs`` run pages as notebooks, with what the extra ``docs`` installs.
+Tests marked ``browser`` open pages in Chromium through playwright; ``make test`` installs it and
+sets ``COUNTGLM_REQUIRE_BROWSER``.
 Tests marked ``plain`` call array kernels, which only ``NUMBA_DISABLE_JIT=1`` leaves to Python;
 their compiled form is tested through the entries, and ``make test`` runs the unit tests both ways.
 Tests marked ``compiled`` fit hundreds of genes, which takes plain Python minutes and says nothing
@@ -62,6 +64,15 @@ def r_available() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@cache
+def browser_path() -> str | None:
+    """Return the Chromium that tests can drive, or None where there is none, or no playwright."""
+    if find_spec("playwright") is None:
+        return None
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
 def plain_kernels() -> bool:
     """Return whether Python can call the array kernels: they are not compiled."""
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}
@@ -85,6 +96,13 @@ def absent_requirements() -> dict[str, str]:
         )
     if find_spec("jupytext") is None or find_spec("nbclient") is None:
         absent["docs"] = "tests marked 'docs' are deselected: install the extra 'docs' for them"
+    if browser_path() is None:
+        if os.environ.get("COUNTGLM_REQUIRE_BROWSER"):
+            raise pytest.UsageError(
+                "Chromium and playwright are required here and were not found: run "
+                ".ci/install_browser.sh and make test"
+            )
+        absent["browser"] = "tests marked 'browser' are deselected: no Chromium, or no playwright"
     if not plain_kernels():
         absent["plain"] = "tests marked 'plain' are deselected: set NUMBA_DISABLE_JIT=1 for them"
     else:
@@ -95,6 +113,7 @@ def absent_requirements() -> dict[str, str]:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "data: needs the folder named by COUNTGLM_TEST_DATA")
     config.addinivalue_line("markers", "r: needs R with DESeq2, edgeR, limma, glmGamPoi, and rpy2")
+    config.addinivalue_line("markers", "browser: opens pages in Chromium, through playwright")
     config.addinivalue_line("markers", "compiled: fits many genes, not with NUMBA_DISABLE_JIT")
     config.addinivalue_line("markers", "docs: runs notebooks, needs the extra 'docs'")
     config.addinivalue_line("markers", "plain: calls array kernels, needs NUMBA_DISABLE_JIT=1")
@@ -158,6 +177,14 @@ def data_dir() -> Path:
     folder = data_folder()
     assert folder is not None, "a test that uses data_dir must be marked 'data'"
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of Chromium; for tests marked ``browser``."""
+    path = browser_path()
+    assert path is not None, "a test that uses chromium must be marked 'browser'"
+    return path
 
 
 @pytest.fixture(scope="session")
