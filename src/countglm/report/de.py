@@ -9,6 +9,7 @@ import numpy as np
 
 from countglm._names import plural
 from countglm.report.about import NOTHING, About
+from countglm.report.design_section import design_section
 from countglm.report.excluded import excluded_section
 from countglm.report.explorer import Explorer
 from countglm.report.findings import Shows, Still, results_section
@@ -17,7 +18,6 @@ from countglm.report.methods import methods_section
 from countglm.report.page import (
     CONTRASTS_WITH_FIGURES,
     certificate_section,
-    fit_section,
     status_section,
 )
 from countglm.report.repeat import repeat_section, versions_section
@@ -37,9 +37,9 @@ def sections(
 ) -> list[str]:
     """Return the parts of the page, from what was found to how to repeat it."""
     shows = Still(results) if shows is None else shows
-    fits = fits_of(results)
+    fits = dict(next(iter(shared.items())) for shared in by_fit(results))
     body = [summary_section(results)]
-    body += [fit_section(result.fit) for result in fits.values()]
+    body += [design_section(shared) for shared in by_fit(results)]
     body += [
         results_section(name, result, shows, with_figures=number < CONTRASTS_WITH_FIGURES)
         for number, (name, result) in enumerate(results.items())
@@ -52,12 +52,12 @@ def sections(
     return [*body, shows.ending()]
 
 
-def fits_of(results: Mapping[str, DEResult]) -> dict[str, DEResult]:
-    """Return the first result, by its name, of every fit that contrasts share."""
-    found: dict[int, tuple[str, DEResult]] = {}
+def by_fit(results: Mapping[str, DEResult]) -> list[dict[str, DEResult]]:
+    """Return the results by name, those of one fit together."""
+    found: dict[int, dict[str, DEResult]] = {}
     for name, result in results.items():
-        found.setdefault(id(result.dispersion), (name, result))
-    return dict(found.values())
+        found.setdefault(id(result.dispersion), {})[name] = result
+    return list(found.values())
 
 
 def _proof(result: DEResult) -> list[str]:

@@ -79,12 +79,13 @@ def paragraphs(sentences: Sequence[str]) -> str:
     return "\n".join(f"<p>{line}</p>" for line in lines)
 
 
-def figure(svg: str, alt: str, caption: str) -> str:
-    """An SVG as an image with its caption."""
+def figure(svg: str, alt: str, caption: str, kind: str = "") -> str:
+    """An SVG as an image with its caption; ``kind`` is the class of the figure."""
     # Percent signs, not base64: points are base64 inside already, and twice would swell the page.
     data = quote(svg, safe=" !$'*+,-./;=?@[]_`{|}~")
+    marked = f' class="{kind}"' if kind else ""
     return (
-        f'<figure><img src="data:image/svg+xml,{data}" alt="{escape(alt)}">'
+        f'<figure{marked}><img src="data:image/svg+xml,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
@@ -176,6 +177,13 @@ def number(name: str, value: Any) -> str:
     if name in ("pvalue", "padj", "svalue"):
         return f"{number:.2e}" if number > 0 else "< 1e-307"
     return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def number_text(value: float) -> str:
+    """A number of three digits, infinity and the minus sign as people write them."""
+    if np.isinf(value):
+        return number("", value)
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def provenance_section(provenance: Mapping[str, Any]) -> str:

@@ -243,8 +243,8 @@ def _tiles(result: DEResult) -> str:
     up, down = directions(result)
     n_tested = int(result.table[evidence(result.table)[0]].notna().sum())
     entries = [
-        (f"{facts['n_up']:,}", up, "up"),
-        (f"{facts['n_down']:,}", down, "down"),
+        (f"{facts['n_up']:,}", f"genes {up}", "up"),
+        (f"{facts['n_down']:,}", f"genes {down}", "down"),
         (f"{n_tested:,}", f"genes with enough counts to be tested, of {facts['n_genes']:,}", ""),
     ]
     tiles = "".join(
