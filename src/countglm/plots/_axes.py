@@ -12,6 +12,7 @@ from countglm.plots._style import DPI, GREY, SIZE, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -25,12 +26,15 @@ def canvas(ax: Axes | None, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
             f"ax is a {type(ax).__name__}; give one Axes of matplotlib, such as "
             "plt.subplots()[1], or leave ax out for a figure of its own."
         )
+    # The first figure loads pyplot's backend. Within the style what that sets, such as to show each
+    # figure of a notebook, would be taken back at the end.
+    figure = ax.figure if ax is not None else _new_figure(size)
     with mpl.rc_context(STYLE):
-        yield _new_axes(size) if ax is None else ax
+        yield figure.add_subplot() if ax is None else ax
 
 
-def _new_axes(size: tuple[float, float]) -> Axes:
-    """Return the axes of a new figure, which pyplot knows of only where the caller works with it.
+def _new_figure(size: tuple[float, float]) -> Figure:
+    """Return a new figure, which pyplot knows of only where the caller works with it.
 
     In a notebook that is what shows it; elsewhere no figure is kept that nobody closes.
     """
@@ -38,10 +42,10 @@ def _new_axes(size: tuple[float, float]) -> Axes:
     if "matplotlib.pyplot" in sys.modules or _in_ipython():
         import matplotlib.pyplot as plt
 
-        return plt.figure(**options).add_subplot()
+        return plt.figure(**options)
     from matplotlib.figure import Figure
 
-    return Figure(**options).add_subplot()
+    return Figure(**options)
 
 
 def _in_ipython() -> bool:
