@@ -195,5 +195,5 @@ def test_powers_of_ten_are_plain_text() -> None:
 
     labels = re.findall(r"<text [^>]*>([^<]*)</text>", draw(paint))
     assert {"10⁻¹²", "10⁻⁶", "10⁰"} <= {*labels}
-    assert "4×10⁰" in labels, "within a decade the steps between are named"
+    assert {"4", "6"} <= {*labels}, "within a decade the steps between are named"
     assert not any("$" in label or "{" in label for label in labels)

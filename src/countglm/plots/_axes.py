@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from countglm.errors import InputError
-from countglm.plots._style import DPI, GREY, SIZE, STYLE
+from countglm.plots._style import DPI, INK, SIZE, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+_LINE = 44
 
 
 @contextmanager
@@ -57,5 +61,8 @@ def say(axes: Axes, sentence: str) -> None:
     """Leave the axes empty but for the reason why there is nothing to draw."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_color(GREY)
-    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", wrap=True)
+    axes.spines[:].set_visible(False)
+    axes.text(
+        0.5, 0.5, textwrap.fill(sentence, _LINE), transform=axes.transAxes, ha="center",
+        va="center", color=INK,
+    )  # fmt: skip

@@ -28,6 +28,7 @@ from countglm.plots._tables import (
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _FRAME = 1.08
 _NOTHING = "No gene has a fold change to draw."
@@ -79,6 +80,7 @@ def ma(
         _threshold_lines(axes.axhline, result)
         logarithmic(axes, "x")
         axes.set_ylim(-_FRAME * points.limit, _FRAME * points.limit)
+        _infinite_ticks(axes.yaxis, table, points)
         axes.set_xlabel("mean of counts divided by size factors")
         axes.set_ylabel(change_label(result))
         _genes(axes, table, points, level)
@@ -127,6 +129,7 @@ def volcano(
         if found.any():
             axes.axhline(float(points.y[found].min()), color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlim(-_FRAME * points.limit, _FRAME * points.limit)
+        _infinite_ticks(axes.xaxis, table, points)
         axes.set_ylim(0.0, 1.05 * max(float(points.y.max()), 1.0))
         axes.set_xlabel(change_label(result).replace("\n", ", "))
         axes.set_ylabel(f"\N{MINUS SIGN}log10 {name}")
@@ -147,6 +150,15 @@ def _threshold_lines(line: Any, result: Any) -> None:
     threshold = threshold_of(result)
     for side in (-threshold, threshold) if threshold else ():
         line(side, color=INK, linewidth=0.8, linestyle="--")
+
+
+def _infinite_ticks(axis: Axis, table: pd.DataFrame, points: Points) -> None:
+    """Where every fold change is infinite, say so on the axis, which has no scale then."""
+    change = table["log2FoldChange"].to_numpy(dtype=np.float64)[points.rows]
+    if np.isinf(change).all():
+        axis.set_ticks(
+            [-points.limit, 0.0, points.limit], ["\N{MINUS SIGN}\N{INFINITY}", "0", "\N{INFINITY}"]
+        )
 
 
 def _genes(axes: Axes, table: pd.DataFrame, points: Points, level: float) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from countglm._replaced import given_counts
 from countglm.analysis import analysis_of
 from countglm.cooks import cooks_distances
+from countglm.dispersion import make_steps
 from countglm.plots._axes import canvas, say
 from countglm.plots._groups import Groups, group_legend, legend_entries, sample_groups
 from countglm.plots._style import GREY, INK, logarithmic
@@ -25,8 +26,9 @@ Floats = NDArray[np.float64]
 
 # Entries are enough to tell the quantiles of every sample; genes are looked at in blocks.
 _ENTRIES, _BLOCK = 1 << 23, 256
-_QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99, 1.0)
-_LEAST = 1e-12
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+# The axis begins a little below the boxes: distances of 0 have no logarithm.
+_BELOW, _LEAST = 0.1, 1e-12
 # More samples than this are drawn as bands, and not named.
 _BOXES = 50
 
@@ -42,8 +44,8 @@ def cooks(
     """Draw the Cook's distances of every sample's counts: how much they move the fits.
 
     A sample that stands higher than the rest moves many genes. Boxes hold the middle half of the
-    genes, whiskers all but 1% at each end, dots are the largest distances; the dashed line is the
-    cutoff from which a count is an outlier.
+    genes, whiskers nine tenths, dots are the largest distances; the dashed line is the cutoff from
+    which a count is an outlier.
 
     Parameters
     ----------
@@ -73,18 +75,19 @@ def cooks(
         if not np.isfinite(quantiles).any():
             say(axes, "No gene has a Cook's distance.")
             return axes
+        logarithmic(axes, "y")
         _draw(axes, found, groups, np.maximum(quantiles, _LEAST))
         cutoff = found.settings.get("cooks_cutoff")
         if cutoff:
             axes.axhline(cutoff, color=INK, linewidth=1.0, linestyle="--")
-        logarithmic(axes, "y")
         axes.set_ylabel("Cook's distance")
     return axes
 
 
 def cooks_quantiles(result: DEResult, counts: Any = None) -> Floats:
-    """Return quantiles (6, n_samples) over the genes: 1, 25, 50, 75, 99% and the largest."""
-    steps = analysis_of(result, counts).steps
+    """Return quantiles (6, n_samples) over the genes: 5, 25, 50, 75, 95% and the largest."""
+    # A replayed fit keeps no means: those of its coefficients serve as well.
+    steps = make_steps(analysis_of(result, counts).steps.model, "exact")
     given, x, fit = given_counts(result, counts), result.fit.design.matrix, result.fit
     parts = []
     for start in _starts(fit.n_genes, fit.n_samples):
@@ -116,29 +119,30 @@ def _starts(n_genes: int, n_samples: int) -> list[int]:
 def _draw(axes: Axes, result: DEResult, groups: Groups, quantiles: Floats) -> None:
     # Samples of a group stand together.
     order = np.argsort(groups.codes, kind="stable")
-    low, left, middle, right, high, most = quantiles[:, order]
+    least, left, middle, right, high, most = quantiles[:, order]
     place, n = np.arange(order.size), order.size
     colours = np.array(groups.colours or [GREY], dtype=object)[groups.codes[order]]
     if n > _BOXES:
-        axes.fill_between(place, low, high, color=GREY, alpha=0.25, linewidth=0, step="mid")
+        axes.fill_between(place, least, high, color=GREY, alpha=0.25, linewidth=0, step="mid")
         axes.fill_between(place, left, right, color=GREY, alpha=0.6, linewidth=0, step="mid")
         axes.scatter(place, middle, s=5, c=colours, linewidths=0, zorder=3)
         axes.scatter(place, most, s=5, c=colours, linewidths=0, zorder=3)
         axes.set_xlabel(f"{n:,} samples, by group")
         axes.set_xticks([])
     else:
-        stats = [
-            {"whislo": low[k], "q1": left[k], "med": middle[k], "q3": right[k], "whishi": high[k]}
-            for k in range(n)
-        ]
-        boxes = axes.bxp(stats, positions=place, showfliers=False, patch_artist=True, widths=0.6)
-        for box, colour in zip(boxes["boxes"], colours, strict=True):
-            box.set(facecolor=colour, edgecolor=INK, linewidth=0.6, alpha=0.85)
-        for line in [*boxes["whiskers"], *boxes["caps"], *boxes["medians"]]:
-            line.set(color=INK, linewidth=0.8)
+        line: dict[str, Any] = {"color": INK, "linewidth": 0.8}
+        axes.vlines(place, least, high, **line)
+        axes.bar(
+            place, right - left, bottom=left, width=0.6, color=colours, edgecolor=INK,
+            linewidth=0.6,
+        )  # fmt: skip
+        axes.hlines(middle, place - 0.3, place + 0.3, **line)
         axes.scatter(place, most, s=9, c=colours, linewidths=0, zorder=3)
         names = sample_labels(result)
         axes.set_xticks(place, [names[k] for k in order], rotation=90, fontsize=8 if n < 25 else 6)
     axes.set_xlim(-0.8, n - 0.2)
+    top = max(float(np.nanmax(most)), result.settings.get("cooks_cutoff") or 0.0)
+    low = max(_BELOW * float(np.nanmin(left)), _BELOW**4 * float(np.nanmin(right)))
+    axes.set_ylim(low, 2.0 * top)
     if len(groups.labels) > 1:
         group_legend(axes, legend_entries(groups, ["s"] * len(groups.labels), groups.colours))

@@ -81,9 +81,11 @@ def counts(
     if color is None and by is None:
         color = other_factor(found, len(MARKERS))
     colours = groups if color is None else sample_groups(found, color, obs)
+    if colours.values is not None and colours is groups:
+        colours = Groups("", ("samples",), groups.codes)
     y = _values(found, row, normalized, counts) + pseudocount
     with canvas(ax, (5.2, 3.5)) as axes:
-        logarithmic(axes, "y", powers=False)
+        logarithmic(axes, "y")
         x = _places(axes, groups) if groups.values is None else groups.values
         draw_samples(axes, x, y, colours, None, 36.0 if y.size <= _CROWD else 10.0)
         if groups.values is None:

@@ -65,5 +65,5 @@ def sample_distances(
         axes.spines[:].set_visible(False)
         bar = axes.figure.colorbar(picture, ax=axes, shrink=0.6, location="bottom", pad=0.03)
         bar.set_label("distance")
-        colour_strip(axes, groups, order, legend_at=1.0)
+        colour_strip(axes, groups, order)
     return axes

@@ -8,7 +8,7 @@ import numpy as np
 
 from countglm._names import plural
 from countglm.plots._axes import canvas, say
-from countglm.plots._style import BLUE, INK, VERMILION, legend
+from countglm.plots._style import BLUE, INK, VERMILION, legend, whole_numbers
 from countglm.plots._tables import require_result
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def filtering(result: Any, *, ax: Axes | None = None) -> Axes:
             ha="right" if left else "left", fontsize=8.5,
         )  # fmt: skip
         axes.set_xlabel("genes left out, lowest first (%)")
+        whole_numbers(axes)
         axes.set_ylabel(f"genes with adjusted p < {found.settings['alpha']:g}")
         legend(axes)
     return axes
@@ -64,6 +65,6 @@ def _told(result: DEResult) -> str:
     assert curve is not None
     kept = plural(int(np.count_nonzero(curve.passed)), "gene")
     chosen = int(curve.rejections[curve.chosen])
-    given = result.settings.get("filter_statistic") is not None
-    what = "statistic" if given else "mean count"
+    by_mean = result.settings.get("filter_statistic", "baseMean") == "baseMean"
+    what = "mean count" if by_mean else "statistic"
     return f"kept: {what} from {curve.threshold:.3g} on\n{kept}, {chosen:,} found"

@@ -59,7 +59,7 @@ class Groups:
 
 
 def tested_factor(result: DEResult) -> str | None:
-    """Return the factor of the tested contrast, else the last of the formula, None without one."""
+    """Return the variable of the tested contrast, else the formula's last factor, or None."""
     design = result.fit.design
     weighed = result.contrast != 0.0
     touched = [
@@ -68,8 +68,14 @@ def tested_factor(result: DEResult) -> str | None:
         if (weighed & (coding != 0.0).any(axis=0)).any()
     ]
     known = _factors(result)
-    for name in [*touched, *reversed(known)]:
-        if name in known:
+    columns = () if result.obs is None else result.obs.columns
+    numbers = [
+        name
+        for name, weight in zip(result.fit.coef_names, result.contrast, strict=True)
+        if weight and name in columns and name not in known
+    ]
+    for name in [*touched, *numbers, *reversed(known)]:
+        if name in known or name in numbers:
             return name
     return None
 
@@ -260,10 +266,10 @@ def legend_entries(groups: Groups, forms: Sequence[str], colours: Sequence[str])
     return handles
 
 
-def group_legend(axes: Axes, handles: list[Any], at: float = 1.0) -> None:
-    """Put a legend to the right of the axes, its left side ``at`` parts of their width."""
+def group_legend(axes: Axes, handles: list[Any]) -> None:
+    """Put a legend to the right of the axes."""
     if handles:
         axes.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(at, 1.02), frameon=False,
+            handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.02), frameon=False,
             fontsize=8.5, handletextpad=0.1, labelspacing=0.35, borderaxespad=0.3,
         )  # fmt: skip

@@ -69,7 +69,7 @@ def heatmap(
     found = require_result(result)
     rows, note = _rows(found, genes, top)
     groups = sample_groups(found, color, obs)
-    with canvas(ax, (5.8, 1.6 + 0.135 * min(max(rows.size, 8), _NAMED_GENES))) as axes:
+    with canvas(ax, (5.8, 1.6 + 0.135 * min(max(rows.size, 10), _NAMED_GENES))) as axes:
         if not rows.size:
             say(axes, "No gene to draw: none has a p-value.")
             return axes
@@ -115,5 +115,5 @@ def _draw(axes: Axes, result: DEResult, rows: Index, shown: Floats, groups: Grou
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     bar = axes.figure.colorbar(picture, ax=axes, shrink=0.5, location="left", extend="both")
-    bar.set_label("log2-like value less the gene's mean")
-    colour_strip(axes, groups, columns, legend_at=1.0)
+    bar.set_label("less the gene's mean (log2)")
+    colour_strip(axes, groups, columns)

@@ -11,7 +11,7 @@ from countglm._arguments import is_number
 from countglm._parallel import is_whole
 from countglm.errors import InputError
 from countglm.plots._axes import canvas, say
-from countglm.plots._style import BLUE, GREY, INK, SKY, VERMILION, legend
+from countglm.plots._style import BLUE, GREY, INK, SKY, VERMILION, legend, whole_numbers
 from countglm.plots._tables import level_of, table_of
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def p_values(
         axes.set_xlim(0, 1)
         axes.set_xlabel("p-value (dotted: flat, as without any effect)")
         axes.set_ylabel("genes")
+        whole_numbers(axes)
         if len(shown) > 1:
             legend(axes)
     return axes
@@ -121,6 +122,7 @@ def s_values(
         axes.set_xlim(0, float(edges[-1]))
         axes.set_xlabel("s-value (share of wrong signs among all genes as sure)")
         axes.set_ylabel("genes")
+        whole_numbers(axes)
         legend(axes)
     return axes
 

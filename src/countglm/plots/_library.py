@@ -65,7 +65,7 @@ def size_factors(
         ends = np.array([x.min(), x.max()])
         slope = float(np.exp(np.mean(np.log(y) - np.log(x))))
         axes.plot(ends, slope * ends, color=GREY, linewidth=1.0, linestyle="--", zorder=1)
-        logarithmic(axes, "x", "y", powers=False)
+        logarithmic(axes, "x", "y")
         axes.margins(0.1)
         part = _only(groups, shown)
         draw_samples(axes, x, y, part, None, 42.0 if x.size <= 60 else 16.0)

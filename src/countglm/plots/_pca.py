@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 
 _NAMED = 12
 _CROWD = 60
+# A share of the variance that is rounding.
+_NONE = 1e-12
 
 
 def pca(
@@ -85,7 +87,7 @@ def pca(
     markers = None if shape is None else sample_groups(found, shape, obs)
     scores, share = principal_components(sample_values(found, values, counts), int(top))
     with canvas(ax, (5.2, 3.5)) as axes:
-        if max(first, second) > share.size or not share[second] > 0.0:
+        if max(first, second) > share.size or not share[second] > _NONE:
             say(axes, f"The samples differ in fewer than {max(first, second) + 1} directions.")
             return axes
         x, y = scores[:, first], scores[:, second]

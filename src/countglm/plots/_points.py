@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Fold changes reach as far as all but one gene of a thousand, with some air; 1 at least.
+# Fold changes reach as far as all but one gene of a thousand, with some air.
+_LEAST_CHANGE = 0.1
 _SHARE, _AIR, _FRAME = 0.999, 1.15, 1.04
 # A p-value of 0 stands above the smallest positive one.
 _ABOVE = 1.06
-_LEAST_DISPERSION = 1e-9
+# Dispersions below this are 0 for all that counts; replayed ones end at 1e-8.
+_NEAR_ZERO = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ def reach(table: pd.DataFrame, rows: NDArray[np.intp]) -> float:
     finite = np.isfinite(change)
     if not finite.any():
         return 1.0
-    edge = max(float(np.quantile(change[finite], _SHARE)), 1.0)
+    edge = max(float(np.quantile(change[finite], _SHARE)), _LEAST_CHANGE)
     sure = finite & ~np.isnan(_column(table, evidence(table)[0])[rows])
     largest = float(change[sure].max()) if sure.any() else 0.0
     return _AIR * edge if largest > 2.0 * edge else max(_AIR * edge, _FRAME * largest)
@@ -135,11 +137,11 @@ def dispersion_floor(stages: DispersionFit) -> float:
     """Return the dispersion below which genes are drawn at the lower margin."""
     shown = stages.base_mean > 0.0
     low = [
-        values[shown & (values > 0.0) & np.isfinite(values)]
+        values[shown & (values > _NEAR_ZERO) & np.isfinite(values)]
         for values in (stages.genewise, stages.final)
     ]
     least = [float(np.quantile(values, 0.01)) for values in low if values.size]
-    return max(min(least) / 3.0, _LEAST_DISPERSION) if least else 1e-3
+    return min(least) / 3.0 if least else 1e-3
 
 
 def _column(table: pd.DataFrame, name: str) -> Floats:

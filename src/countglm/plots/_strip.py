@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm.plots._groups import Groups, group_legend, legend_entries
+from countglm.plots._groups import Groups, legend_entries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Letters of a legend in one line.
+_LETTERS = 46
 # Beyond so many the best order of the leaves takes too long, and any is taken.
 _OPTIMAL = 200
 
@@ -30,11 +32,8 @@ def clustered(distances: Floats) -> Index:
     return np.asarray(leaves_list(tree), dtype=np.intp)
 
 
-def colour_strip(axes: Axes, groups: Groups, order: Index, *, legend_at: float) -> None:
-    """Draw the group of every sample above a picture whose columns are the samples in ``order``.
-
-    ``legend_at``: left side of the legend, in parts of the axes' width.
-    """
+def colour_strip(axes: Axes, groups: Groups, order: Index) -> None:
+    """Draw the group of every sample above a picture whose columns are the samples in ``order``."""
     from matplotlib.colors import ListedColormap
 
     if groups.values is None and len(groups.labels) < 2:
@@ -51,7 +50,11 @@ def colour_strip(axes: Axes, groups: Groups, order: Index, *, legend_at: float) 
             vmin=-0.5, vmax=len(groups.labels) - 0.5, interpolation="nearest",
         )  # fmt: skip
         entries = legend_entries(groups, ["s"] * len(groups.labels), groups.colours)
-        group_legend(axes, entries, legend_at)
+        strip.legend(
+            handles=entries, loc="lower left", bbox_to_anchor=(-0.02, 1.0), frameon=False,
+            fontsize=8.5, handletextpad=0.1, columnspacing=0.9, ncols=_columns(groups),
+            borderaxespad=0.2,
+        )  # fmt: skip
     else:
         strip.imshow(
             groups.values[order][None, :], aspect="auto", cmap="viridis", interpolation="nearest"
@@ -60,3 +63,9 @@ def colour_strip(axes: Axes, groups: Groups, order: Index, *, legend_at: float) 
     strip.set_xticks([])
     strip.set_yticks([])
     strip.spines[:].set_visible(False)
+
+
+def _columns(groups: Groups) -> int:
+    """Return how many entries of the legend go into a line."""
+    longest = max(map(len, (groups.name, *groups.labels)))
+    return max(1, min(_LETTERS // (longest + 3), len(groups.labels) + 1))

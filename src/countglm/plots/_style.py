@@ -26,6 +26,8 @@ MANY = 5000
 # A point of a vector image takes a hundred bytes, so that more become a raster image.
 RASTER_ABOVE = 400
 SIZE = (5.0, 3.5)
+# Where numbers of a logarithmic axis are short without powers.
+_SMALLEST, _LARGEST, _DECADES = 1e-3, 2e5, 3e3
 DPI = 160
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -55,18 +57,22 @@ def scatter(
     )  # fmt: skip
 
 
-def logarithmic(axes: Axes, *which: str, powers: bool = True) -> None:
-    """Make the axes ``which`` ("x", "y") logarithmic, powers of ten written as plain text.
+def logarithmic(axes: Axes, *which: str) -> None:
+    """Make the axes ``which`` ("x", "y") logarithmic, with labels of plain text.
 
     Matplotlib's own labels are formulas, whose layout takes longer than the rest of a figure.
-    Without ``powers`` numbers are written as 0.5, 20 and 3,000.
+    Numbers of few decades are written as 0.5, 20 and 3,000, others as powers of ten.
     """
     from matplotlib.ticker import LogFormatterSciNotation
 
     class Plain(LogFormatterSciNotation):
         def __call__(self, x: float, pos: Any = None) -> str:
             text = super().__call__(x, pos)
-            return _plain(text) if powers or not text else f"{float(f'{x:.3g}'):,g}"
+            axis = self.axis
+            assert axis is not None
+            low, high = (float(end) for end in axis.get_view_interval())
+            few = low >= _SMALLEST and high <= min(_LARGEST, _DECADES * low)
+            return f"{float(f'{x:.3g}'):,g}" if text and few else _plain(text)
 
     for name in which:
         axis = axes.xaxis if name == "x" else axes.yaxis
@@ -82,13 +88,21 @@ def _plain(formula: str) -> str:
     return re.sub(r"\\mathdefault|[${}]", "", text)
 
 
+def whole_numbers(axes: Axes) -> None:
+    """Put whole numbers on the vertical axis, with commas in the thousands."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+
+
 def legend(axes: Axes, *, title: str | None = None, columns: int = 2) -> None:
     """Name what is drawn above the axes, in full colour."""
     if not axes.get_legend_handles_labels()[0]:
         return
     box = axes.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, frameon=False, fontsize=9,
-        handletextpad=0.2, columnspacing=1.2, markerscale=1.6, title=title, title_fontsize=9,
+        handletextpad=0.2, columnspacing=1.2, markerscale=2.2, title=title, title_fontsize=9,
     )  # fmt: skip
     for handle in box.legend_handles:
         if handle is not None:

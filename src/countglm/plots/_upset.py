@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _DIRECTIONS = ("both", "up", "down")
 _LONGEST = 28
+# Height of a line, in inches.
+_ROW = 0.24
 _MOST_SETS = 24
 
 
@@ -63,7 +65,7 @@ def upset(
     if not is_whole(most, 1):
         raise InputError(f"most={most!r} must be a whole number of at least 1.")
     patterns, counts = np.unique(member[member.any(axis=1)], axis=0, return_counts=True)
-    size = (2.2 + 0.27 * max(min(len(counts), int(most)), 8), 2.4 + 0.24 * len(names))
+    size = (2.2 + 0.27 * max(min(len(counts), int(most)), 8), 2.4 + _ROW * len(names))
     with canvas(ax, size) as axes:
         if not counts.size:
             say(axes, "No gene is significant in any contrast.")
@@ -78,14 +80,11 @@ def upset(
                 f"{number:,}", (k, number), xytext=(0, 2), textcoords="offset points",
                 ha="center", fontsize=7.5 if number < 10_000 else 6.5,
             )  # fmt: skip
-        axes.set_xlim(-0.6, shown.size - 0.4)
-        axes.set_xticks([])
-        axes.set_ylabel("genes")
+        _dots(axes, patterns[shown], names, member.sum(axis=0), int(counts.max()))
         left = int(counts[order[int(most) :]].sum())
         if left:
             more = plural(order.size - shown.size, "combination")
             axes.set_title(f"{more} more, of {plural(left, 'gene')}", fontsize=8.5, loc="right")
-        _dots(axes, patterns[shown], names, member.sum(axis=0))
     return axes
 
 
@@ -123,29 +122,47 @@ def _members(
 
 
 def _dots(
-    axes: Axes, patterns: NDArray[np.bool_], names: list[str], totals: NDArray[np.int64]
+    axes: Axes,
+    patterns: NDArray[np.bool_],
+    names: list[str],
+    totals: NDArray[np.int64],
+    highest: int,
 ) -> None:
-    """Draw which contrasts every bar belongs to, on axes below."""
-    n_sets = len(names)
+    """Draw which contrasts every bar belongs to, in rows below 0."""
+    n_sets, n_bars = len(names), len(patterns)
     figure = axes.get_figure(root=True)
     assert figure is not None
-    high = 0.24 / (figure.get_size_inches()[1] - 0.24 * n_sets - 0.6)
-    below = axes.inset_axes((0.0, -high * n_sets - 0.03, 1.0, high * n_sets), sharex=axes)
-    for line in range(0, n_sets, 2):
-        below.axhspan(line - 0.5, line + 0.5, color=GREY, alpha=0.15, linewidth=0)
-    column, row = np.nonzero(~patterns.reshape(-1, n_sets))
-    below.scatter(column, row, s=16, color=GREY, alpha=0.35, linewidths=0)
+    # A row is as high as a line of text, in the units of the bars.
+    rows = _ROW * n_sets / (figure.get_size_inches()[1] * axes.get_position().height)
+    unit = 1.1 * highest * min(rows, 0.8) / (1.0 - min(rows, 0.8)) / n_sets
+    place = -unit * (np.arange(n_sets) + 0.8)
+    for k in range(0, n_sets, 2):
+        axes.axhspan(place[k] - unit / 2, place[k] + unit / 2, color=GREY, alpha=0.15, linewidth=0)
+    column, row = np.nonzero(~patterns)
+    axes.scatter(column, place[row], s=16, color=GREY, alpha=0.35, linewidths=0)
     column, row = np.nonzero(patterns)
-    below.scatter(column, row, s=24, color=INK, linewidths=0, zorder=3)
+    axes.scatter(column, place[row], s=24, color=INK, linewidths=0, zorder=3)
     for k, pattern in enumerate(patterns):
-        ends = np.flatnonzero(pattern)
-        below.vlines(k, ends[0], ends[-1], color=INK, linewidth=1.2)
-    labels = [f"{_short(name)}  {total:,}" for name, total in zip(names, totals, strict=True)]
-    below.set_yticks(range(n_sets), labels, fontsize=8.5)
-    below.set_ylim(n_sets - 0.5, -0.5)
-    below.tick_params(length=0)
-    below.xaxis.set_visible(False)
-    below.spines[:].set_visible(False)
+        ends = place[np.flatnonzero(pattern)[[0, -1]]]
+        axes.vlines(k, ends[1], ends[0], color=INK, linewidth=1.2)
+    for k, (name, total) in enumerate(zip(names, totals.tolist(), strict=True)):
+        axes.annotate(
+            f"{_short(name)}  {total:,}", (0.0, place[k]), xycoords=("axes fraction", "data"),
+            xytext=(-5, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5,
+        )  # fmt: skip
+    low, high = place[-1] - 0.6 * unit, 1.1 * highest
+    axes.set(xlim=(-0.6, n_bars - 0.4), ylim=(low, high), xticks=[])
+    axes.set_yticks([tick for tick in _ticks(highest) if tick <= high])
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.spines["left"].set_bounds(0.0, high)
+    axes.spines["bottom"].set_position(("data", 0.0))
+    axes.set_ylabel("genes", y=(high / 2.0 - low) / (high - low))
+
+
+def _ticks(highest: int) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
+    return [float(tick) for tick in MaxNLocator(5, integer=True).tick_values(0, highest)]
 
 
 def _short(text: str) -> str:
