@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +120,20 @@ def gene_order(table: pd.DataFrame) -> NDArray[np.intp]:
 def text_of(name: str, value: Any, columns: Columns) -> str:
     """One value as the text of its cell: a number with few digits, annotation as it is."""
     if name in columns.numbers:
-        return number(name, value)
+        return written(name, float(value))
     if value is None or value != value:
         return ""
     return f"{value:.15g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def written(name: str, value: float) -> str:
+    """A number of the column ``name`` as the page writes it, with and without its script.
+
+    At most 5 digits before the point; halves go up, as scripts round.
+    """
+    size = abs(value)
+    if name in ("pvalue", "padj", "svalue") or not np.isfinite(value):
+        return number(name, value)
+    decimals = 2 - (size >= 1e3) - (size >= 1e4)
+    rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{rounded:f}".replace("-", "\N{MINUS SIGN}")

@@ -124,7 +124,8 @@ function written(name, value) {
     if (value <= 0) return "< 1e-307";
     return value.toExponential(2).replace(/e([+-])(\d)$/, "e$10$2");
   }
-  return value.toFixed(2).replace("-", "\u2212");
+  const size = Math.abs(value);
+  return value.toFixed(size >= 1e4 ? 0 : size >= 1e3 ? 1 : 2).replace("-", "\u2212");
 }
 
 function counted(n) {

@@ -114,7 +114,7 @@ class PointFigure {
     const { chosen } = this.contrast;
     this.put(this.chosen, chosen);
     if (chosen < 0) return;
-    const right = this.across[chosen] > 0.6;
+    const right = this.across[chosen] > 0.5;
     const label = make("span", { textContent: this.contrast.called(chosen).replace(/ \(.*/, "") });
     label.classList.toggle("left", right);
     this.chosen.replaceChildren(label);

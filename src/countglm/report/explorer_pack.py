@@ -1,7 +1,8 @@
 """Columns of a table as text that a page carries: deflated, in base64, equal columns once.
 
-A number keeps 17 significant bits (5 decimal digits), which is what a reader of a page can use; the
-bytes of all numbers that stand for the same digits lie together, so that deflate finds repeats.
+A number keeps the upper half of its bytes (6 decimal digits), which is more than a reader of a page
+can use; the bytes of all numbers that stand for the same digits lie together, so that deflate finds
+repeats.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Bits of a double that are dropped, of 52 behind its point; the upper half of its bytes is kept.
-_DROPPED = 36
+# Bits of a double that are dropped, of 52 behind its point.
+_DROPPED = 32
 _HALF = np.uint64(1 << (_DROPPED - 1))
 _KEPT = np.uint64((1 << 64) - (1 << _DROPPED))
 # A side of a picture in steps, each a fraction of a screen's dot; one number more: "not drawn".
 STEPS = (1 << 12) - 2
 NOWHERE = (1 << 12) - 1
 _BREAKS = str.maketrans("\n\r", "  ")
+
+
+def shortened(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return numbers as a page has them, rounded to 6 digits; infinite and missing ones stay."""
+    bits = np.ascontiguousarray(values, dtype=np.float64).view(np.uint64)
+    # Half a step is added, so that cutting rounds.
+    return ((bits + _HALF) & _KEPT).view(np.float64)
 
 
 class Pack:
@@ -33,11 +41,8 @@ class Pack:
         self._known: dict[tuple[Any, ...], int] = {}
 
     def numbers(self, values: NDArray[Any]) -> int:
-        """Add numbers, rounded to 5 digits; return the place of the column."""
-        bits = np.asarray(values, dtype=np.float64).view(np.uint64)
-        # Half a step is added, so that cutting rounds; infinite and missing values stay.
-        rounded = ((bits + _HALF) & _KEPT).astype("<u8")
-        upper = rounded.view(np.uint8).reshape(-1, 8)[:, 4:]
+        """Add numbers, `shortened`; return the place of the column."""
+        upper = shortened(values).astype("<f8").view(np.uint8).reshape(-1, 8)[:, 4:]
         return self._add("number", upper)
 
     def wholes(self, values: NDArray[Any]) -> int:

@@ -324,11 +324,11 @@ function minus(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-// A value as a file has it: five digits of a number, whole ones of the annotation.
+// A value as a file has it: six digits of a number, whole ones of the annotation.
 function plain(contrast, name, row) {
   const value = contrast.value(name, row);
   if (typeof value === "string") return value;
   if (Number.isNaN(value)) return "NA";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  return contrast.values.has(name) ? String(Number(value.toPrecision(5))) : String(value);
+  return contrast.values.has(name) ? String(Number(value.toPrecision(6))) : String(value);
 }

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from countglm.report.explorer_columns import MEANING, Columns, gene_order, notes_of, text_of
+from countglm.report.explorer_pack import shortened
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -15,7 +16,9 @@ FIRST = 25
 
 def static_table(result: DEResult, columns: Columns, place: int | None) -> str:
     """Return the first genes as a table; ``place`` is that of its data in the page, if any."""
-    top = result.table.iloc[gene_order(result.table)[:FIRST]]
+    top = result.table.iloc[gene_order(result.table)[:FIRST]].copy()
+    for name in columns.numbers:
+        top[name] = shortened(top[name].to_numpy())
     head = "".join(_heading(name, columns) for name in columns.shown)
     rows = []
     for number, (gene, note) in enumerate(zip(top.index, notes_of(top), strict=True)):
