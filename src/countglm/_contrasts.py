@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._formula import FormulaSpec, Levels, factor_variables
-from countglm._names import first_few, plural
+from countglm._names import did_you_mean, first_few, plural
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,9 +75,10 @@ def _is_sequence(value: Any) -> bool:
 
 def _column(name: str, names: Sequence[str], factors: Mapping[str, Levels]) -> tuple[Vector, str]:
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"The design has no column {name!r}.{hint} {_choices(names, factors)}")
+        raise InputError(
+            f"The design has no column {name!r}{did_you_mean(name, names)}. "
+            f"{_choices(names, factors)}"
+        )
     vector = np.zeros(len(names))
     vector[list(names).index(name)] = 1.0
     return vector, name
@@ -120,8 +120,8 @@ def _levels_of_factor(
     factor, tested, reference = parts
     if factor not in factors or factor not in codings:
         raise InputError(
-            f"{factor!r} is no factor of the design (a column of numbers becomes one when the "
-            f"formula says C({factor})). {_choices(names, factors)}"
+            f"{factor!r} is no factor of the design{did_you_mean(factor, factors)}; a column of "
+            f"numbers becomes one when the formula says C({factor}). {_choices(names, factors)}"
         )
     places = [_level_place(level, factor, factors[factor]) for level in (tested, reference)]
     if places[0] == places[1]:
@@ -143,8 +143,8 @@ def _level_place(level: Any, factor: str, levels: Levels) -> int:
     place = find_level(level, levels)
     if place is None:
         raise InputError(
-            f"{str(level)!r} is no level of {factor!r}; its levels are "
-            f"{first_few(levels, _MOST_LISTED)}."
+            f"{str(level)!r} is no level of {factor!r}{did_you_mean(level, levels)}; its levels "
+            f"are {first_few(levels, _MOST_LISTED)}."
         )
     return place
 

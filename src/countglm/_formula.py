@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._formula_errors import reason, require_backticks, require_columns
 from countglm._names import Names, first_few, label, plural, sample_names_of
 from countglm.errors import InputError
 from countglm.transforms import formula_functions
@@ -37,7 +38,7 @@ class FormulaSpec:
         import pandas as pd
 
         names = sample_names_of(table.index)
-        _require_columns(self.variables, table)
+        require_columns(self.variables, table)
         columns = {}
         for name in self.variables:
             _require_no_missing(table[name], name, names)
@@ -73,12 +74,13 @@ def build_formula(
     """
     import pandas as pd
 
+    require_backticks(formula, obs.columns)
     parsed = parse_formula(formula)
     functions = set(formula_functions()) | _formulaic_names()
     variables = tuple(
         name for name in _variables(parsed) if name in obs.columns or name not in functions
     )
-    _require_columns(variables, obs)
+    require_columns(variables, obs)
     columns = {}
     for name in variables:
         _require_no_missing(obs[name], name, names)
@@ -162,7 +164,7 @@ def parse_formula(formula: str) -> Any:
         parsed = Formula(formula)
     except (FormulaicError, SyntaxError) as error:
         raise InputError(
-            f"The formula {formula!r} cannot be read: {_reason(error)} Write it as "
+            f"The formula {formula!r} cannot be read: {reason(error)} Write it as "
             "'~ batch + condition', with column names that have spaces or hyphens in backticks."
         ) from error
     if not isinstance(parsed, SimpleFormula):
@@ -195,38 +197,9 @@ def _materialise(parsed: Any, data: pd.DataFrame, formula: str) -> Any:
             )
     except failures as error:
         raise InputError(
-            f"The formula {formula!r} cannot be evaluated: {_reason(error)} Check the term, or "
+            f"The formula {formula!r} cannot be evaluated: {reason(error)} Check the term, or "
             "pass a matrix with ready columns as the design."
         ) from error
-
-
-def _reason(error: BaseException) -> str:
-    """One plain sentence from an error of formulaic, whose messages span lines and colours."""
-    cause = error.__cause__ if isinstance(error.__cause__, Exception) else None
-    text = str(cause if isinstance(cause, InputError) else error).strip()
-    lines = [re.sub(r"⧛[^⧚]*⧚|\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines()]
-    first = next((line for line in lines if line), type(error).__name__)
-    if first.startswith("The `.` operator"):
-        first = "`.` does not stand for all columns here, name them"
-    inner = re.fullmatch(r"Unable to evaluate factor `(.*)`\. \[\w+: (.*)\]", first)
-    if inner:
-        first = f"in `{inner.group(1)}`, {inner.group(2)}"
-    return first.rstrip(".") + "."
-
-
-def _require_columns(variables: tuple[str, ...], table: pd.DataFrame) -> None:
-    unknown = [name for name in variables if name not in table.columns]
-    if unknown:
-        raise InputError(
-            f"The sample table has no column {unknown[0]!r} (nor a function of that name is "
-            f"known); its columns are {first_few(table.columns, 20) or 'none'}."
-        )
-    repeated = [name for name in variables if getattr(table[name], "ndim", 1) != 1]
-    if repeated:
-        raise InputError(
-            f"The sample table has several columns named {repeated[0]!r}; rename or drop all but "
-            "one."
-        )
 
 
 def _require_no_missing(column: pd.Series[Any], name: str, names: Names | None) -> None:

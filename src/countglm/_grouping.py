@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._contrasts import find_level
 from ._grouped_sums import group_codes
-from ._names import first_few, match_table, plural
+from ._names import did_you_mean, first_few, match_table, plural
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -119,10 +119,12 @@ def _columns(
     for name in by:
         if table is None or name not in table.columns:
             has = "there is none" if table is None else f"it has {first_few(table.columns, 20)}"
+            if table is not None:
+                has += did_you_mean(name, table.columns).replace(" (", "; ").rstrip(")")
             remedy = "pass obs=" if table is None else "name one of these"
             raise InputError(
-                f"by={name!r} is no column of the sample table ({has}); {remedy}, or give one "
-                "label per sample."
+                f"by={name!r} is no column of the sample table ({has}); {remedy}, or give "
+                "one label per sample."
             )
     if len(set(by)) < len(by):
         raise InputError(f"by={list(by)!r} names a column twice.")

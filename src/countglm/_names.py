@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,6 +31,13 @@ def first_few(names: Iterable[Any], most: int = 3) -> str:
     items = list(names)
     listed = ", ".join(repr(str(item)) for item in items[:most])
     return listed + (", ..." if len(items) > most else "")
+
+
+def did_you_mean(name: Any, known: Iterable[Any]) -> str:
+    """``" (did you mean 'dex'?)"`` where a known name is near, whatever its case; else nothing."""
+    texts = {str(each).casefold(): str(each) for each in known}
+    near = difflib.get_close_matches(str(name).casefold(), texts, n=1)
+    return f" (did you mean {texts[near[0]]!r}?)" if near else ""
 
 
 def name_array(names: Iterable[Any]) -> Names:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._contrasts import find_level
 from ._formula import uses_of
-from ._names import first_few
+from ._names import did_you_mean, first_few
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ def _referenced(table: pd.DataFrame, variable: str, level: Any, formulas: list[s
 
     if variable not in table.columns:
         raise InputError(
-            f"reference names the variable {variable!r}, which the sample table does not have; "
-            f"its columns are {first_few(table.columns, _MOST_LISTED)}."
+            f"reference names the variable {variable!r}, which the sample table does not have"
+            f"{did_you_mean(variable, table.columns)}; its columns are "
+            f"{first_few(table.columns, _MOST_LISTED)}."
         )
     column = table[variable].infer_objects()
     _check_used(variable, getattr(column.dtype, "kind", "O") in "iuf", formulas)
@@ -105,7 +106,8 @@ def _referenced(table: pd.DataFrame, variable: str, level: Any, formulas: list[s
     place = find_level(level, levels)
     if place is None:
         raise InputError(
-            f"reference={variable}={level} is no level of {variable!r}; its levels are "
+            f"reference={variable}={level} is no level of {variable!r}"
+            f"{did_you_mean(level, levels)}; its levels are "
             f"{first_few(levels, _MOST_LISTED)}."
         )
     first = levels.pop(place)

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+# Files that people take for a count matrix, and where to get one.
+_READS = "count reads per gene first, for example with featureCounts, STAR or Salmon"
+_R_DATA = "write the counts with write.csv() in R, or give the object to R's countglm package"
+_FOREIGN = {
+    **dict.fromkeys(("bam", "sam", "cram", "fastq", "fq", "fasta", "fa", "bed", "gtf"), _READS),
+    **dict.fromkeys(("rds", "rda", "rdata"), _R_DATA),
+    **dict.fromkeys(("xlsx", "xls", "ods"), "save the sheet as CSV"),
+    **dict.fromkeys(("doc", "docx", "pdf"), "give a CSV or TSV of counts"),
+    "loom": "read it with anndata.read_loom() and write an h5ad",
+    "parquet": "write it as CSV or TSV",
+}
 _ZARR_MARKS = (".zgroup", "zarr.json", ".zattrs", ".zmetadata")
 
 
@@ -42,6 +53,9 @@ def kind_of(path: Path) -> str:
             f"{path} is not an HDF5 file ({'it is empty' if not head else 'wrong first bytes'}); "
             "it was cut short or is of another format: write or download it again."
         )
+    suffixes = path.name.removesuffix(".gz").rsplit(".", 1)
+    if remedy := _FOREIGN.get(suffixes[-1].lower()):
+        raise InputError(f"{path} is no count matrix; {remedy}.")
     return "mtx" if path.name.removesuffix(".gz").endswith(".mtx") else "text"
 
 

@@ -143,7 +143,7 @@ CASES = {
         "needs a sample table: pass obs=",
     ),
     "unknown column": (lambda: fit(design="~ conditon"), "no column 'conditon'.*'condition'"),
-    "unknown function": (lambda: fit(design="~ spline(dose)"), "name 'spline' is not defined"),
+    "unknown function": (lambda: fit(design="~ spline(dose)"), "no function or column 'spline'"),
     "broken formula": (lambda: fit(design="~ condition +"), "cannot be read"),
     "empty formula": (lambda: fit(design="~"), "is empty"),
     "left-hand side": (lambda: fit(design="dose ~ condition"), "left-hand side"),

@@ -193,7 +193,7 @@ CASES: list[Case] = [
     ("unknown command", lambda s: ["fti"], "fti"),
     ("unknown option", lambda s: fit_arguments(s, "--colour", "red"), "--colour"),
     ("no design", lambda s: fit_arguments(s, design=""), "--design"),
-    ("no output", lambda s: fit_arguments(s, output=""), "--output"),
+    ("no output", lambda s: fit_arguments(s, output=""), "fit needs -o FOLDER: folder for"),
     ("no counts", lambda s: ["fit", "--design", "~ dex", "-o", str(s / "o")], "COUNTS"),
     ("family", lambda s: fit_arguments(s, "--family", "gamma"), "gamma"),
     ("solver", lambda s: fit_arguments(s, "--solver", "adam"), "adam"),
@@ -373,7 +373,7 @@ def test_demo_and_its_rerun(tmp_path: Path) -> None:
     assert "FKBP5" in done.stdout
     assert "Largest Newton decrement" in done.stdout
     assert "Slowest gene" in done.stdout
-    assert (tmp_path / "countglm-demo" / "report.html").stat().st_size < 2_000_000
+    assert (tmp_path / "countglm-demo" / "report.html").stat().st_size < 5_000_000
     assert max(len(line) for line in done.stdout.splitlines()[:20]) <= 80
     again = run_process("demo", "--json", cwd=tmp_path)
     assert again.returncode == 0, again.stderr

@@ -21,7 +21,7 @@ from tests.support.analyses import N_GENES, study
 from tests.support.parity import NAMES, STRANGE, certificate
 
 MODEL = ("--design", "~ batch + group", "--contrast", "group,b,a", "--with", "DESeq2")
-FILES = ["parity_genes.tsv", "parity_stages.tsv", "report.html", "summary.json"]
+FILES = ["parity_genes.tsv", "parity_stages.tsv", "report.html", "summary.json", "summary.txt"]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,11 @@ def test_a_deviation_without_a_reason_is_status_one_after_all_is_written(
         f"countglm: for 1 gene of {N_GENES} no reason was found why DESeq2 gives another value, "
         "at the stages log2 fold change, p-value; such genes come first in the table.\n"
     )
-    assert f"Written to {out}: {', '.join(FILES)}" in shown.out
+    assert shown.out.splitlines()[-2:] == [
+        f"Report     {out}/report.html; in words: {out}/summary.txt",
+        f"Table      {out}/parity_genes.tsv",
+    ]
+    assert (out / "summary.txt").read_text() == f"{certificate()}\n"
     assert sorted(path.name for path in out.iterdir()) == FILES
     genes = read(out, "parity_genes.tsv")
     assert genes.index[0] == NAMES[STRANGE]
@@ -146,12 +150,12 @@ def test_the_last_coefficient_by_a_likelihood_ratio(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (MODEL[:4], "Missing option '--with'"),
+        (MODEL[:4], "compare needs --with DESeq2: the package of R"),
         ((*MODEL[:4], "--with", "edgeR"), "--with 'edgeR' is not known; choose DESeq2."),
-        (MODEL[2:], "Missing option '--design'"),
+        (MODEL[2:], "compare needs --design FORMULA"),
         ((*MODEL, "--tolerance", "1"), "--tolerance 1 must lie between 0 and 1"),
         ((*MODEL, "--tolerance", "nan"), "--tolerance nan must lie between 0 and 1"),
-        ((*MODEL, "--timeout", "0"), "'--timeout'"),
+        ((*MODEL, "--timeout", "0"), "--timeout '0.0' must be a number above 0"),
         ((*MODEL, "--force"), "--force is about the folder of -o"),
         ((*MODEL, "--no-report"), "--no-report is about the folder of -o"),
         ((*MODEL[:1], "~ nothing", *MODEL[2:]), "nothing"),

@@ -248,7 +248,10 @@ def test_genes_are_dropped_and_counted(
         ((*MODEL, "--lrt", "~ condition + nothing"), "nothing"),
         ((*MODEL, "--lrt", "~ type * condition"), "not nested"),
         (("--design", "~ condition", "--reference", "type=paired-end"), "names 'type'"),
-        ((*MODEL, "--alpha", "2"), "'--alpha'"),
+        (
+            (*MODEL, "--alpha", "2"),
+            "--alpha '2.0' must be a number between 0 and 1, such as 0.05 for 5%",
+        ),
         ((*MODEL, "--contrasts", "none.csv"), "not both"),
         (("--contrasts", "none.csv"), "none.csv"),
         ((*MODEL, "--layer", "raw"), "no layer 'raw'"),

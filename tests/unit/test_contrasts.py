@@ -85,10 +85,21 @@ def test_contrast_by_name_and_by_numbers(obs):
 @pytest.mark.parametrize(
     ("contrast", "message"),
     [
-        ("condition[T.u]", r"no column 'condition\[T\.u\]'\. Did you mean 'condition\[T\.t\]'\?"),
+        (
+            "condition[T.u]",
+            r"no column 'condition\[T\.u\]' \(did you mean 'condition\[T\.t\]'\?\)\.",
+        ),
         ("zzz", r"Columns: 'Intercept', .* Factor 'condition': 'u', 't'\."),
         (["condition", "t"], "has 2 entries; give"),
         (["condition", "t", "x"], "'x' is no level of 'condition'; its levels are 'u', 't'"),
+        (
+            ["condition", "T", "u"],
+            r"'T' is no level of 'condition' \(did you mean 't'\?\); its levels",
+        ),
+        (
+            ["conditon", "t", "u"],
+            r"no factor of the design \(did you mean 'condition'\?\); a column",
+        ),
         (["condition", "t", "never"], "'never' is no level"),
         (["condition", "t", "t"], "with itself"),
         (["minute", 60, 0], r"'minute' is no factor .* C\(minute\)"),

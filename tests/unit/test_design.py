@@ -208,18 +208,28 @@ def test_too_many_columns():
 @pytest.mark.parametrize(
     ("formula", "message"),
     [
-        ("~ conditon", r"no column 'conditon'.*'condition', 'batch'"),
+        (
+            "~ conditon",
+            r"no column 'conditon' \(did you mean 'condition'\?\); its.*'condition', 'batch'",
+        ),
         ("~ holes", r"Column 'holes' .* missing \(NA\) in 1 sample, first in sample 's11'"),
         ("~ log(minute)", r"4 missing or infinite values, first -inf in column 'log\(mi"),
         ("condition ~ batch", "left-hand side"),
         ("~ batch | condition", "several parts"),
-        ("~ batch +", "cannot be read: Operator"),
-        ("~ (batch", "cannot be read"),
+        ("~ condition + (1 | batch)", "would be a random effect, which is not fitted; add"),
+        ("~ batch +", r"cannot be read: a term is missing beside `\+`\. Write"),
+        ("~ (batch", r"cannot be read: a bracket has no counterpart\."),
         ("~ ", "is empty"),
         ("", "is empty"),
         ("~ 0", "no column; write '~ 1'"),
-        ("~ number of lanes", "cannot be read|no column"),
-        ("~ nosuch(t)", "evaluated: in `nosuch\\(t\\)`, name 'nosuch' is not defined\\. Check"),
+        (
+            "~ number of lanes",
+            r"has the column 'number of lanes' without backticks.*; write `number of lanes`",
+        ),
+        (
+            "~ nosuch(t)",
+            "evaluated: in `nosuch\\(t\\)`, there is no function or column 'nosuch'\\. Check",
+        ),
         ("~ .", "does not stand for all columns"),
         ("~ C(batch, levels=['b1', 'b2'])", "categories outside of the nominated levels.*b3"),
         ("~ C(batch, contr.treatment(base='zz'))", "'zz'.* not among the provided levels"),

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from countglm._names import plural
+from countglm.cli.contrast_words import parse_contrast
+from countglm.cli.ending import SUMMARY_TEXT, where
 from countglm.cli.inputs import (
     built_design,
     check_input_is_kept,
     given_design,
-    parse_contrast,
     read_tables,
     size_factors_of,
 )
@@ -85,13 +86,13 @@ def run(
     facts = summary(result.fit, "compare") | {
         "n_dropped": int((~kept).sum()), "parity": certificate.to_dict(),
     }  # fmt: skip
-    told = f"{certificate}\n"
+    told = [str(certificate)]
     if output is not None:
         title = f"{counts.name}: {design if table is None else 'given design'} against {engine}"
         with output_folder(output, force=force) as folder:
             facts = _write(certificate, result, folder, facts, None if no_report else title)
-        told += f"\nWritten to {output}: {', '.join(facts['files'])}"
-    click.echo(dumps(facts) if as_json else told.rstrip("\n"))
+        told += ["", *where(facts, output, ["parity_genes.tsv"])]
+    click.echo(dumps(facts) if as_json else "\n".join(told))
     if not certificate.passed:
         raise FailedError(
             f"for {plural(certificate.unexplained, 'gene')} of {len(certificate.reasons):,} no "
@@ -140,7 +141,7 @@ def _checked_contrast(
     built = built_design(model, counts, matrix, options["obs"], allow_saturated=False)
     if options["reduced"] is not None:
         nested_design(built, options["reduced"], lambda: matrix, obs=options["obs"])
-    return None if text is None else parse_contrast(text, built)
+    return None if text is None else parse_contrast(text, built, options["obs"])
 
 
 def _compared(
@@ -176,6 +177,7 @@ def _write(
     """Fill the folder; return the summary. Without a title there is no report."""
     write_table(certificate.stages, folder / "parity_stages.tsv")
     write_table(certificate.genes().rename_axis("gene"), folder / "parity_genes.tsv")
+    (folder / SUMMARY_TEXT).write_text(f"{certificate}\n", encoding="utf-8")
     if title is not None:
         from countglm.report import write_parity_report
 

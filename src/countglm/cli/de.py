@@ -11,6 +11,7 @@ import click
 
 from countglm._names import first_few
 from countglm.cli.contrast_table import read_contrasts
+from countglm.cli.contrast_words import parse_contrast
 from countglm.cli.de_products import write_de_products
 from countglm.cli.ending import lines_of_tests, text_of_tests
 from countglm.cli.inputs import (
@@ -18,7 +19,6 @@ from countglm.cli.inputs import (
     check_rewriting,
     checked_reading,
     given_design,
-    parse_contrast,
     read_tables,
     size_factors_of,
 )
@@ -171,7 +171,7 @@ def prepare(
     for task in tasks:
         model = built_design(task.model, counts, matrix, options["obs"], allow_saturated=False)
         for text in contrasts:
-            contrast = parse_contrast(text, model)
+            contrast = parse_contrast(text, model, options["obs"])
             task.contrasts.setdefault(model.contrast(contrast)[1], contrast)
         vectors = [model.contrast(contrast) for contrast in task.contrasts.values()]
         if shrink is not None:

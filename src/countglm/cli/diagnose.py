@@ -9,8 +9,9 @@ import click
 import numpy as np
 
 from countglm._de_store import load_fit
-from countglm._names import plural
+from countglm._names import did_you_mean, first_few, plural
 from countglm._store import atomic_file
+from countglm.cli.output import read_summary
 from countglm.cli.products import dumps, summary, write_table
 from countglm.errors import InputError
 from countglm.report import words
@@ -34,8 +35,8 @@ def run(
     """Print the diagnosis of the fit in ``fit_file``."""
     if output is not None and not output.name.endswith((".tsv", ".tsv.gz")):
         raise InputError(f"Table {output} must end in .tsv or .tsv.gz.")
-    fit = load_fit(fit_file)
-    chosen = fit.gene_index(list(genes))
+    fit = load_fit(_file_of(fit_file))
+    chosen = fit.gene_index(_known(genes, fit))
     diagnosis = fit.diagnose()
     if output is not None:
         with atomic_file(output, force=force) as temporary:
@@ -57,6 +58,34 @@ def run(
         if status not in _QUIET and limit:
             _name_genes(fit, status, limit)
     click.echo(f"\n{diagnosis.design}")
+
+
+def _file_of(path: Path) -> Path:
+    """Return the fit in an output folder, or the path as it is."""
+    if not path.is_dir():
+        return path
+    found = sorted([*path.glob("fit.h5"), *path.glob("result_*.h5")])
+    if not found:
+        raise InputError(
+            f"{path} is a folder without a fit; name fit.h5 of countglm fit, or a result_*.h5 of "
+            "countglm de."
+        )
+    # Results of one design share their fit, and one of them is as good as another.
+    if len(read_summary(path).get("designs", [""])) > 1:
+        names = ", ".join(each.name for each in found[:5])
+        raise InputError(f"{path} holds fits of several designs ({names}); name one of these.")
+    return found[0]
+
+
+def _known(genes: tuple[str, ...], fit: GLMFit) -> list[str]:
+    names = set(fit.gene_names)
+    unknown = [gene for gene in genes if gene not in names]
+    if unknown:
+        raise InputError(
+            f"The fit has no gene {unknown[0]!r}{did_you_mean(unknown[0], names)}; it has "
+            f"{first_few(fit.gene_names)}: {plural(fit.n_genes, 'gene')} in all."
+        )
+    return list(genes)
 
 
 def _name_genes(fit: GLMFit, status: Status, limit: int) -> None:

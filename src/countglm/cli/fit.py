@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from countglm.cli.contrast_words import parse_contrast
 from countglm.cli.ending import lines_of_fit, text_of_fit
 from countglm.cli.inputs import (
     built_design,
     check_rewriting,
     checked_reading,
     given_design,
-    parse_contrast,
     read_tables,
     size_factors_of,
 )
@@ -109,7 +109,13 @@ def read_inputs(
         counts, samples, design=None if isinstance(model, str) else model, layer=layer,
         allow_noninteger=allow_noninteger, reading=reading,
     )  # fmt: skip
-    return raw, matrix, built_design(model, counts, matrix, obs, allow_saturated=allow_saturated)
+    return (
+        raw,
+        matrix,
+        built_design(
+            model, counts, matrix, obs, allow_saturated=allow_saturated, remedy="give --dispersion"
+        ),
+    )
 
 
 def contrast_tables(fit: GLMFit, contrasts: Sequence[Any]) -> dict[str, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,8 @@ def read_tables(
     kind = kind_of(counts)
     if table is None and kind == "text":
         raise InputError(
-            f"{counts} is a text table, whose samples stand in rows or columns; give the sample "
-            "table with --samples, its names tell."
+            f"{counts} needs a table of its samples: give a CSV or TSV with --samples, one row per "
+            "sample, their names in its first column as in the counts."
         )
     if kind in ("h5ad", "zarr"):
         matrix = as_count_matrix(
@@ -117,7 +118,13 @@ def given_design(design: str) -> Any:
 
 
 def built_design(
-    model: Any, counts: Path, matrix: CountMatrix, obs: Any, *, allow_saturated: bool
+    model: Any,
+    counts: Path,
+    matrix: CountMatrix,
+    obs: Any,
+    *,
+    allow_saturated: bool,
+    remedy: str = "add samples",
 ) -> Design:
     """Return the design of a formula or table, matched to the counts by sample names."""
     from countglm.design import as_design
@@ -131,7 +138,7 @@ def built_design(
     if len(built.names) == matrix.n_samples and not allow_saturated:
         raise InputError(
             f"The design has as many columns as samples ({matrix.n_samples}), which leaves nothing "
-            "to estimate the dispersion from; use fewer terms, or give --dispersion."
+            f"to estimate the dispersion from; use fewer terms, or {remedy}."
         )
     return built
 
@@ -146,40 +153,23 @@ def check_input_is_kept(counts: Path, output: Path) -> None:
         )
 
 
+def _as_formula(design: str) -> str:
+    if Path(design) == Path.home():
+        # What a shell makes of a ~ without quotes.
+        return 'the formula in quotes, such as --design "~ condition"'
+    shown = design if re.fullmatch(r"[\w.]+( *[+*:] *[\w.]+)*", design) else "condition"
+    return f'--design "~ {shown}"'
+
+
 def _design_table(design: str) -> pd.DataFrame:
     from countglm.readers import read_samples
 
     if not Path(design).is_file():
         raise InputError(
-            f"--design {design!r} is neither a formula (it has no ~) nor a file; write for "
-            'example --design "~ condition".'
+            f"--design {design!r} is neither a formula (it has no ~) nor a file; write "
+            f"{_as_formula(design)}."
         )
     return read_samples(Path(design))
-
-
-def parse_contrast(text: str, design: Design) -> Any:
-    """Check one ``--contrast`` against the design; return what `wald_test` takes.
-
-    Raises
-    ------
-    InputError
-        Neither a coefficient's name, nor factor,tested,reference, nor one number each.
-    """
-    if text in design.names:
-        return text
-    parts = [part.strip() for part in text.split(",")]
-    contrast: Any = text
-    if len(parts) > 1:
-        contrast = _numbers(parts) or parts
-    design.contrast(contrast)
-    return contrast
-
-
-def _numbers(parts: list[str]) -> list[float] | None:
-    try:
-        return [float(part) for part in parts]
-    except ValueError:
-        return None
 
 
 def size_factors_of(given: str, counts: CountMatrix) -> str | NDArray[np.float64]:

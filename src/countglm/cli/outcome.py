@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -15,9 +17,11 @@ import click
 
 from countglm._warn import CountglmWarning
 from countglm.cli.shell_words import in_shell
+from countglm.cli.usage import in_words
 from countglm.errors import CheckpointError, ClusterError, InputError
 
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FailedError(Exception):
@@ -49,8 +53,7 @@ def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
         )
         sys.stdout.flush()
     except click.UsageError as error:
-        name = error.ctx.command_path if error.ctx else "countglm"
-        return _stop(WRONG_INPUT, f"{error.format_message()} See '{name} --help'.")
+        return _stop(WRONG_INPUT, in_words(error))
     except (InputError, click.ClickException) as error:
         return _stop(WRONG_INPUT, str(error))
     except (FailedError, ClusterError, CheckpointError) as error:
@@ -61,6 +64,8 @@ def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
         # The reader (head, less) has gone: Python's own flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+    except OSError as error:
+        return _stop(FAILURE, _of_system(error))
     except MemoryError:
         return _stop(FAILURE, "not enough memory; fit fewer genes or samples at a time.")
     except Exception as error:
@@ -74,13 +79,36 @@ def _run(app: click.Command, arguments: Sequence[str] | None) -> int:
     return DONE
 
 
+def _of_system(error: OSError) -> str:
+    """Return what the system refused, and what to do."""
+    if os.environ.get("COUNTGLM_TRACEBACK"):
+        raise error
+    # HDF5 gives the cause within its text alone.
+    full = error.errno in _FULL or "No space left on device" in str(error)
+    what = f"{error.filename}: " if error.filename else ""
+    if full:
+        return (
+            f"{what}no space is left on the disk; no output was written. Free some, or name a "
+            "folder on another disk with -o."
+        )
+    return f"{what}{error.strerror or error}; no output was written."
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 def _stop(status: int, message: str) -> int:
-    click.echo(f"countglm: {in_shell(' '.join(message.split()))}", err=True)
+    _say(message)
     return status
+
+
+def _say(message: str) -> None:
+    """Write to stderr: one line, which is broken between words where a person reads it."""
+    line = f"countglm: {in_shell(' '.join(message.split()))}"
+    if sys.stderr.isatty():
+        line = click.wrap_text(line, shutil.get_terminal_size().columns - 1, subsequent_indent="  ")
+    click.echo(line, err=True)
 
 
 def _show_warning(
@@ -91,4 +119,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    click.echo(f"countglm: warning: {in_shell(' '.join(str(message).split()))}", err=True)
+    _say(f"warning: {message}")

@@ -38,9 +38,9 @@ def check_output(folder: Path, *, force: bool, own_command: str | None = None) -
     own_command : str, optional
         A folder left by this command is replaced without ``force``.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"Output {folder} is a file; name a folder with -o.")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"Output {folder} is a file; name a folder with -o.")
         used = folder.is_dir() and any(folder.iterdir())
     except OSError as error:
         raise InputError(f"Output {folder} cannot be read: {error.strerror}.") from error

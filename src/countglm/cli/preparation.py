@@ -27,9 +27,8 @@ def references_of(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         variable, equals, level = text.partition("=")
         if not (equals and variable.strip() and level.strip()):
-            raise InputError(
-                f"--reference {text!r} must be variable=level, such as condition=untreated."
-            )
+            meant = text.replace(",", "=", 1) if "," in text else "condition=untreated"
+            raise InputError(f"--reference {text!r} must be variable=level, such as {meant}.")
         variable, level = variable.strip(), level.strip()
         if found.setdefault(variable, level) != level:
             raise InputError(

@@ -34,6 +34,17 @@ _RULES: tuple[_Rule, ...] = (
         "is a group of its own.",
     ),
     (re.compile(r"\boverwrite it with force\b"), "overwrite it with --force"),
+    (re.compile(r"\breference=(?=\w+=)"), "--reference "),
+    (re.compile(r"^reference (?=(names|needs) )"), "--reference "),
+    (re.compile(r", or give dispersion=\."), ", or add samples."),
+    (re.compile(r"\bname contrast=('\w+')"), r"give --contrast \1"),
+    (re.compile(r"\bgive size_factors as an array"), "give --size-factors a table of them"),
+    (re.compile(r"^size_factors must"), "--size-factors must"),
+    (
+        re.compile(r"\bpass a matrix with ready columns as the design"),
+        "give --design a file with ready columns",
+    ),
+    (re.compile(r"; see fit\.gene_names\."), "; names stand in the first column of its tables."),
     (re.compile(r"\braise memory_limit\b"), "raise --memory-limit"),
     (
         re.compile(_START + rf"({'|'.join(_OPTIONS)})=(?=(['\"\d\[-]?))"),
