@@ -188,6 +188,7 @@ def _n_fields(line: str, delimiter: str) -> int:
 
 def _with_header(path: Path, rows: Iterator[Row]) -> TextTable:
     header_line, header = next(rows, (0, []))
+    header = [title.strip() for title in header]
     first = next(rows, None)
     if first is None:
         raise InputError(f"{path} has a header and no row; look where it was written.")

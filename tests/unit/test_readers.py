@@ -114,9 +114,9 @@ def test_quotes_inside_names(tmp_path):
         ),
         (
             table().replace("s1,s2", "symbol,s2").replace("300", "ACTB"),
-            r"missing in the sample table \('symbol'\)",
+            r"1 of 3 samples of the sample table is not in c\.csv \('s1'\)",
         ),
-        (table().replace("s", "S"), "None of the samples of the sample table"),
+        (table().replace("s", "t"), "None of the samples of the sample table"),
         (table().replace("s2", "s1"), "'s1' occurs more than once in .*c.csv"),
         ("g,s1,s2,s3\ns1,1,2,3\ns2,1,2,3\ns3,1,2,3\n", "both carry the sample names"),
         ("", "is empty"),
