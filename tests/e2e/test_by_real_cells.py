@@ -21,7 +21,8 @@ def cells(data_dir: Path) -> ad.AnnData:
     return ad.read_h5ad(data_dir / "kang_muscat" / "counts.h5ad")
 
 
-# Genes with adjusted p below 0.1: by sums over samples, and cell by cell (docs/single-cell.md).
+# Genes with adjusted p below 0.1: by sums over samples, and cell by cell
+# (docs/guides/single-cell.md).
 CALLED = {
     "B cells": (153, 350), "CD4 T cells": (128, 249), "CD8 T cells": (35, 128),
     "CD14+ Monocytes": (497, 943), "FCGR3A+ Monocytes": (313, 629),

@@ -1,11 +1,9 @@
-"""The examples of README and guide run as they stand, and links lead somewhere."""
+"""The examples of the documents run as they stand, each in one place that this file names."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import anndata as ad
@@ -13,20 +11,45 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.fresh import REPOSITORY, SOURCE, run_python
+from tests.support.documents import blocks, documents, fences, run_shell
+from tests.support.fresh import REPOSITORY, run_python
 
-DOCUMENTS = ("README.md", "docs/guide.md")
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
+# Cells ({code-cell} python) run when the site is built. Blocks of a language run in a test.
+SHELL = (
+    "README.md",
+    "r-wrapper/README.md",
+    "docs/contributing.md",
+    "docs/guides/overview.md",
+    "docs/guides/r.md",
+)
+RUN = {
+    "sh": {*SHELL, "docs/guides/large-data.md", "docs/guides/single-cell.md"},
+    "python": {"README.md", "docs/guides/large-data.md"},
+    "r": {"README.md", "docs/guides/r.md", "r-wrapper/README.md"},
+}
+# What is no code, or (images) names a command that the shell blocks run.
+NOT_RUN = {"text", "markdown", "dockerfile"}
+R_NEEDED = "countglm compare"
+# Installing is the work of other tests (test_wheel, test_r_documents); of make, only that it would.
+STAND_INS = {
+    "pip": "test install = $1\n",
+    "R": "test 'CMD INSTALL r-wrapper' = \"$*\"\n",
+    "make": f'exec {shutil.which("make")} --dry-run --directory {REPOSITORY} "$@" >plan\n',
+}
 
 
-def blocks(document: str, language: str) -> list[str]:
-    text = (REPOSITORY / document).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+@pytest.mark.parametrize("document", documents())
+def test_every_block_runs_somewhere(document: str) -> None:
+    for info, code in fences(document):
+        kind = info.split(maxsplit=1)[0] if info else ""
+        if kind.startswith("{"):
+            assert document.startswith("docs/"), f"{kind} is for pages of the site"
+        else:
+            assert kind in NOT_RUN or document in RUN[kind], f"nobody runs {code[:60]!r}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_python_examples_run(document: str, tmp_path: Path) -> None:
-    code = "\n".join(blocks(document, "python"))
+def test_python_examples_run(tmp_path: Path) -> None:
+    code = "\n".join(blocks("README.md", "python"))
     assert "countglm.fit_glm" in code
     shown = run_python("import warnings; warnings.simplefilter('error')\n" + code, cwd=tmp_path)
     assert "CONVERGED" in shown
@@ -51,30 +74,20 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", SHELL)
 def test_command_line_examples_run(document: str, study: Path) -> None:
-    text = "".join(blocks(document, "sh")).replace("\\\n", " ")
-    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("countglm ")]
-    assert {"fit", "de", "diagnose"} <= {command[1] for command in commands}
-    for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=study,
-            env={"PYTHONPATH": str(SOURCE), "HOME": str(Path.home())},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    assert {"fit.h5", "report.html", "summary.json"} <= {p.name for p in study.glob("*/*")}
+    code = "".join(block for block in blocks(document, "sh") if R_NEEDED not in block)
+    assert code
+    done = run_shell(code, study, **STAND_INS)
+    assert done.returncode == 0, done.stderr
+    for folder in re.findall(r"^countglm (?:de|fit) (?:.*\\\n)*.* -o (\S+)", code, re.MULTILINE):
+        written = {path.name for path in (study / folder).iterdir()}
+        assert {"summary.json", "report.html"} <= written
 
 
-def test_links_lead_somewhere() -> None:
-    documents = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("**/*.md")]
-    broken = [
-        f"{document.name}: {target}"
-        for document in documents
-        for target in LINK.findall(document.read_text())
-        if not (document.parent / target).exists()
-    ]
-    assert broken == []
+@pytest.mark.r
+def test_the_comparison_with_r_runs(study: Path) -> None:
+    (code,) = (block for block in blocks("docs/guides/overview.md", "sh") if R_NEEDED in block)
+    done = run_shell(code, study)
+    assert done.returncode == 0, done.stderr
+    assert (study / "parity" / "parity_stages.tsv").is_file()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.documents import blocks
 from tests.support.fresh import REPOSITORY, SOURCE
 
 pytestmark = pytest.mark.r
-DOCUMENTS = ("docs/r.md", "r-wrapper/README.md")
+DOCUMENTS = {
+    "docs/guides/r.md": "",
+    "r-wrapper/README.md": "",
+    "README.md": "dds <- countglm::countglm_example('pasilla')\n",
+}
 # A warning is a failure here; plots are drawn to nowhere.
 PRELUDE = (
     "options(warn = 2)\ngrDevices::pdf(NULL)\nsuppressPackageStartupMessages(library(DESeq2))\n"
@@ -41,10 +45,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_run(document: str, library: Path, tmp_path: Path) -> None:
-    text = (REPOSITORY / document).read_text()
-    blocks = re.findall(r"^```r\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    code = "\n".join(blocks)
-    assert "fill_dds(" in code
+    code = "\n".join([DOCUMENTS[document], *blocks(document, "r")])
+    assert "differential_expression(" in code
     script = tmp_path / "examples.R"
     script.write_text(f"{PRELUDE}{code}\ncat('done', class(res)[1], nrow(res), '\\n')\n")
     settings = {
