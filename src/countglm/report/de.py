@@ -9,6 +9,7 @@ import numpy as np
 
 from countglm._names import plural
 from countglm.report.about import NOTHING, About
+from countglm.report.cautions import cautions_section, find_cautions
 from countglm.report.design_section import design_section
 from countglm.report.excluded import excluded_section
 from countglm.report.explorer import Explorer
@@ -20,7 +21,9 @@ from countglm.report.page import (
     certificate_section,
     status_section,
 )
+from countglm.report.quality import quality_section
 from countglm.report.repeat import repeat_section, versions_section
+from countglm.report.sample_facts import sample_facts
 from countglm.report.summary import summary_section
 
 if TYPE_CHECKING:
@@ -37,18 +40,22 @@ def sections(
 ) -> list[str]:
     """Return the parts of the page, from what was found to how to repeat it."""
     shows = Still(results) if shows is None else shows
-    fits = dict(next(iter(shared.items())) for shared in by_fit(results))
-    body = [summary_section(results)]
-    body += [design_section(shared) for shared in by_fit(results)]
+    fits = by_fit(results)
+    facts = [sample_facts(next(iter(shared.values()))) for shared in fits]
+    cautions = [find_cautions(shared, each) for shared, each in zip(fits, facts, strict=True)]
+    body = [summary_section(results, sum(map(len, cautions)))]
+    body += [design_section(shared) for shared in fits]
+    body += [cautions_section(*pair) for pair in zip(cautions, facts, strict=True)]
+    body += [quality_section(each, about) for each in facts]
     body += [
         results_section(name, result, shows, with_figures=number < CONTRASTS_WITH_FIGURES)
         for number, (name, result) in enumerate(results.items())
     ]
     body.append(excluded_section(results, about))
-    for name, result in fits.items():
+    for name, result in (next(iter(shared.items())) for shared in fits):
         body += [_dispersion(name, result, shows), *_proof(result)]
     body += [methods_section(results, about), repeat_section(results, about)]
-    body += [versions_section({name: result}) for name, result in fits.items()]
+    body += [versions_section(shared) for shared in fits]
     return [*body, shows.ending()]
 
 

@@ -1,0 +1,114 @@
+"""Cautions that the design and the sample table give rise to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from countglm._collinearity import NOTABLE
+from countglm._names import plural
+from countglm.diagnostics import report_design
+from countglm.report.caution_rules import Caution, Rule
+from countglm.report.comparison import comparison
+
+if TYPE_CHECKING:
+    from countglm.deresult import DEResult
+    from countglm.report.sample_facts import SampleFacts
+
+_REPLICATES, _FREE = 3, 3
+
+
+def _replicates(_facts: SampleFacts, result: DEResult) -> list[Caution]:
+    about = comparison(result)
+    if about.sizes is None:
+        return []
+    fewest = min(about.sizes)
+    if fewest >= _REPLICATES:
+        return []
+    named = (about.tested, about.reference) if about.factor else ("one side", "the other")
+    both = " and ".join(
+        f"{plural(size, 'sample')} of {name}" for size, name in zip(about.sizes, named, strict=True)
+    )
+    if fewest == 1:
+        return [
+            Caution(
+                "A side with a single sample",
+                f"There are {both}. What varies between samples of that side cannot be seen: a "
+                "difference may be that one sample's own.",
+                "Take the result as a list of candidates, to be confirmed in further samples. "
+                "No statistics can replace the replicate.",
+            )
+        ]
+    return [
+        Caution(
+            "Few replicates",
+            f"There are {both}. With fewer than {_REPLICATES} on a side the spread of a gene is "
+            "known almost only from the other genes, and outliers cannot be told.",
+            "Rely on genes with large changes and consistent counts (see their counts by sample); "
+            "add replicates, six a side if you can.",
+        )
+    ]
+
+
+def _freedom(_facts: SampleFacts, result: DEResult) -> list[Caution]:
+    n, p = result.fit.design.matrix.shape
+    if n - p >= _FREE or result.dispersion.trend_kind == "none":
+        return []
+    return [
+        Caution(
+            "Hardly a sample to spare",
+            f"{plural(n, 'sample')} and {plural(p, 'coefficient')} leave "
+            f"{plural(n - p, 'degree')} of freedom to estimate the spread from.",
+            "Leave out terms that are not needed (a batch of one sample each explains nothing), "
+            "or add samples.",
+        )
+    ]
+
+
+def _conditioning(facts: SampleFacts, result: DEResult) -> list[Caution]:
+    design = result.fit.design
+    report = report_design(design.matrix, design.names, facts.names)
+    return [
+        Caution(
+            "A design that can hardly tell its terms apart" if "alone" not in text
+            else "A coefficient that rests on one sample",
+            text,
+            "Check the sample table for typing errors first. What is tested is harmed only if its "
+            "own coefficient is concerned: see variance inflation and weights in the table of "
+            "coefficients.",
+        )
+        for text in report.cautions
+    ]  # fmt: skip
+
+
+def _cells(_facts: SampleFacts, result: DEResult) -> list[Caution]:
+    if "warnings" in result.provenance or result.obs is None:
+        return []
+    from countglm._pseudoreplication import find_nesting
+
+    nesting = find_nesting(result.fit.design, [result.contrast], result.obs, None)
+    if nesting is None:
+        return []
+    return [
+        Caution(
+            "Cells counted as replicates",
+            nesting.message(),
+            "Add up the counts of each replicate (countglm.pseudobulk) and test the sums.",
+        )
+    ]
+
+
+RULES = (
+    Rule(
+        f"Replicates: at least {_REPLICATES} samples on each side of the comparison.", _replicates
+    ),
+    Rule(f"Degrees of freedom: at least {_FREE} samples more than coefficients.", _freedom, True),
+    Rule(
+        f"The design: condition number of the scaled columns below {NOTABLE:g}, no column that is "
+        "a combination of others, no coefficient that one sample determines alone.",
+        _conditioning,
+        True,
+    ),
+    Rule(
+        "Cells: what is tested is not constant in donors with ten rows or more each.", _cells, True
+    ),
+)
