@@ -28,11 +28,12 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text.append(data)
+        if self.open[-1:] != ["script"]:
+            self.text.append(data)
 
     def foreign(self) -> list[str]:
-        """What would make a browser load something else: scripts, links, sources outside."""
-        loading = [tag for tag, _ in self.tags if tag in ("script", "link", "iframe")]
+        """What would make a browser load something else: links, frames, sources outside."""
+        loading = [tag for tag, _ in self.tags if tag in ("link", "iframe")]
         sources = [
             attributes.get(name) or "data:"
             for _, attributes in self.tags

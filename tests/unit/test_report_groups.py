@@ -147,4 +147,13 @@ def test_existing_pages_are_kept(tmp_path: Path) -> None:
         write_groups_report(grouped(), tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
     write_groups_report(grouped(), tmp_path / "report.html", force=True)
-    assert "mine" not in (tmp_path / "report_T_cells.html").read_text()
+    assert (tmp_path / "report_T_cells.html").read_text() != "mine"
+
+
+def test_pages_hold_all_their_genes_unless_they_were_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most, present in ((2 * 90, True), (2 * 90 - 1, False)):
+        monkeypatch.setattr(groups, "MOST_ROWS", most)
+        paths = write_groups_report(grouped(), tmp_path / "report.html", force=True)
+        assert ["explorer-data" in path.read_text() for path in paths] == [False, present, present]

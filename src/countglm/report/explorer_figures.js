@@ -2,7 +2,6 @@
 // follow it through every size of the window.
 
 const NEAR = 12;
-const KINDS = { ma: "MA", volcano: "volcano", dispersion: "dispersion" };
 
 class PointFigure {
   constructor(figure, contrast, across, down) {
@@ -21,6 +20,8 @@ class PointFigure {
     this.layer.addEventListener("pointermove", (event) => this.point(event));
     this.layer.addEventListener("pointerleave", () => this.leave());
     this.layer.addEventListener("click", (event) => this.click(event));
+    const hint = " Point at a gene for its name; a click finds it in the table.";
+    figure.querySelector("figcaption").append(make("span", { className: "hint", textContent: hint }));
     contrast.addEventListener("chosen", () => this.follow());
     contrast.addEventListener("marked", () => this.markFound());
     this.follow();

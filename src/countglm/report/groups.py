@@ -15,6 +15,7 @@ from countglm._ranking import evidence
 from countglm.report import group_figures
 from countglm.report.about import NOTHING, About
 from countglm.report.de import sections
+from countglm.report.explorer import Explorer
 from countglm.report.html import (
     document,
     figure,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Pages of thousands of groups would take longer than their fits: those with most genes get one.
 MOST_PAGES = 100
+# Rows of all tables in all pages together: 35 bytes each. Beyond, pages show their first genes.
+MOST_ROWS = 1_500_000
 # More would not be readable in a figure as wide as half a page.
 _GROUPS_DRAWN, _COLUMNS_DRAWN, _GENES_DRAWN = 25, 16, 25
 
@@ -57,11 +60,21 @@ def render_group(
     index: str,
     caution: str,
     about: About = NOTHING,
+    *,
+    answers: bool = True,
 ) -> str:
-    """Return the page of one group: its results by the name of their contrast."""
+    """Return the page of one group: its results by name; with all genes if it ``answers``."""
     back = f'<p><a href="{escape(index)}">All groups</a></p>'
-    body = [back, *_caution(caution), *sections(results, about)]
+    shows = Explorer(results) if answers else None
+    body = [back, *_caution(caution), *sections(results, about, shows)]
     return document(f"{title}: {group_text(group)}", body)
+
+
+def pages_answer(grouped: Mapping[str, GroupedResult], pages: Mapping[Any, str]) -> bool:
+    """Return whether the pages may hold all their genes."""
+    n_genes = len(next(iter(next(iter(grouped.values())).values())).table)
+    n_tables = sum(group in each.results for each in grouped.values() for group in pages)
+    return n_tables * n_genes <= MOST_ROWS
 
 
 def render_index(grouped: Mapping[str, GroupedResult], title: str, pages: Mapping[Any, str]) -> str:
