@@ -14,6 +14,7 @@ from ._fitting import Prior, Problem
 from ._parallel import run_blocks
 from ._progress import progress_bar
 from ._resources import Resources, entries_within, resolve_resources
+from ._spellings import warn_of_like_levels
 from ._thread_memory import Work, threads_within
 from .counts import as_count_matrix
 from .design import as_design
@@ -208,6 +209,8 @@ def prepare_model(
     )  # fmt: skip
     options = resolve_options(solver, tol, max_iter, max_dispersion, trace, matrix.n_samples, zeros)
     model = as_design(design, matrix, obs=obs, allow_saturated=allow_saturated)
+    if isinstance(design, str):
+        warn_of_like_levels(model.factors)
     weight = resolve_weights(weights, matrix)
     factors = resolve_size_factors(matrix, size_factors, threads=resources.threads)
     total = resolve_offset(offset, factors, matrix)

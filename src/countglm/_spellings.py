@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from countglm._names import first_few
+from countglm._warn import warn
 
 _SEPARATORS = re.compile(r"[\W_]+")
+_BETWEEN = re.compile(r"(?<=\w)[\s_.-]+(?=\w)")
 # R puts an X before names that begin with a digit.
 _R_PREFIX = re.compile(r"^x(?=\d)")
 
@@ -46,18 +48,18 @@ def told(meant: Mapping[str, str], where: str) -> str:
     )
 
 
-def alike(levels: Iterable[str]) -> list[list[str]]:
-    """Return the sets of levels that differ in case, spaces and punctuation only."""
-    groups: dict[str, list[str]] = {}
-    for level in levels:
-        groups.setdefault(plain(level), []).append(level)
-    return [group for key, group in groups.items() if len(group) > 1 and key]
-
-
-def told_alike(column: str, groups: Sequence[Sequence[str]]) -> str:
-    """Say which levels of a column may be one."""
-    return (
-        f"Column {column!r} has levels that differ only in case, spaces or punctuation "
-        f"({'; '.join(first_few(group) for group in groups[:3])}), which were taken as different; "
-        "write them alike if they are one."
-    )
+def warn_of_like_levels(factors: Mapping[str, Iterable[object]]) -> None:
+    """Warn of levels of factors that differ in case, spaces and punctuation only."""
+    found = []
+    for column, levels in factors.items():
+        groups: dict[str, list[str]] = {}
+        for level in map(str, levels):
+            # Not as of samples: the levels -1 and 1 differ.
+            groups.setdefault(_BETWEEN.sub(" ", level.strip().casefold()), []).append(level)
+        like = [group for group in groups.values() if len(group) > 1]
+        found += [f"{first_few(group)} of {column!r}" for group in like]
+    if found:
+        warn(
+            f"Levels differ only in case, spaces or punctuation ({'; '.join(found[:3])}) and were "
+            "taken as different; write them alike if they are one."
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from countglm._names import first_few
+from countglm._warn import recorded
 from countglm.cli.contrast_table import read_contrasts
 from countglm.cli.contrast_words import parse_contrast
 from countglm.cli.de_products import write_de_products
@@ -110,14 +111,15 @@ def run(
     suffix = table_suffix(table_format, compress=compress)
     if reading is None:
         reading = checked_reading(counts, output, given)
-    asked = prepare(counts=counts, reading=reading, **given)
+    with recorded() as warned:
+        asked = prepare(counts=counts, reading=reading, **given)
     if with_h5ad:
         check_rewriting(asked.raw, given["memory_limit"])
     with_normalized = is_wanted(normalized, asked.matrix, suffix)
     if check is not None:
         check(asked)
     with output_folder(output, force=force) as folder:
-        results = asked.results()
+        results = {name: _with(warned, result) for name, result in asked.results().items()}
         facts = write_de_products(
             results, asked.matrix, folder, suffix=suffix, dropped=asked.dropped, title=asked.title,
             with_report=not no_report, h5ad_from=(asked.raw, asked.obs) if with_h5ad else None,
@@ -184,6 +186,12 @@ def prepare(
         raw = raw.loc[:, kept] if hasattr(raw, "columns") else raw[:, kept]
     title = f"{counts.name}: {' and '.join(_words(task.model) for task in tasks)}"
     return Prepared(raw, obs, matrix, tasks, options, shrink, int((~kept).sum()), title)
+
+
+def _with(warned: list[str], result: DEResult) -> DEResult:
+    """Return the result with what was warned of before the analysis, for its report."""
+    every = [*warned, *result.provenance.get("warnings", [])]
+    return replace(result, provenance={**result.provenance, "warnings": every})
 
 
 def _words(model: Any) -> str:
