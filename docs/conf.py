@@ -35,7 +35,16 @@ project_copyright = author
 release = version = __version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx_copybutton", "sphinx_design", "mathml", "needed_data"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "mathml",
+    "needed_data",
+]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_*", "**/_*"]
 nitpicky = True
@@ -56,6 +65,14 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
+# Types stand in the docstrings, written for readers.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autosummary_generate = False
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
 html_theme = "furo"
 html_title = f"countglm {release}"
 html_static_path = ["_static"]
@@ -66,11 +83,22 @@ html_theme_options = {"navigation_with_keys": True}
 copybutton_exclude = ".linenos, .gp, .go"
 
 
-def link_changes(app: Sphinx, name: str, source: list[str]) -> None:
-    """Let links to CHANGELOG.md, which lies outside this folder, lead to its page."""
+def complete(app: Sphinx, name: str, source: list[str]) -> None:
+    """Say what pages need not: links to CHANGELOG.md lead to its page, cells are Python."""
+    source[0] = source[0].replace(
+        "\n  name: python3\n", "\n  name: python3\n  language: python\n", 1
+    )
     source[0] = re.sub(r"\]\((?:\.\./)+CHANGELOG\.md\)", "](/changes.md)", source[0])
+
+
+def without_arguments(
+    app: Sphinx, what: str, name: str, value: object, options: object, *text: str | None
+) -> tuple[str, None] | None:
+    """Leave out how a result is made: users get it from a function, its attributes are listed."""
+    return ("", None) if what == "class" else None
 
 
 def setup(app: Sphinx) -> None:
     """Register what is above; Sphinx calls this."""
-    app.connect("source-read", link_changes)
+    app.connect("autodoc-process-signature", without_arguments)
+    app.connect("source-read", complete)
