@@ -62,6 +62,8 @@ def read_tables(
     from countglm.counts import as_count_matrix
     from countglm.readers import in_sample_order, read_counts, read_samples
 
+    if samples is not None and counts.resolve() == samples.resolve():
+        raise InputError(f"{counts} is given as counts and as --samples; they are two files.")
     table = design if samples is None else read_samples(samples)
     kind = kind_of(counts)
     if table is None and kind == "text":
@@ -75,8 +77,26 @@ def read_tables(
         )
         obs = in_sample_order(table, matrix.obs, counts)
         return StudyFile(counts), matrix, obs
-    raw, obs = read_counts(counts, samples=table, layer=layer)
+    try:
+        raw, obs = read_counts(counts, samples=table, layer=layer)
+    except InputError:
+        if samples is not None and kind == "text":
+            _require_not_exchanged(counts, samples, table)
+        raise
     return raw, as_count_matrix(raw, allow_noninteger=allow_noninteger), obs
+
+
+def _require_not_exchanged(counts: Path, samples: Path, table: Any) -> None:
+    """Raise InputError where the file of counts is the sample table, and perhaps the reverse."""
+    from countglm._text_tables import open_table
+
+    with open_table(counts) as text:
+        rows = {fields[0] for _, fields in text.rows}
+    if rows and rows <= {str(name) for name in table.columns}:
+        raise InputError(
+            f"{counts} and {samples} look exchanged: the rows of the first are columns of the "
+            f"second. Give the counts first, and --samples {counts}."
+        )
 
 
 def check_rewriting(raw: Any, memory_limit: int | None) -> None:
