@@ -13,7 +13,8 @@ from countglm.report.cautions import cautions_section, find_cautions
 from countglm.report.design_section import design_section
 from countglm.report.excluded import excluded_section
 from countglm.report.explorer import Explorer
-from countglm.report.findings import Shows, Still, results_section
+from countglm.report.findings import Shows, Still, plotted, results_section
+from countglm.report.gene_pictures import gene_pictures, overlap_section
 from countglm.report.html import document, paragraphs, section
 from countglm.report.methods import methods_section
 from countglm.report.page import (
@@ -28,6 +29,7 @@ from countglm.report.summary import summary_section
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
+    from countglm.report.sample_facts import SampleFacts
 
 
 def render(results: Mapping[str, DEResult], title: str, about: About = NOTHING) -> str:
@@ -47,16 +49,43 @@ def sections(
     body += [design_section(shared) for shared in fits]
     body += [cautions_section(*pair) for pair in zip(cautions, facts, strict=True)]
     body += [quality_section(each, about) for each in facts]
-    body += [
-        results_section(name, result, shows, with_figures=number < CONTRASTS_WITH_FIGURES)
-        for number, (name, result) in enumerate(results.items())
-    ]
-    body.append(excluded_section(results, about))
+    body += overlap_section(results)
+    body += _findings(results, shows, {id(each.result.dispersion): each for each in facts})
+    body.append(excluded_section(results, about, _filtering(results)))
     for name, result in (next(iter(shared.items())) for shared in fits):
         body += [_dispersion(name, result, shows), *_proof(result)]
     body += [methods_section(results, about), repeat_section(results, about)]
     body += [versions_section(shared) for shared in fits]
     return [*body, shows.ending()]
+
+
+def _findings(
+    results: Mapping[str, DEResult], shows: Shows, facts: Mapping[int, SampleFacts]
+) -> list[str]:
+    """A section for every contrast; figures of many would swell the page."""
+    parts = []
+    for number, (name, result) in enumerate(results.items()):
+        pictures = None
+        if number < CONTRASTS_WITH_FIGURES:
+            pictures = gene_pictures(result, facts[id(result.dispersion)])
+        parts.append(results_section(name, result, shows, pictures))
+    return parts
+
+
+def _filtering(results: Mapping[str, DEResult]) -> list[str]:
+    """The curve of the independent filtering of the first contrasts that have one."""
+    chosen = [result for result in results.values() if result.filtering is not None]
+    return [
+        plotted(
+            "filtering", result,
+            f"Curve of the genes found by the share of genes left out, for {result.label}. "
+            f"Threshold {result.filtering.threshold:.3g}.",
+            f"Choice of the filter for {result.label}: genes found, by how many of lowest mean "
+            "are left out.",
+        )
+        for result in chosen[:CONTRASTS_WITH_FIGURES]
+        if result.filtering is not None
+    ]  # fmt: skip
 
 
 def by_fit(results: Mapping[str, DEResult]) -> list[dict[str, DEResult]]:

@@ -65,14 +65,14 @@ def plotted(kind: str, result: DEResult, alt: str, caption: str, **options: Any)
     return figure(svg, alt, caption)
 
 
-def results_section(name: str, result: DEResult, shows: Shows, *, with_figures: bool) -> str:
-    """What one contrast found: figures, then the table of genes."""
+def results_section(name: str, result: DEResult, shows: Shows, pictures: str | None) -> str:
+    """What one contrast found: figures, the table of genes, ``pictures``; None for no figures."""
     level = result.settings["alpha"]
     sentence = words.contrast_sentence(result.table, level)
     parts = [paragraphs([sentence])]
-    if with_figures:
+    if pictures is not None:
         parts.append(f'<div class="figures">{_figures(name, result, shows, sentence)}</div>')
-    parts += ["<h3>Genes</h3>", shows.table(name)]
+    parts += ["<h3>Genes</h3>", shows.table(name), pictures or ""]
     heading = result.label if name in ("", result.label) else f"{name}: {result.label}"
     return section(f"Results: {heading}", *parts)
 
