@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +90,23 @@ def other_factor(result: DEResult, most: int) -> str | None:
     return None
 
 
+def _reference_first(result: DEResult, groups: Groups) -> Groups:
+    """Put the two levels that the contrast compares first, the reference before the tested one."""
+    design = result.fit.design
+    if groups.name not in design.codings or groups.values is not None:
+        return groups
+    coding = design.codings[groups.name]
+    levels = [str(level) for level in design.factors[groups.name]]
+    for reference, tested in permutations(range(len(levels)), 2):
+        compared = np.array_equal(coding[tested] - coding[reference], result.contrast)
+        if compared and {levels[reference], levels[tested]} <= set(groups.labels):
+            first = [levels[reference], levels[tested]]
+            labels = [*first, *(label for label in groups.labels if label not in first)]
+            place = np.array([labels.index(label) for label in groups.labels], dtype=np.intp)
+            return Groups(groups.name, tuple(labels), place[groups.codes])
+    return groups
+
+
 def _factors(result: DEResult) -> list[str]:
     """The factors of the formula that the sample table has as columns."""
     columns = () if result.obs is None else result.obs.columns
@@ -109,7 +127,7 @@ def sample_groups(result: DEResult, by: Any, obs: Any) -> Groups:
         if by is None:
             return _alike(result)
     if isinstance(by, str):
-        return _variable(by, _column(table, by))
+        return _reference_first(result, _variable(by, _column(table, by)))
     items = list(by)
     if table is not None and items and all(isinstance(i, str) and i in table for i in items):
         if len(items) == 1:
