@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def words_of(column: pd.Series) -> list[str]:
     missing = column.isna().to_numpy()
     return [
         "" if gone else value.name if isinstance(value, Status) else str(value)
-        for value, gone in zip(column, missing, strict=True)
+        for value, gone in zip(column.tolist(), missing.tolist(), strict=True)
     ]
 
 
@@ -91,6 +92,7 @@ def notes_of(table: pd.DataFrame) -> list[str]:
     return [note(*each) for each in zip(status, reason, np.isinf(change).tolist(), strict=True)]
 
 
+@cache
 def note(status: str, reason: str, on_off: bool) -> str:
     """One gene's note; a gene that is plainly fitted and tested has none."""
     parts = ["on/off"] if on_off else []

@@ -33,6 +33,8 @@ def static_table(result: DEResult, columns: Columns, place: int | None) -> str:
     marks = "" if place is None else f' data-contrast="{place}"'
     label = escape(f"Genes, {result.label}")
     told = f"The {len(top)} genes of smallest {columns.ranking} of {len(result.table):,}."
+    if place is None and len(top) < len(result.table):
+        told += " The others are in the table of the result; this page has no room for them."
     return (
         f'<div class="explorer"{marks}>\n<p class="count">{escape(told)}</p>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
