@@ -76,7 +76,7 @@ def build_formula(
 
     require_backticks(formula, obs.columns)
     parsed = parse_formula(formula)
-    functions = set(formula_functions()) | _formulaic_names()
+    functions = (set(formula_functions()) | _formulaic_names()) - _plain_columns(parsed)
     variables = tuple(
         name for name in _variables(parsed) if name in obs.columns or name not in functions
     )
@@ -118,6 +118,21 @@ def factor_variables(factor: Any) -> list[str]:
             hidden = re.fullmatch(r"quoted_name_(\d+)_", node.id)
             names.append(quoted[int(hidden.group(1))] if hidden else node.id)
     return names
+
+
+def _plain_columns(parsed: Any) -> set[str]:
+    """Names that stand where a column does, though they may be functions: ``~ Treatment``."""
+    found = set()
+    for factor in (factor for term in parsed for factor in term.factors):
+        if factor.eval_method.value == "lookup":
+            found.add(factor.expr)
+        elif factor.eval_method.value == "python" and "`" not in factor.expr:
+            calls = [
+                node for node in ast.walk(ast.parse(factor.expr)) if isinstance(node, ast.Call)
+            ]
+            first = [node.args[0] for node in calls if node.args]
+            found |= {each.id for each in first if isinstance(each, ast.Name)}
+    return found
 
 
 def uses_of(formula: str, variable: str) -> list[str]:

@@ -45,9 +45,13 @@ def read_text_counts(path: Path, table: pd.DataFrame) -> pd.DataFrame | AnnData:
     warning tells.
     """
     known = name_array(table.index)
-    with open_table(path) as text:
-        here = respelled(text.columns, known)
-        read = _read(text, {*known, *here})
+    try:
+        with open_table(path) as text:
+            here = respelled(text.columns, known)
+            read = _read(text, {*known, *here})
+    except InputError:
+        _check_known(path, table)
+        raise
     meant = {**respelled(read.rows, known), **here}
     rows = {meant.get(name, name) for name in read.rows}
     columns = {meant.get(name, name) for name in (*read.columns, *read.others)}
@@ -126,6 +130,15 @@ def _turned(read: _Read) -> _Read:
     return _Read(read.columns, [], read.rows, read.values.T, [], [])
 
 
+def _check_known(path: Path, table: pd.DataFrame) -> None:
+    """Raise InputError where no name is a sample's: that explains cells that are no numbers."""
+    known = name_array(table.index)
+    with open_table(path) as text:
+        names = [*text.columns, *(fields[0].strip() for _, fields in text.rows)]
+    if not (set(names) & set(known) or respelled(names, known)):
+        _samples_are_rows(set(text.columns), set(names[len(text.columns) :]), table, path)
+
+
 def _samples_are_rows(header: set[str], rows: set[str], table: pd.DataFrame, path: Path) -> bool:
     """Which side carries the sample names; a side that carries them exactly wins."""
     known = set(name_array(table.index))
@@ -135,7 +148,7 @@ def _samples_are_rows(header: set[str], rows: set[str], table: pd.DataFrame, pat
         raise InputError(
             f"None of the samples of the sample table ({first_few(table.index)}) is a column or "
             f"row of {path} (columns {first_few(sorted(header))})"
-            f"{_hint_of_column(table, header | rows)}; write the names alike in both."
+            f"{_hint_of_column(table, header | rows)}."
         )
     if exact == (True, True) or (not any(exact) and shared[0] == shared[1]):
         raise InputError(
@@ -146,11 +159,13 @@ def _samples_are_rows(header: set[str], rows: set[str], table: pd.DataFrame, pat
 
 
 def _hint_of_column(table: pd.DataFrame, names: set[str]) -> str:
+    if names & {str(column) for column in table.columns}:
+        return "; counts and sample table look exchanged"
     for column in table.columns:
         values = {str(value) for value in table[column]}
         if len(values) == len(table) and values <= names:
             return f", but its column {str(column)!r} holds such names and should stand first"
-    return ""
+    return "; write the names alike in both"
 
 
 def _check_samples(path: Path, table: pd.DataFrame, samples: list[str], beside: Beside) -> None:

@@ -117,8 +117,8 @@ def described_errors(path: Path) -> Iterator[None]:
     except UnicodeError as error:
         _require_sound_gzip(path)
         raise InputError(
-            f"{path} is not UTF-8 text ({error}); save it with that encoding, or as CSV if it is "
-            "some other format."
+            f"{path} is not UTF-8 text ({error}); save it in that encoding, which Excel calls "
+            "'CSV UTF-8', or as CSV if it is some other format."
         ) from error
     except csv.Error as error:
         _require_sound_gzip(path)

@@ -221,6 +221,8 @@ def test_too_many_columns():
         ("~ (batch", r"cannot be read: a bracket has no counterpart\."),
         ("~ ", "is empty"),
         ("", "is empty"),
+        ("~ Treatment", "has no column 'Treatment'; its columns"),
+        ("~ log(scale)", "has no column 'scale'"),
         ("~ 0", "no column; write '~ 1'"),
         (
             "~ number of lanes",

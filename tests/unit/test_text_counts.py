@@ -199,3 +199,21 @@ def test_the_warning_points_at_the_caller(tmp_path):
         read_counts(path, samples=SAMPLES)
     assert [w.category for w in caught] == [CountglmWarning]
     assert caught[0].filename == __file__
+
+
+def test_names_that_no_table_shares_explain_cells_that_are_words(tmp_path):
+    lines = [
+        "Gene;Symbol;Sample 1;Sample 2;Sample 3",
+        *[f"{gene};SYM;" + ";".join(map(str, row)) for gene, row in ROWS.items()],
+    ]
+    numbered = SAMPLES.rename_axis("name").reset_index()
+    with pytest.raises(InputError, match="its column 'name' holds such names and should stand fir"):
+        read(tmp_path, lines, numbered)
+    with pytest.raises(InputError, match=r"columns 'Symbol', 'a', 'b'\); write the names alike"):
+        read(tmp_path, ["g;a;b;Symbol", "x;1;2;ACTB"])
+
+
+def test_files_that_were_exchanged(tmp_path):
+    counts = read_samples(write(tmp_path / "counts.csv", table()))
+    with pytest.raises(InputError, match="counts and sample table look exchanged"):
+        read(tmp_path, ["Sample;group", "Sample 1;a", "Sample 2;b", "Sample 3;a"], counts)
