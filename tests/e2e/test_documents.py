@@ -23,9 +23,18 @@ SHELL = (
     "docs/guides/r.md",
 )
 RUN = {
-    "sh": {*SHELL, "docs/guides/large-data.md", "docs/guides/single-cell.md"},
-    "python": {"README.md", "docs/guides/large-data.md"},
-    "r": {"README.md", "docs/guides/r.md", "r-wrapper/README.md"},
+    "sh": {
+        *SHELL,
+        *(f"docs/guides/{name}.md" for name in ("command-line", "large-data", "single-cell")),
+    },
+    "python": {"README.md", "docs/guides/command-line.md", "docs/guides/large-data.md"},
+    "r": {
+        "README.md",
+        "docs/guides/r.md",
+        "docs/migrate/deseq2.md",
+        "docs/migrate/edger.md",
+        "r-wrapper/README.md",
+    },
 }
 # What is no code, or (images) names a command that the shell blocks run.
 NOT_RUN = {"text", "markdown", "dockerfile"}
@@ -64,6 +73,7 @@ def study(tmp_path: Path) -> Path:
         rng.negative_binomial(10, 0.1, (60, 8)), [f"g{i}" for i in range(60)], samples
     )
     counts.to_csv(tmp_path / "counts.csv.gz")
+    counts.to_csv(tmp_path / "counts.csv")
     batch, condition = ["x", "y"] * 4, ["control"] * 4 + ["treated"] * 4
     obs = pd.DataFrame({"batch": batch, "condition": condition}, samples)
     obs.to_csv(tmp_path / "samples.csv")
