@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _SIZE = 7.5
+# Points from a dot within which a line seems to lead to it.
+_NEAR = 3.5
 # A letter's width and height in parts of the font size, and points between name and dot.
 _WIDTH, _HEIGHT, _GAP = 0.64, 1.15, 4.0
 # Where a name may stand: horizontal and vertical side of its point, liked less from left to right.
@@ -67,6 +69,7 @@ def name_points(axes: Axes, x: Floats, y: Floats, names: Sequence[str]) -> None:
             ha={1: "left", -1: "right", 0: "center"}[place.side[0]],
             va={1: "bottom", -1: "top", 0: "center"}[place.side[1]],
             arrowprops=arrow if place.tier > 1.0 else None,
+            bbox={"facecolor": "white", "alpha": 0.65, "edgecolor": "none", "pad": 0.4},
         )  # fmt: skip
 
 
@@ -93,6 +96,8 @@ def _best(at: Floats, k: int, letters: int, frame: Floats, taken: list[Floats]) 
             if tier > 1.0:
                 line = at[k] + np.linspace(0.0, 1.0, 9)[:, None] * np.array([dx, dy])
                 cost += _ACROSS * sum(_touches(line, other) for other in taken)
+                gap = np.abs(line[:, None, :] - np.delete(at, k, axis=0)[None, :, :])
+                cost += _ON_POINT * int((gap < _NEAR).all(axis=2).any(axis=0).sum())
             cost += _ON_POINT * int(np.count_nonzero(hidden.all(axis=1)))
             if cost < cheapest:
                 cheapest, best = cost, Place(side, tier, box)

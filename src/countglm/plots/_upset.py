@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DIRECTIONS = ("both", "up", "down")
-_LONGEST = 28
+_LONGEST = 32
 # Height of a line, in inches.
 _ROW = 0.24
 _MOST_SETS = 24
@@ -166,4 +166,8 @@ def _ticks(highest: int) -> list[float]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    """Return the text with its middle left out where it is long: names differ at their ends."""
+    if len(text) <= _LONGEST:
+        return text
+    half = (_LONGEST - 1) // 2
+    return f"{text[: _LONGEST - 1 - half]}…{text[-half:]}"
