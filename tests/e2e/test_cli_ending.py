@@ -95,7 +95,8 @@ def test_a_coefficient_is_told_as_the_levels_it_compares(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = lines(capsys, "de", *MODEL, "--no-report")
-    assert told[0].startswith("group[T.c] (c vs a): ")
+    assert told[0].startswith("group c vs a: ")
+    assert told[-1] == "Table      out/test_group_T.c.tsv"
     told = lines(capsys, "de", *MODEL, "--no-report", "--shrink", "ash", "--contrast", "group,b,c")
     assert told[0].startswith("group b vs c: ")
     assert "genes with an s-value < 0.1" in told[0] or "at an FDR of 10%" in told[0]
@@ -157,3 +158,14 @@ def test_groups_end_alike(study: Path, capsys: pytest.CaptureFixture[str]) -> No
     verbose = lines(capsys, "de", *TEST, "--by", "lane", "-v")
     assert verbose[-5:] == told
     assert verbose[:-6] == (study / "out" / "summary.txt").read_text().splitlines()
+
+
+def test_a_likelihood_ratio_has_no_direction(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = lines(capsys, "de", "--design", "~ lane + group", "--lrt", "~ lane", "-o", "out")
+    (found,) = facts("out")["contrasts"]
+    genes = f"{found['n_significant']} genes at an FDR of 10%"
+    assert told[0] == f"~ lane + group against ~ lane: {genes}"
+    assert "x" not in told[1].removeprefix("Strongest")
+    assert told[1].count(", ") == 8

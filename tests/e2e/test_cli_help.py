@@ -77,6 +77,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     genes = [f"g{i}" for i in range(60)]
     counts = pd.DataFrame(rng.negative_binomial(10, 0.1, (60, 8)), genes, samples)
     counts.to_csv(tmp_path / "counts.csv")
+    (tmp_path / "archive").mkdir()
+    counts.to_csv(tmp_path / "archive" / "counts.csv")
     batch, condition = ["x", "y"] * 4, ["control"] * 4 + ["treated"] * 4
     obs = pd.DataFrame({"batch": batch, "condition": condition}, samples)
     obs.to_csv(tmp_path / "samples.csv")

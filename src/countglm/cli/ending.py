@@ -60,11 +60,9 @@ def lines_of_tests(
     """Six lines on tests of all genes; ``facts`` is the summary of their output folder."""
     contrasts = facts["contrasts"]
     first = results[contrasts[0]["name"]]
-    lines = [
-        _found(_explained(each["name"], results[each["name"]].fit), each) for each in contrasts
-    ]
+    lines = [_found(_explained(each["name"], results[each["name"]]), each) for each in contrasts]
     if len(lines) == 1:
-        lines.append(_line("Strongest", _strongest(first.table, contrasts[0]["alpha"])))
+        lines.append(_line("Strongest", _strongest(first.table, contrasts[0])))
     if len(lines) <= 2:
         tested = _tested(contrasts[0], first.fit.n_samples, facts["n_dropped"])
         lines += [_line("Tested", tested), _line("Fit", _fitted(contrasts[0], first.fit, folder))]
@@ -175,7 +173,8 @@ def _genes(count: int, facts: Mapping[str, Any]) -> str:
 
 def _found(name: str, facts: Mapping[str, Any]) -> str:
     ways = ""
-    if facts["n_significant"]:
+    # What a likelihood ratio tests has no direction, or several.
+    if facts["n_significant"] and facts.get("test") != "lrt":
         ways = f" ({facts['n_up']:,} up, {facts['n_down']:,} down)"
     beyond = (
         f" for {_BEYOND[facts['alternative']]} {facts['lfc_threshold']:g}"
@@ -185,9 +184,11 @@ def _found(name: str, facts: Mapping[str, Any]) -> str:
     return f"{_short(name)}: {_genes(facts['n_significant'], facts)}{beyond}{ways}"
 
 
-def _explained(name: str, fit: GLMFit) -> str:
-    """Say which levels a coefficient compares, where it is the difference of two."""
-    design = fit.design
+def _explained(name: str, result: DEResult) -> str:
+    """Return a contrast in words: of a coefficient, the levels that it compares."""
+    if result.settings["test"] == "lrt":
+        return f"{result.settings['design'] or 'given design'} against {result.settings['reduced']}"
+    design = result.fit.design
     for factor, levels in design.factors.items():
         rows = design.codings.get(factor)
         if rows is None or name not in design.names:
@@ -196,16 +197,16 @@ def _explained(name: str, fit: GLMFit) -> str:
         marked = [i for i, row in enumerate(rows) if row[place] == 1.0]
         bare = [i for i, row in enumerate(rows) if not row.any()]
         if len(marked) == len(bare) == 1:
-            return f"{name} ({levels[marked[0]]} vs {levels[bare[0]]})"
+            return f"{factor} {levels[marked[0]]} vs {levels[bare[0]]}"
     return name
 
 
-def _strongest(table: pd.DataFrame, level: float) -> str:
+def _strongest(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """Name the genes of smallest p-value that are called, as many as a line holds."""
     order = ranked(table)
     if order.size == 0:
         return "no gene has a p-value"
-    below = called(table, level)[order]
+    below = called(table, facts["alpha"])[order]
     rows = table.iloc[order[below]].head(9)
     if rows.empty:
         by = evidence(table)[0]
@@ -213,6 +214,8 @@ def _strongest(table: pd.DataFrame, level: float) -> str:
         word = "adjusted p-value" if by == "padj" else "s-value"
         return f"none below that; smallest {word} {values.min():.2g} ({values.idxmin()})"
     symbols = rows.get("symbol", rows.index)
+    if facts.get("test") == "lrt":
+        return _as_fit([str(name) for name in symbols])
     changes = rows["log2FoldChange"].to_numpy(dtype=float)
     return _as_fit(
         [f"{name} {_change(value)}" for name, value in zip(symbols, changes, strict=True)]
