@@ -13,6 +13,7 @@ from tests.support.fresh import REPOSITORY, SOURCE
 FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)$", re.M | re.S
 )
+ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
 
 
 def documents() -> list[str]:
@@ -31,6 +32,11 @@ def fences(document: str) -> list[tuple[str, str]]:
 def blocks(document: str, language: str) -> list[str]:
     """Return the blocks of one language; ``sh``, ``python``, ``r``, ..."""
     return [code for info, code in fences(document) if info == language]
+
+
+def equivalents(document: str) -> list[tuple[str, str]]:
+    """Return left and right column of those tables of a document whose rows are code twice."""
+    return ROW.findall((REPOSITORY / document).read_text())
 
 
 def run_shell(code: str, folder: Path, **programs: str) -> subprocess.CompletedProcess[str]:
