@@ -159,6 +159,12 @@ class TestGroups:
         assert groups.labels == ("b", "a")
         assert groups.codes.tolist() == [1] * 7 + [0] * 7
 
+    def test_levels_of_a_time_course_keep_their_order(self) -> None:
+        obs = pd.DataFrame({"minute": pd.Categorical([0, 15, 30] * 3)})
+        counts = np.random.default_rng(5).negative_binomial(5, 0.05, (9, 30))
+        last = differential_expression(counts, "~ minute", "minute[T.30]", obs=obs)
+        assert sample_groups(last, None, None).labels == ("0", "15", "30")
+
     def test_several_columns_are_combined(self, result: Any) -> None:
         groups = sample_groups(result, ["group", "batch"], None)
         assert groups.labels == ("a:x", "a:y", "b:x", "b:y")

@@ -91,12 +91,17 @@ def other_factor(result: DEResult, most: int) -> str | None:
 
 
 def _reference_first(result: DEResult, groups: Groups) -> Groups:
-    """Put the two levels that the contrast compares first, the reference before the tested one."""
+    """Put the reference of a factor of two levels before the level that is tested.
+
+    Further levels, such as times and doses, have an order of their own that is worth keeping.
+    """
     design = result.fit.design
     if groups.name not in design.codings or groups.values is not None:
         return groups
     coding = design.codings[groups.name]
     levels = [str(level) for level in design.factors[groups.name]]
+    if len(levels) != 2:
+        return groups
     for reference, tested in permutations(range(len(levels)), 2):
         compared = np.array_equal(coding[tested] - coding[reference], result.contrast)
         if compared and {levels[reference], levels[tested]} <= set(groups.labels):
