@@ -327,8 +327,8 @@ def test_genes_are_drawn_where_the_page_says(
             shown.page.mouse.move(5, 5)
             clip = {"x": x - 2, "y": y - 2, "width": 4, "height": 4}
             picture = imread(io.BytesIO(shown.page.screenshot(clip=clip)))[..., :3]
-            spread = picture.max(axis=2) - picture.min(axis=2)
-            assert spread.max() > 0.15, f"nothing coloured at gene {large.table.index[row]}"
+            # A point, or the ring around one that the picture names; all else there is white.
+            assert picture.min() < 0.8, f"nothing at gene {large.table.index[row]}"
 
 
 def test_a_point_that_is_clicked_is_found_in_the_table(
