@@ -19,7 +19,7 @@ _REPLICATES, _FREE = 3, 3
 
 def _replicates(_facts: SampleFacts, result: DEResult) -> list[Caution]:
     about = comparison(result)
-    if about.sizes is None:
+    if about.sizes is None or result.settings["test"] == "lrt":
         return []
     fewest = min(about.sizes)
     if fewest >= _REPLICATES:

@@ -99,6 +99,7 @@ def _prior(_facts: SampleFacts, result: DEResult) -> list[Caution]:
             "about the trend no more than sampling makes them.",
             "Nothing, as a rule: the genes are alike, or too few to see how they differ. The trend "
             "then matters much: look at it in the dispersion plot.",
+            grave=False,
         )
     ]
 
@@ -119,6 +120,7 @@ def _separated(_facts: SampleFacts, result: DEResult) -> list[Caution]:
             "Expected between tissues or organisms, and with few cells; else filter genes of few "
             "counts before. To rank by size, shrink the fold changes (result.shrink(), --shrink "
             "apeglm), which makes them finite.",
+            grave=False,
         )
     ]
 

@@ -23,11 +23,14 @@ class Caution:
         What was seen, with its numbers.
     remedy : str
         What to do about it.
+    grave : bool
+        It may mislead who does not know of it; others are good to know.
     """
 
     heading: str
     told: str
     remedy: str
+    grave: bool = True
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from countglm._names import plural
 from countglm.report import caution_design, caution_genes, caution_samples
 from countglm.report.caution_rules import Caution, Rule
 from countglm.report.html import anchor_of, paragraphs, section
@@ -27,9 +27,9 @@ def find_cautions(results: Mapping[str, DEResult], facts: SampleFacts) -> list[C
                 continue
             for each in rule.find(facts, result):
                 label = "" if rule.of_fit or len(results) == 1 else f"{name or result.label}: "
-                found.append(Caution(f"{label}{each.heading}", each.told, each.remedy))
+                found.append(replace(each, heading=f"{label}{each.heading}"))
     first = next(iter(results.values()))
-    return [*_said(first), *found]
+    return sorted([*_said(first), *found], key=lambda each: not each.grave)
 
 
 def rules() -> tuple[Rule, ...]:
@@ -40,8 +40,9 @@ def rules() -> tuple[Rule, ...]:
 def cautions_section(cautions: Sequence[Caution], facts: SampleFacts) -> str:
     """Every caution, and the list of what was looked at."""
     if cautions:
-        parts = [paragraphs([f"{plural(len(cautions), 'point')} to know before using the result."])]
-        parts += [_block(caution) for caution in cautions]
+        parts = [_block(caution) for caution in cautions]
+        if not any(caution.grave for caution in cautions):
+            parts.insert(0, paragraphs(["Nothing that may mislead; good to know:"]))
     else:
         parts = [paragraphs(["Nothing that was looked at stands out."])]
     looked = "".join(f"<li>{escape(rule.looked_at)}</li>" for rule in rules())
@@ -64,8 +65,9 @@ _LIMITS = (
 
 
 def _block(caution: Caution) -> str:
+    kind = "caution" if caution.grave else "caution note"
     return (
-        f'<div class="caution" id="caution-{anchor_of(caution.heading)}">'
+        f'<div class="{kind}" id="caution-{anchor_of(caution.heading)}">'
         f"<h3>{escape(caution.heading)}</h3>"
         f"{paragraphs([caution.told])}"
         f"<p><strong>What to do:</strong> {escape(caution.remedy)}</p></div>"
@@ -84,6 +86,14 @@ _WARNINGS = (
      "Give counts and sample table the same sample names, and run again."),
     ("processor", "Several kinds of processor", "Nothing, unless the last digits matter to you."),
     ("checkpoint", "A damaged checkpoint", "Nothing: the parts were computed again."),
+    ("spreadsheets make them", "Gene names that became dates",
+     "Take the names from the original file, and run again."),
+    ("holds more than counts", "The table held more than counts",
+     "Nothing, if what was left out is neither a gene nor a sample."),
+    ("write names differently", "Sample names written differently",
+     "Nothing, if they are the same samples."),
+    ("Levels differ only in case", "Levels that may be one",
+     "Write them alike and run again, if they are one."),
     ("left out", "Sums over too few cells", "Lower the limit if you need these groups."),
 )  # fmt: skip
 # What a rule tells of in its own words.
@@ -99,5 +109,5 @@ def _said(result: DEResult) -> list[Caution]:
         known = next((each for each in _WARNINGS if each[0] in message), None)
         heading = "A warning of the analysis" if known is None else known[1]
         remedy = "See what it says; run again once it is mended." if known is None else known[2]
-        found.append(Caution(heading, message, remedy))
+        found.append(Caution(heading, message, remedy, grave="Nothing" not in remedy))
     return found

@@ -71,6 +71,17 @@ class Comparison:
     def _with_level(self, level: str) -> int:
         return int(level_mask(self.design, self.factor, level).sum())
 
+    @property
+    def is_interaction(self) -> bool:
+        """Is a single interaction tested?"""
+        return ":" in self.column
+
+    @property
+    def is_mark(self) -> bool:
+        """Does the tested column mark samples by 1, and others by 0?"""
+        values = self.design.matrix[:, self.design.names.index(self.column)] if self.column else ()
+        return bool(self.column) and set(np.unique(values)) <= {0.0, 1.0}
+
     @cached_property
     def column(self) -> str:
         """The column that is tested by itself and belongs to no factor, or an empty text."""

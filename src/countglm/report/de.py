@@ -14,6 +14,7 @@ from countglm.report.design_section import design_section
 from countglm.report.excluded import excluded_section
 from countglm.report.explorer import Explorer
 from countglm.report.findings import Shows, Still, plotted, results_section
+from countglm.report.found import found_sentences
 from countglm.report.gene_pictures import gene_pictures, overlap_section
 from countglm.report.html import document, paragraphs, section
 from countglm.report.methods import methods_section
@@ -45,7 +46,7 @@ def sections(
     fits = by_fit(results)
     facts = [sample_facts(next(iter(shared.values()))) for shared in fits]
     cautions = [find_cautions(shared, each) for shared, each in zip(fits, facts, strict=True)]
-    body = [summary_section(results, sum(map(len, cautions)))]
+    body = [summary_section(results, [each for some in cautions for each in some])]
     body += [design_section(shared) for shared in fits]
     body += [cautions_section(*pair) for pair in zip(cautions, facts, strict=True)]
     body += [quality_section(each, about) for each in facts]
@@ -68,7 +69,9 @@ def _findings(
         pictures = None
         if number < CONTRASTS_WITH_FIGURES:
             pictures = gene_pictures(result, facts[id(result.dispersion)])
-        parts.append(results_section(name, result, shows, pictures))
+        # The summary tells of one contrast alone in the same words.
+        told = found_sentences(result) if len(results) > 1 else []
+        parts.append(results_section(name, result, shows, pictures, told))
     return parts
 
 

@@ -24,13 +24,14 @@ Floats = NDArray[np.float64]
 
 # Rows that can be read by name, groups whose sums can, columns that can, and values in cells.
 _MOST_ROWS, _MOST_SUMS, _MOST_COLUMNS, _MOST_VALUED = 40, 24, 30, 16
-_LONGEST, _LINE = 24, 48
+_LONGEST, _LINE = 32, 48
 # In rows of the picture: the space between groups, a line of a sum, the space before contrasts.
 _GAP, _LINE_HEIGHT, _BEFORE = 0.35, 0.68, 0.8
 # In inches: a row, a column at least and at most, a letter of 8.5 points.
-_ROW, _NARROW, _WIDE, _LETTER = 0.235, 0.4, 0.62, 0.075
+_ROW, _NARROW, _WIDE, _LETTER = 0.235, 0.4, 0.62, 0.09
 # Height, in rows, of a matrix whose samples have no room for their names.
 _UNNAMED = 20.0
+_MARGIN = 0.16
 _EMPTY = "#E9ECEF"
 
 
@@ -78,6 +79,10 @@ def model_matrix(design: Design, contrasts: Mapping[str, Floats]) -> str:
         if contrasts:
             axes.axhline(layout.end - _GAP + _BEFORE / 2, color=INK, linewidth=0.6)
         _frame(axes, design, ticks, labels, bottom)
+        # A browser may write wider than was measured here.
+        whole = axes.get_figure(root=True)
+        if whole is not None:
+            whole.set_layout_engine("constrained", w_pad=_MARGIN, h_pad=_MARGIN)
 
     return draw(paint, size)
 

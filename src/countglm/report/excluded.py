@@ -94,7 +94,9 @@ def _told(results: Mapping[str, DEResult], about: About) -> list[str]:
         f"The filter threshold of {result.filtering.threshold:.3g} was chosen by the data: among "
         "the thresholds tried, it lets about the most genes pass the adjustment."
         for result in [first]
-        if result.filtering is not None and result.filtering.threshold > 0 and len(results) == 1
+        if result.filtering is not None
+        and len(results) == 1
+        and result.table["na_reason"].eq("low_mean").any()
     ]
     return told
 

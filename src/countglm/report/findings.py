@@ -10,7 +10,7 @@ from countglm.report import words
 from countglm.report.html import figure, paragraphs, section, top_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from countglm.deresult import DEResult
 
@@ -65,11 +65,16 @@ def plotted(kind: str, result: DEResult, alt: str, caption: str, **options: Any)
     return figure(svg, alt, caption)
 
 
-def results_section(name: str, result: DEResult, shows: Shows, pictures: str | None) -> str:
-    """What one contrast found: figures, the table of genes, ``pictures``; None for no figures."""
+def results_section(
+    name: str, result: DEResult, shows: Shows, pictures: str | None, told: Sequence[str] = ()
+) -> str:
+    """What one contrast found: ``told``, figures, the table of genes, ``pictures``.
+
+    Without figures where ``pictures`` is None.
+    """
     level = result.settings["alpha"]
     sentence = words.contrast_sentence(result.table, level)
-    parts = [paragraphs([sentence])]
+    parts = [paragraphs(told or [sentence])]
     if pictures is not None:
         parts.append(f'<div class="figures">{_figures(name, result, shows, sentence)}</div>')
     parts += ["<h3>Genes</h3>", shows.table(name), pictures or ""]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,19 +34,21 @@ def gene_pictures(result: DEResult, facts: SampleFacts) -> str:
     found = int(called(result.table, result.settings["alpha"]).sum())
     single = [_counts(result, int(row), str(labels[row])) for row in best[:_SINGLE]]
     number = min(found, _TOGETHER) if found else min(best.size, _TOGETHER)
-    which = "surest" if found else "foremost, none of which is significant"
+    told = (
+        f"The {number} surest genes" if found else f"The {number} foremost genes, none significant"
+    )
     together = plotted(
         "heatmap", result,
         f"Heat map of {plural(number, 'gene')} in {plural(len(facts.names), 'sample')}: "
         f"{', '.join(str(labels[row]) for row in best[:number])}.",
-        f"The {plural(number, 'gene')} {which}: variance-stabilised counts less the mean of the "
-        "gene. Expected: samples of a group alike.",
+        f"{told}: variance-stabilised counts less the mean of the gene. Expected: samples of a "
+        "group alike.",
         values=facts.values, size=_TALL,
     )  # fmt: skip
     return (
         f"<h3>The {'surest' if found else 'foremost'} genes by sample</h3>"
         f'<div class="figures">{together}</div>'
-        f'<div class="figures small">{"".join(single)}</div>'
+        f'<div class="figures">{"".join(single)}</div>'
     )
 
 
@@ -88,5 +89,5 @@ def overlap_section(results: Mapping[str, DEResult]) -> list[str]:
         "Genes by the comparisons that find them. Dots: which comparisons; bar: genes found by "
         "just these.",
     )
-    listed = "".join(f"<li>{escape(part)}</li>" for part in each.split("; "))
-    return [section("Comparisons side by side", paragraphs([told]), f"<ul>{listed}</ul>", picture)]
+    shown = f'<div class="figures">{picture}</div>'
+    return [section("Comparisons side by side", paragraphs([told]), shown)]
