@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,9 @@ def test_the_numbers_are_those_of_a_clean_table(
 ) -> None:
     given = [str(study / "counts.csv"), "--samples", str(study / "samples.csv")]
     assert run_command(app, ["de", *given, *MODEL, "-o", str(tmp_path / "out")]) == 0
-    told = capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert re.search(r"^Strongest +SYM\d+ ", shown.out, re.MULTILINE)
+    told = shown.err
     assert "left out the row 'Total' (a total by its name)" in told
     assert "'Sample 3' is 'sample 3', 'Sample 6' is 'SAMPLE 6'" in told
 
@@ -78,7 +81,7 @@ def test_the_numbers_are_those_of_a_clean_table(
 
     page = (tmp_path / "out" / "report.html").read_text()
     assert "SYM7" in page
-    assert "left out the row" in page
+    assert "The table held more than counts" in page
     assert json.loads((tmp_path / "out" / "summary.json").read_text())
 
 

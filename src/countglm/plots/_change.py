@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._arguments import is_number
+from countglm._gene_labels import labels_of
 from countglm._ranking import called, evidence
 from countglm.errors import InputError
 from countglm.plots._axes import canvas, say
@@ -18,7 +19,6 @@ from countglm.plots._style import DOWN, GREY, INK, MANY, UP, legend, logarithmic
 from countglm.plots._tables import (
     change_label,
     criterion,
-    labels_of,
     level_of,
     named_rows,
     table_of,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._gene_labels import labels_of
 from countglm._parallel import is_whole
 from countglm._ranking import called, ranked
 from countglm.errors import InputError
 from countglm.plots._axes import canvas, say
 from countglm.plots._groups import sample_groups
 from countglm.plots._strip import clustered, colour_strip
-from countglm.plots._tables import labels_of, level_of, require_result
+from countglm.plots._tables import level_of, require_result
 from countglm.plots._values import sample_labels, sample_values
 
 if TYPE_CHECKING:

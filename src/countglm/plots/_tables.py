@@ -17,8 +17,6 @@ from countglm.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns of an annotation that hold what people call a gene.
-SYMBOLS = ("symbol", "gene_symbol", "gene_symbols", "gene_name", "hgnc_symbol", "external_name")
 _LEVEL = 0.1
 _LONGEST_LABEL = 40
 CRITERION = {"padj": "adjusted p", "svalue": "s-value"}
@@ -85,17 +83,6 @@ def change_label(result: Any) -> str:
     shrunken = "shrunken " if result.settings.get("shrinkage") else ""
     words = f"{shrunken}log2 fold change"
     return f"{words}\n{result.label}" if len(result.label) <= _LONGEST_LABEL else words
-
-
-def labels_of(table: pd.DataFrame) -> NDArray[np.object_]:
-    """Return a name for every gene: its symbol where the table has one, or else its own."""
-    own = np.array([str(name) for name in table.index], dtype=object)
-    for column in table.columns:
-        if str(column).lower() in SYMBOLS:
-            symbol = table[column].astype(object)
-            given = symbol.notna().to_numpy() & (symbol.astype(str) != "").to_numpy()
-            return np.where(given, symbol.astype(str).to_numpy(), own)
-    return own
 
 
 def named_rows(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._gene_labels import is_symbol
 from countglm._ranking import called, evidence, ranked
 from countglm._samples import TABLE_COLUMNS, annotation_columns
 from countglm.report.html import number
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
 
 # Columns of the annotation that a page has room for; those that name a gene come first.
 MOST_ANNOTATION = 4
-_NAMING = (
-    *("symbol", "gene_symbol", "gene_symbols", "gene_name", "hgnc_symbol", "external_name"),
-    *("external_gene_name", "description", "gene_description"),
-)
+_DESCRIPTIONS = ("description", "gene_description")
 _WORDS = ("test", "status", "na_reason")
 MEANING = {
     "baseMean": "mean of the counts divided by size factors, over all samples",
@@ -63,7 +61,7 @@ def columns_of(result: DEResult) -> Columns:
     by, rank = evidence(table)
     known = [name for name in TABLE_COLUMNS if name in table]
     present = [name for name in annotation_columns(result.var) if name in table]
-    first = [name for name in present if name.lower() in _NAMING]
+    first = [name for name in present if is_symbol(name) or name.lower() in _DESCRIPTIONS]
     chosen = [*first, *(name for name in present if name not in first)][:MOST_ANNOTATION]
     return Columns(
         annotation=chosen,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countglm._gene_labels import labels_of
 from countglm._names import plural
 from countglm._ranking import called, evidence, ranked
-from countglm._samples import annotation_columns
 from countglm._zeros_told import n_by_rule, zeros_told
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 PADJ_LEVEL = 0.1
 _FREE_ENOUGH = 20
-_SYMBOLS = ("symbol", "gene_symbol", "gene_symbols", "gene_name", "hgnc_symbol", "external_name")
 
 
 def model_name(fit: GLMFit) -> str:
@@ -170,10 +169,6 @@ def top_genes(table: pd.DataFrame, count: int) -> pd.DataFrame:
 
 def gene_labels(result: DEResult) -> pd.Series:
     """A name for every gene (n_genes,): its symbol, or else its name in the counts."""
-    table = result.table
-    own = table.index.to_series().astype(str)
-    for column in annotation_columns(result.var):
-        if column.lower() in _SYMBOLS:
-            symbol = table[column].astype(object)
-            return symbol.where(symbol.notna() & (symbol.astype(str) != ""), own)
-    return own
+    import pandas as pd
+
+    return pd.Series(labels_of(result.table), index=result.table.index)
