@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Counts = NDArray[np.intp]
 
 # Shape of the p-values in (0.5, 1]: rise or fall between its halves, and a peak at the end.
-_RISE, _FALL, _PEAK, _SURE = 1.25, 1.4, 1.6, 4.0
+_RISE, _FALL, _PEAK, _SURE = 1.25, 1.25, 1.6, 4.0
 # Shares of genes: separated among those adjusted, outliers among those with a count, of a mean of
 # ten counts; and how few genes make a trend uncertain.
 _SEPARATED, _OUTLIERS, _SEEN, _FEW_GENES = 0.1, 0.01, 0.25, 200

@@ -42,6 +42,7 @@ def compared_words(result: DEResult) -> str:
 
 
 def n_tested(result: DEResult) -> int:
+    """Return how many genes have an adjusted p-value, or an s-value."""
     return int(result.table[evidence(result.table)[0]].notna().sum())
 
 
@@ -116,6 +117,7 @@ def _by_how_much(result: DEResult) -> str:
 
 
 def error_sentence(result: DEResult, facts: Mapping[str, Any], several: bool = False) -> str:
+    """How many of the genes found are to be expected there in error; of ``several`` contrasts."""
     found, level = facts["n_significant"], facts["alpha"]
     if facts["called_by"] == "svalue":
         return (
