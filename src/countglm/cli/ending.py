@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countglm._gene_labels import labels_of
 from countglm._names import plural
 from countglm._ranking import called, evidence, ranked
 from countglm.status import Status
@@ -21,7 +22,7 @@ SUMMARY_TEXT = "summary.txt"
 _WIDTH = 79
 _TITLE = 11
 # Contrasts that have a line each; of more, two have one, and the last line tells of the others.
-_MOST_CONTRASTS = 3
+MOST_CONTRASTS = 3
 _BEYOND = {
     "greaterAbs": "|LFC| >",
     "greaterAbs2014": "|LFC| >",
@@ -62,16 +63,16 @@ def lines_of_tests(
     first = results[contrasts[0]["name"]]
     lines = [_found(_explained(each["name"], results[each["name"]]), each) for each in contrasts]
     if len(lines) == 1:
-        lines.append(_line("Strongest", _strongest(first.table, contrasts[0])))
+        lines.append(titled("Strongest", _strongest(first.table, contrasts[0])))
     if len(lines) <= 2:
         tested = _tested(contrasts[0], first.fit.n_samples, facts["n_dropped"])
-        lines += [_line("Tested", tested), _line("Fit", _fitted(contrasts[0], first.fit, folder))]
-    elif len(lines) <= _MOST_CONTRASTS:
-        lines.append(_line("Fit", _fitted(contrasts[0], first.fit, folder)))
+        lines += [titled("Tested", tested), titled("Fit", _fitted(contrasts[0], first.fit, folder))]
+    elif len(lines) <= MOST_CONTRASTS:
+        lines.append(titled("Fit", _fitted(contrasts[0], first.fit, folder)))
     else:
         lines[2:] = [
             f"and {plural(len(lines) - 2, 'contrast')} more: {folder / SUMMARY_TEXT}",
-            _line("Fit", _fitted(contrasts[0], first.fit, folder)),
+            titled("Fit", _fitted(contrasts[0], first.fit, folder)),
         ]
     return lines + where(facts, folder, [each["file"] for each in contrasts])
 
@@ -84,10 +85,10 @@ def where(facts: Mapping[str, Any], folder: Path, tables: Sequence[str]) -> list
         tables = [name for name in facts["files"] if name.startswith("coefficients")]
     lie = [str(folder / name) for name in tables]
     return [
-        _line("Report", f"{lies}; in words: {folder / SUMMARY_TEXT}"),
-        _line("Table", lie[0])
+        titled("Report", f"{lies}; in words: {folder / SUMMARY_TEXT}"),
+        titled("Table", lie[0])
         if len(lie) == 1
-        else _line("Tables", f"{plural(len(lie), 'table')} {folder}/test_*"),
+        else titled("Tables", f"{plural(len(lie), 'table')} {folder}/test_*"),
     ]
 
 
@@ -105,66 +106,32 @@ def lines_of_fit(
         lines.append(
             _found(label, found | {"n_significant": found["n_below_level"], "alpha": level})
         )
-    if len(lines) > 1 + _MOST_CONTRASTS:
+    if len(lines) > 1 + MOST_CONTRASTS:
         more = plural(len(tables) - 2, "contrast")
         lines[3:] = [f"and {more} more: {folder / SUMMARY_TEXT}"]
     if not tables:
         lines.append("Nothing was tested, as no --contrast was given.")
-    if len(lines) <= _MOST_CONTRASTS:
-        lines.append(_line("Fit", _statuses(fit)))
-    if len(lines) <= _MOST_CONTRASTS and tables and words.dispersion_caution(fit):
+    if len(lines) <= MOST_CONTRASTS:
+        lines.append(titled("Fit", _statuses(fit)))
+    if len(lines) <= MOST_CONTRASTS and tables and words.dispersion_caution(fit):
         lines.append(
-            _line("Caution", "too small p-values are likely: countglm de shares dispersions")
+            titled("Caution", "too small p-values are likely: countglm de shares dispersions")
         )
     return lines + where(facts, folder, [each["file"] for each in facts["contrasts"]])
 
 
-def lines_of_groups(facts: Mapping[str, Any], folder: Path) -> list[str]:
-    """Up to six lines on tests in groups of samples."""
-    contrasts = facts["contrasts"]
-    lines = []
-    for each in contrasts[:_MOST_CONTRASTS]:
-        hit = [group for group in each["groups"] if group["n_significant"]]
-        lines.append(
-            f"{_short(each['name'])} by {', '.join(each['by'])}: "
-            f"{_genes(each['n_significant'], each)} in {len(hit)} of "
-            f"{plural(len(each['groups']), 'group')}"
-        )
-    first = contrasts[0]
-    if len(contrasts) > _MOST_CONTRASTS:
-        more = plural(len(contrasts) - 2, "contrast")
-        lines[2:] = [f"and {more} more: {folder / SUMMARY_TEXT}"]
-    most = sorted(first["groups"], key=lambda group: -group["n_significant"])
-    parts = [f"{_short(g['group'], 30)} {g['n_significant']:,}" for g in most if g["n_significant"]]
-    notes = [
-        _line("Most in", _as_fit(parts)) if parts else "",
-        _line("Groups", _sizes(first["groups"])),
-        _line("Not fitted", _as_fit([_short(each["group"], 30) for each in first["failed"]]))
-        if first["failed"]
-        else "",
-        _line("Caution", f"{first['caution'].split('; ')[0].rstrip('.')}.")
-        if first["caution"]
-        else "",
-    ]
-    lines += [note for note in notes if note][: _MOST_CONTRASTS + 1 - len(lines)]
-    return lines + where(facts, folder, [each["file"] for each in contrasts])
-
-
-def _sizes(groups: Sequence[Mapping[str, Any]]) -> str:
-    least, most = (choose(each["n_samples"] for each in groups) for choose in (min, max))
-    sizes = plural(most, "sample") if least == most else f"{least:,} to {most:,} samples"
-    return f"{plural(len(groups), 'group')} of {sizes}"
-
-
-def _line(title: str, told: str) -> str:
+def titled(title: str, told: str) -> str:
+    """Return a line under its title."""
     return f"{title:{_TITLE}}{told}"
 
 
-def _short(text: str, most: int = 44) -> str:
+def shortened(text: str, most: int = 44) -> str:
+    """Return a name, cut where it is longer than a line can bear."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _genes(count: int, facts: Mapping[str, Any]) -> str:
+def genes_found(count: int, facts: Mapping[str, Any]) -> str:
+    """Return how many genes were found, and at which level."""
     said = "no gene" if count == 0 else plural(count, "gene")
     if facts.get("called_by") == "svalue":
         return f"{said} with an s-value < {facts['alpha']:g}"
@@ -181,7 +148,7 @@ def _found(name: str, facts: Mapping[str, Any]) -> str:
         if facts.get("lfc_threshold")
         else ""
     )
-    return f"{_short(name)}: {_genes(facts['n_significant'], facts)}{beyond}{ways}"
+    return f"{shortened(name)}: {genes_found(facts['n_significant'], facts)}{beyond}{ways}"
 
 
 def _explained(name: str, result: DEResult) -> str:
@@ -213,11 +180,11 @@ def _strongest(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
         values = table[by].dropna()
         word = "adjusted p-value" if by == "padj" else "s-value"
         return f"none below that; smallest {word} {values.min():.2g} ({values.idxmin()})"
-    symbols = rows.get("symbol", rows.index)
+    symbols = labels_of(rows)
     if facts.get("test") == "lrt":
-        return _as_fit([str(name) for name in symbols])
+        return as_fit([str(name) for name in symbols])
     changes = rows["log2FoldChange"].to_numpy(dtype=float)
-    return _as_fit(
+    return as_fit(
         [f"{name} {_change(value)}" for name, value in zip(symbols, changes, strict=True)]
     )
 
@@ -235,7 +202,7 @@ def _change(log2: float) -> str:
     )
 
 
-def _as_fit(parts: Sequence[str]) -> str:
+def as_fit(parts: Sequence[str]) -> str:
     """Join as many parts as stand on a line after its title."""
     told = parts[0]
     for part in parts[1:]:
@@ -254,8 +221,14 @@ def _tested(facts: Mapping[str, Any], n_samples: int, dropped: int) -> str:
         parts.append(f"{sum(reasons.values()):,} other")
     if dropped:
         parts.append(f"{dropped:,} dropped")
+    genes = f"{tested:,} of {plural(n_genes, 'gene')}"
     left = f" ({', '.join(parts)})" if parts else ""
-    return f"{tested:,} of {plural(n_genes, 'gene')}, {plural(n_samples, 'sample')}{left}"
+    ways = (
+        f"{genes}, {plural(n_samples, 'sample')}{left}",
+        f"{genes}{left}",
+        f"{genes}, {plural(n_samples, 'sample')}",
+    )
+    return next((told for told in ways if len(told) <= _WIDTH - _TITLE), ways[-1])
 
 
 def _fitted(facts: Mapping[str, Any], fit: GLMFit, folder: Path) -> str:

@@ -96,7 +96,8 @@ def run(
 ) -> None:
     """Run the command; ``options`` are those of `differential_expression`."""
     from countglm.cli import inputs, preparation, products
-    from countglm.cli.ending import SUMMARY_TEXT, lines_of_groups
+    from countglm.cli.ending import SUMMARY_TEXT
+    from countglm.cli.ending_of_groups import lines_of_groups
     from countglm.cli.origin import origin_of
     from countglm.cli.output import check_output, output_folder
 
