@@ -12,7 +12,8 @@ from countglm.analysis import analysis_of
 from countglm.cooks import cooks_distances
 from countglm.dispersion import make_steps
 from countglm.plots._axes import canvas, say
-from countglm.plots._groups import Groups, group_legend, legend_entries, sample_groups
+from countglm.plots._groups import Groups, sample_groups
+from countglm.plots._sample_points import group_legend, legend_entries
 from countglm.plots._style import GREY, INK, logarithmic
 from countglm.plots._tables import require_result
 from countglm.plots._values import sample_labels

@@ -12,7 +12,8 @@ from countglm._gene_labels import labels_of
 from countglm._replaced import given_counts
 from countglm.errors import InputError
 from countglm.plots._axes import canvas
-from countglm.plots._groups import Groups, draw_samples, other_factor, sample_groups
+from countglm.plots._groups import Groups, other_factor, sample_groups
+from countglm.plots._sample_points import draw_samples
 from countglm.plots._style import INK, MARKERS, logarithmic
 from countglm.plots._tables import require_result
 from countglm.plots._values import scale_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -17,12 +18,10 @@ from countglm.plots._style import PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from countglm.deresult import DEResult
 
-# More groups than this are not listed one by one, and numbers of more values make a scale.
-MOST_LISTED = 12
+# Numbers of more values make a scale.
 _FEW_NUMBERS = 6
 
 
@@ -193,7 +192,12 @@ def _variable(name: str, values: Any) -> Groups:
 def _levels(name: str, series: Any) -> Groups:
     import pandas as pd
 
-    category = pd.Categorical(series).remove_unused_categories()
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        category = series.cat.remove_unused_categories().array
+    else:
+        # Text that holds numbers, such as minutes, stands in their order.
+        levels = sorted(series.dropna().unique(), key=_natural)
+        category = pd.Categorical(series, categories=levels)
     labels = [f"{level:g}" if isinstance(level, float) else str(level)
               for level in category.categories]  # fmt: skip
     codes = np.asarray(category.codes, dtype=np.intp)
@@ -201,6 +205,15 @@ def _levels(name: str, series: Any) -> Groups:
         labels.append("no value")
         codes = np.where(codes < 0, len(labels) - 1, codes)
     return Groups(name, tuple(labels), codes)
+
+
+def _natural(level: Any) -> list[tuple[int, float, str]]:
+    if not isinstance(level, str):
+        return [(0, float(level), "")] if isinstance(level, int | float) else [(1, 0.0, str(level))]
+    parts = re.split(r"(\d+(?:\.\d+)?)", level)
+    return [
+        (0, float(part), "") if part[:1].isdigit() else (1, 0.0, part) for part in parts if part
+    ]
 
 
 def _combined(table: pd.DataFrame, names: Sequence[str]) -> Groups:
@@ -228,71 +241,3 @@ def _alike(result: DEResult) -> Groups:
         text = " + ".join(named)
         labels.append(text if len(text) <= 30 else f"row {group + 1} of the design")
     return Groups("", tuple(labels), cell)
-
-
-def draw_samples(
-    axes: Axes, x: Any, y: Any, groups: Groups, markers: Groups | None, size: float
-) -> None:
-    """Draw a point per sample, coloured by ``groups`` and formed by ``markers``."""
-    from countglm.plots._style import INK, MARKERS
-
-    forms = MARKERS if markers is not None else MARKERS[:1]
-    form = np.zeros(len(x), dtype=np.intp) if markers is None else markers.codes % len(forms)
-    style: dict[str, Any] = {"s": size, "linewidths": 0.4, "edgecolors": "white", "zorder": 3}
-    if groups.values is not None:
-        low, high = np.nanmin(groups.values), np.nanmax(groups.values)
-        shown = None
-        for k in np.unique(form):
-            some = form == k
-            shown = axes.scatter(
-                x[some], y[some], c=groups.values[some], cmap="viridis", vmin=low, vmax=high,
-                marker=forms[k], plotnonfinite=True, **style,
-            )  # fmt: skip
-        if shown is not None:
-            bar = axes.figure.colorbar(shown, ax=axes, shrink=0.8)
-            bar.set_label(groups.name)
-    else:
-        for code, colour in enumerate(groups.colours):
-            for k in np.unique(form[groups.codes == code]):
-                some = (groups.codes == code) & (form == k)
-                axes.scatter(x[some], y[some], color=colour, marker=forms[k], **style)
-    handles: list[Any] = []
-    if groups.values is None and len(groups.labels) > 1:
-        handles += legend_entries(groups, ["o"] * len(groups.labels), groups.colours)
-    if markers is not None:
-        handles += legend_entries(markers, list(MARKERS), [INK] * len(markers.labels))
-    group_legend(axes, handles)
-
-
-def legend_entries(groups: Groups, forms: Sequence[str], colours: Sequence[str]) -> list[Any]:
-    """Handles of a legend: the name of the variable, then its levels, not too many of them."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], linestyle="none", label=groups.name)] if groups.name else []
-    count = len(groups.labels)
-    shown = range(count) if count <= MOST_LISTED else range(MOST_LISTED - 1)
-    handles += [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker=forms[k % len(forms)],
-            color=colours[k],
-            markersize=5.5,
-            label=groups.labels[k],
-        )
-        for k in shown
-    ]
-    if count > MOST_LISTED:
-        more = f"and {count - MOST_LISTED + 1} more"
-        handles.append(Line2D([], [], linestyle="none", label=more))
-    return handles
-
-
-def group_legend(axes: Axes, handles: list[Any]) -> None:
-    """Put a legend to the right of the axes."""
-    if handles:
-        axes.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.02), frameon=False,
-            fontsize=8.5, handletextpad=0.1, labelspacing=0.35, borderaxespad=0.3,
-        )  # fmt: skip

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-_NAMED_SAMPLES, _NAMED_GENES = 40, 80
+_NAMED_SAMPLES, _NAMED_GENES, _FEW = 40, 80, 24
 # Colours reach as far as all but this part of the entries.
 _SHARE = 0.99
 
@@ -108,7 +108,12 @@ def _draw(axes: Axes, result: DEResult, rows: Index, shown: Floats, groups: Grou
     axes.set_yticks([])
     if columns.size <= _NAMED_SAMPLES:
         names = sample_labels(result)
-        axes.set_xticks(range(columns.size), [names[k] for k in columns], rotation=90, fontsize=8.0)
+        axes.set_xticks(
+            range(columns.size),
+            [names[k] for k in columns],
+            rotation=90,
+            fontsize=8.0 if columns.size <= _FEW else 6.0,
+        )
     if rows.size <= _NAMED_GENES:
         labels = labels_of(result.table.iloc[rows])
         axes.yaxis.tick_right()

@@ -9,8 +9,9 @@ import numpy as np
 from countglm._columns import column_totals
 from countglm._replaced import given_counts
 from countglm.plots._axes import canvas, say
-from countglm.plots._groups import draw_samples, sample_groups
+from countglm.plots._groups import sample_groups
 from countglm.plots._labels import name_points
+from countglm.plots._sample_points import draw_samples
 from countglm.plots._style import GREY, logarithmic
 from countglm.plots._tables import require_result
 from countglm.plots._values import sample_labels, scale_of
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMED = 12
-_MILLION = 1e6
+# Totals are told in millions from here on.
+_LARGE, _MILLION = 2e5, 1e6
 
 
 def size_factors(
@@ -61,7 +63,8 @@ def size_factors(
         if not shown.any():
             say(axes, "No sample has a count.")
             return axes
-        x, y = totals[shown] / _MILLION, factors[shown]
+        large = totals.max() >= _LARGE
+        x, y = totals[shown] / (_MILLION if large else 1.0), factors[shown]
         ends = np.array([x.min(), x.max()])
         slope = float(np.exp(np.mean(np.log(y) - np.log(x))))
         axes.plot(ends, slope * ends, color=GREY, linewidth=1.0, linestyle="--", zorder=1)
@@ -69,7 +72,7 @@ def size_factors(
         axes.margins(0.1)
         part = _only(groups, shown)
         draw_samples(axes, x, y, part, None, 42.0 if x.size <= 60 else 16.0)
-        axes.set_xlabel("total count (millions)")
+        axes.set_xlabel("total count (millions)" if large else "total count")
         axes.set_ylabel("size factor")
         if label or (label is None and x.size <= _NAMED):
             names = np.array(sample_labels(found), dtype=object)[shown]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from countglm._parallel import is_whole
 from countglm.errors import InputError
 from countglm.plots._axes import canvas, say
-from countglm.plots._groups import draw_samples, other_factor, sample_groups
+from countglm.plots._groups import other_factor, sample_groups
 from countglm.plots._labels import name_points
+from countglm.plots._sample_points import draw_samples
 from countglm.plots._style import MARKERS
 from countglm.plots._tables import require_result
 from countglm.plots._values import sample_labels, sample_values

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm.plots._groups import Groups, legend_entries
+from countglm.plots._groups import Groups
+from countglm.plots._sample_points import legend_entries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,11 +51,13 @@ def colour_strip(axes: Axes, groups: Groups, order: Index) -> None:
             groups.codes[order][None, :], aspect="auto", cmap=ListedColormap(groups.colours),
             vmin=-0.5, vmax=len(groups.labels) - 0.5, interpolation="nearest",
         )  # fmt: skip
-        entries = legend_entries(groups, ["s"] * len(groups.labels), groups.colours)
+        entries = legend_entries(
+            replace(groups, name=""), ["s"] * len(groups.labels), groups.colours
+        )
         strip.legend(
             handles=entries, loc="lower left", bbox_to_anchor=(-0.02, 1.0), frameon=False,
             fontsize=8.5, handletextpad=0.1, columnspacing=0.9, ncols=_columns(groups),
-            borderaxespad=0.2,
+            borderaxespad=0.2, title=groups.name or None, title_fontsize=8.5, alignment="left",
         )  # fmt: skip
     else:
         strip.imshow(
@@ -67,5 +71,5 @@ def colour_strip(axes: Axes, groups: Groups, order: Index) -> None:
 
 def _columns(groups: Groups) -> int:
     """Return how many entries of the legend go into a line."""
-    longest = max(map(len, (groups.name, *groups.labels)))
-    return max(1, min(_LETTERS // (longest + 3), len(groups.labels) + 1))
+    longest = max(map(len, groups.labels))
+    return max(1, min(_LETTERS // (longest + 3), len(groups.labels)))
