@@ -14,6 +14,7 @@ from countglm.adapters.parity.summary import p_moved
 from countglm.adapters.parity.words import REASONS, sentence
 from countglm.report import parity_figures as figures
 from countglm.report.de import sections as de_sections
+from countglm.report.explorer import Explorer
 from countglm.report.html import document, figure, number, paragraphs, section, table_region
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ _EXACT = (
 
 def render(certificate: ParityCertificate, result: DEResult, title: str) -> str:
     """Return the page of a certificate, followed by the report of the result it is about."""
-    return document(title, [*sections(certificate), *de_sections({"": result})])
+    results = {"": result}
+    return document(title, [*sections(certificate), *de_sections(results, shows=Explorer(results))])
 
 
 def sections(certificate: ParityCertificate) -> list[str]:
