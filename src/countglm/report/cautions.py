@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from countglm.report import caution_design, caution_genes, caution_samples
 from countglm.report.caution_rules import Caution, Rule
-from countglm.report.html import anchor_of, paragraphs, section
+from countglm.report.html import paragraphs, section
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -67,7 +67,7 @@ _LIMITS = (
 def _block(caution: Caution) -> str:
     kind = "caution" if caution.grave else "caution note"
     return (
-        f'<div class="{kind}" id="caution-{anchor_of(caution.heading)}">'
+        f'<div class="{kind}">'
         f"<h3>{escape(caution.heading)}</h3>"
         f"{paragraphs([caution.told])}"
         f"<p><strong>What to do:</strong> {escape(caution.remedy)}</p></div>"

@@ -104,6 +104,19 @@ def picture_words(design: Design, contrasts: Mapping[str, Floats]) -> str:
     )
 
 
+def picture_caption(design: Design) -> str:
+    """What to look at in the picture."""
+    beside = (
+        "beside each group stands the sum of coefficients that is the logarithm of its mean"
+        if any(_layout(design).sums)
+        else "there are too many groups to name here"
+    )
+    return (
+        f"The model matrix. Samples with equal rows belong together: {beside}. Below: the weights "
+        "of what was compared."
+    )
+
+
 def _layout(design: Design) -> _Layout:
     groups = sample_groups(design)
     sizes = [int(group.samples.size) for group in groups]
@@ -118,7 +131,9 @@ def _layout(design: Design) -> _Layout:
         sizes = [1] * len(groups)
     heights = [float(size) for size in sizes]
     if not labels:
-        heights = [size * _UNNAMED / sum(sizes) for size in sizes]
+        # Without names the order of the samples says nothing, that of the values does.
+        groups, sums = sorted(groups, key=lambda group: tuple(group.row)), [[]] * len(groups)
+        heights = [group.samples.size * _UNNAMED / sum(sizes) for group in groups]
     gap = _GAP if labels else 0.0
     tops = [0.0]
     for height, text in zip(heights, sums, strict=True):

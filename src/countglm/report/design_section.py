@@ -12,7 +12,7 @@ from countglm._names import first_few, plural
 from countglm.diagnostics import report_design
 from countglm.report import words
 from countglm.report.comparison import Comparison, comparison
-from countglm.report.design_picture import model_matrix, picture_words
+from countglm.report.design_picture import model_matrix, picture_caption, picture_words
 from countglm.report.html import figure, number_text, paragraphs, section, table_region
 from countglm.report.sample_groups import (
     coefficient_meanings,
@@ -37,13 +37,14 @@ def design_section(results: Mapping[str, DEResult]) -> str:
     )
     contrasts = {_short_name(name, r): r.contrast for name, r in results.items()}
     drawn = dict(list(contrasts.items())[:_MOST_DRAWN])
-    picture = figure(
+    drawing = figure(
         model_matrix(fit.design, drawn),
         picture_words(fit.design, drawn),
-        "The model matrix. Samples with equal rows belong together: beside each group stands the "
-        "sum of coefficients that is the logarithm of its mean. Below: the weights of what was "
-        "compared.",
+        picture_caption(fit.design),
         kind="matrix",
+    )
+    picture = (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Model matrix">{drawing}</div>'
     )
     compared = [sentence for name, result in results.items() for sentence in _compared(result)]
     return section(
@@ -93,6 +94,8 @@ def _as_difference(about: Comparison) -> str:
     ]
     if not pairs:
         return ""
+    # Groups that differ in numbers only have the same name.
+    pairs = list(dict.fromkeys(pairs))
     listed = "; between ".join(pairs[:_MOST_PAIRS])
     more = len(pairs) - _MOST_PAIRS
     rest = f"; and {more} more pair{'s' if more > 1 else ''} of groups" if more > 0 else ""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from countglm.report.about import NOTHING, About
 from countglm.report.comparison import comparison
 from countglm.report.html import paragraphs, provenance_section, section
@@ -29,6 +31,7 @@ _OPTIONS = {
 _MAY_BE_GIVEN = (
     *("size_factors", "fit_type", "dispersion", "reduced", "filter_statistic", "p_adjust"),
 )
+_SHOWN_BEFORE = ("contrast", "shrinkage")
 _WIDTH = 76
 
 
@@ -54,8 +57,11 @@ def repeat_section(results: Mapping[str, DEResult], about: About = NOTHING) -> s
 
 def versions_section(results: Mapping[str, DEResult]) -> str:
     """Versions and options, without what has a section of its own."""
-    record = dict(next(iter(results.values())).provenance)
+    first = next(iter(results.values()))
+    record = dict(first.provenance)
     record.pop("warnings", None)
+    shown = {name: value for name, value in first.settings.items() if name not in _SHOWN_BEFORE}
+    record["options"] = {**record.get("options", {}), **shown}
     return provenance_section(record)
 
 
@@ -82,7 +88,7 @@ def python_call(results: Mapping[str, DEResult], about: About = NOTHING) -> str:
     if formula:
         arguments.append("obs=samples,")
     arguments += [f"{name}={value!r}," for name, value in choices(first).items()]
-    arguments += [f"{name}={name}," for name in _given_arrays(first)]
+    arguments += [f"{name}={_given(first, name)}," for name in _given_arrays(first)]
     target = "result" if len(results) == 1 else "results"
     lines.append(f"{target} = countglm.differential_expression(")
     lines += [f"    {argument}" for argument in arguments] + [")"]
@@ -177,9 +183,17 @@ def _given_arrays(result: DEResult) -> list[str]:
     return names + (["weights"] if fit.weights is not None else [])
 
 
+def _given(result: DEResult, name: str) -> str:
+    """What an argument was given as: a single number where all dispersions are equal, or a name."""
+    values = result.fit.dispersion[np.isfinite(result.fit.dispersion)]
+    if name == "dispersion" and values.size and (values == values[0]).all():
+        return repr(float(values[0]))
+    return name
+
+
 def _not_held(result: DEResult, about: About) -> list[str]:
     notes = []
-    if names := _given_arrays(result):
+    if names := [name for name in _given_arrays(result) if _given(result, name) == name]:
         notes.append(f"{', '.join(names)}: as given to the analysis; this page does not hold them")
     if result.fit.design.formula is None:
         columns = ", ".join(result.fit.design.names[:6])

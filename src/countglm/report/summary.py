@@ -35,10 +35,8 @@ def summary_section(results: Mapping[str, DEResult], cautions: Sequence[Caution]
     if len(results) == 1:
         parts += [_tiles(first), paragraphs(found_sentences(first))]
     else:
-        parts += [
-            _side_by_side(results),
-            paragraphs([error_sentence(first, first.summary().facts, several=True)]),
-        ]
+        told = error_sentence(first, first.summary().facts, several=True)
+        parts += [_side_by_side(results), paragraphs([told])]
     parts += [paragraphs(certainty(first)), _attention(cautions)]
     return section("Summary", *parts)
 
