@@ -172,6 +172,11 @@ def test_sorts_by_a_column_and_back(
     assert page.column("gene", SECOND) == ordered(small["library"])[:25]
 
 
+def test_sorts_texts_by_the_numbers_in_them(page: Opened) -> None:
+    page.page.click(f'{FIRST} th[data-column="symbol"] button')
+    assert page.column("symbol", FIRST)[:12] == [f"sym<{number}>" for number in range(12)]
+
+
 def test_missing_values_come_last_both_ways(page: Opened) -> None:
     for _ in range(2):
         page.page.click(f'{FIRST} th[data-column="lfcSE"] button')

@@ -132,13 +132,11 @@ class GeneTable {
       this.ordered = order;
       return;
     }
-    const values = Array.from({ length: this.contrast.n }, (_, i) => this.contrast.value(name, i));
+    const values = Array.from({ length: this.contrast.n }, (_, i) => key(this.contrast.value(name, i)));
     const absent = (value) => value === "" || Number.isNaN(value);
     const known = order.filter((row) => !absent(values[row]));
-    const compare =
-      typeof values[0] === "string" ? new Intl.Collator("en", { numeric: true }).compare : minus;
     const side = down ? -1 : 1;
-    known.sort((a, b) => side * compare(values[a], values[b]) || rank[a] - rank[b]);
+    known.sort((a, b) => side * minus(values[a], values[b]) || rank[a] - rank[b]);
     this.ordered = [...known, ...order.filter((row) => absent(values[row]))];
   }
 
@@ -318,6 +316,12 @@ class GeneTable {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
+}
+
+// What a value is sorted by: a text whatever its case, with numbers in it by their size.
+function key(value) {
+  if (typeof value === "number") return value;
+  return value.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"));
 }
 
 function minus(a, b) {
