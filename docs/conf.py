@@ -34,6 +34,8 @@ author = "The countglm developers"
 project_copyright = author
 release = version = __version__
 language = "en"
+# Quotation marks in code-like words of docstrings are to be copied.
+smartquotes = False
 
 extensions = [
     "myst_nb",

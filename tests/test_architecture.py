@@ -257,13 +257,15 @@ def test_files_are_short() -> None:
     assert {str(path): n for path, n in lengths.items() if n > MAX_FILE_LINES} == {}
 
 
-def test_both_packages_have_one_version() -> None:
+def test_packages_and_citation_have_one_version() -> None:
     description = (R_PACKAGE / "DESCRIPTION").read_text()
     calls = (R_PACKAGE / "R" / "python.R").read_text()
+    citation = (REPOSITORY / "CITATION.cff").read_text()
     stated = {
         *re.findall(r"^Version: (.+)$", description, re.MULTILINE),
         *re.findall(r"countglm \(>= (.+?)\)", description),
         *re.findall(r'needed_version <- "(.+)"', calls),
+        *re.findall(r"^version: (.+)$", citation, re.MULTILINE),
     }
     assert stated == {__version__}
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
-from sphinx.config import Config
-from sphinx.util import logging
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 VARIABLE = "COUNTGLM_TEST_DATA"
 FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
@@ -44,10 +45,9 @@ def leave_out(app: Sphinx, config: Config) -> None:
     ]
     config.nb_execution_excludepatterns = [*config.nb_execution_excludepatterns, *without]
     if without:
-        logging.getLogger(__name__).info(
-            f"{VARIABLE} names no folder with their data, so their cells are not run: "
-            + ", ".join(without)
-        )
+        # Not by Sphinx's logger: --quiet would hide it, and a warning would fail the build.
+        told = f"docs: {VARIABLE} names no folder with their data, so these pages are not run: "
+        print(told + ", ".join(without), file=sys.stderr)
 
 
 def tell(app: Sphinx, name: str, source: list[str]) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from sphinx.application import Sphinx
-from sphinx.errors import SphinxError
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 LOADED = {"img": "src", "script": "src", "link": "href", "source": "src", "iframe": "src"}
 # Links that a browser follows only when asked to, and that load nothing.
@@ -82,6 +82,8 @@ def check(app: Sphinx, exception: Exception | None) -> None:
         return
     found = complaints(Path(app.outdir))
     if found:
+        from sphinx.errors import SphinxError
+
         raise SphinxError("\n".join(found))
 
 

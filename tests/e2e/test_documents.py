@@ -27,7 +27,12 @@ RUN = {
         *SHELL,
         *(f"docs/guides/{name}.md" for name in ("command-line", "large-data", "single-cell")),
     },
-    "python": {"README.md", "docs/guides/command-line.md", "docs/guides/large-data.md"},
+    "python": {
+        "README.md",
+        "docs/contributing.md",
+        "docs/guides/command-line.md",
+        "docs/guides/large-data.md",
+    },
     "r": {
         "README.md",
         "docs/guides/r.md",
@@ -62,6 +67,12 @@ def test_python_examples_run(tmp_path: Path) -> None:
     assert "countglm.fit_glm" in code
     shown = run_python("import warnings; warnings.simplefilter('error')\n" + code, cwd=tmp_path)
     assert "CONVERGED" in shown
+
+
+def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
+    (code,) = blocks("docs/contributing.md", "python")
+    (name,) = re.findall(r"^def (test_\w+)", code, re.MULTILINE)
+    run_python(f"{code}\n\n{name}()\n", cwd=tmp_path)
 
 
 @pytest.fixture
