@@ -21,6 +21,7 @@ SHELL = (
     "docs/contributing.md",
     "docs/guides/overview.md",
     "docs/guides/r.md",
+    "docs/quickstart.md",
 )
 RUN = {
     "sh": {
@@ -32,6 +33,7 @@ RUN = {
         "docs/contributing.md",
         "docs/guides/command-line.md",
         "docs/guides/large-data.md",
+        "docs/quickstart.md",
     },
     "r": {
         "README.md",
@@ -93,6 +95,12 @@ def study(tmp_path: Path) -> Path:
     data = ad.AnnData(rng.negative_binomial(2, 0.4, (320, 60)).astype(np.float32), obs=cells)
     data.write_h5ad(tmp_path / "cells.h5ad")
     return tmp_path
+
+
+def test_the_quickstart_reads_tables(study: Path) -> None:
+    (code,) = blocks("docs/quickstart.md", "python")
+    shown = run_python(f"{code}\nprint(result.summary())", cwd=study)
+    assert "condition treated vs control" in shown
 
 
 @pytest.mark.parametrize("document", SHELL)
