@@ -157,3 +157,15 @@ def test_pages_hold_all_their_genes_unless_they_were_too_many(
         monkeypatch.setattr(groups, "MOST_ROWS", most)
         paths = write_groups_report(grouped(), tmp_path / "report.html", force=True)
         assert ["explorer-data" in path.read_text() for path in paths] == [False, present, present]
+
+
+def test_pages_of_many_groups_have_the_main_figures_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "FULL_PAGES", 1)
+    first = write_groups_report(grouped(), tmp_path / "report.html")[1]
+    brief = len(Page(first.read_text()).figures())
+    monkeypatch.setattr(groups, "FULL_PAGES", 2)
+    first = write_groups_report(grouped(), tmp_path / "report.html", force=True)[1]
+    assert brief == 7
+    assert len(Page(first.read_text()).figures()) == 16

@@ -154,7 +154,13 @@ def write_groups_report(
     from countglm._replaced import with_counts_of_group
     from countglm._store import check_target
     from countglm.report.about import NOTHING
-    from countglm.report.groups import page_names, pages_answer, render_group, render_index
+    from countglm.report.groups import (
+        FULL_PAGES,
+        page_names,
+        pages_answer,
+        render_group,
+        render_index,
+    )
 
     index = Path(path)
     named = {"": grouped} if isinstance(grouped, GroupedResult) else grouped
@@ -167,8 +173,9 @@ def write_groups_report(
         own = {label: each[group] for label, each in named.items() if group in each}
         results = with_counts_of_group(own, counts)
         page = render_group(
-            group, results, title, index.name, caution, about or NOTHING, answers=answers
-        )
+            group, results, title, index.name, caution, about or NOTHING, answers=answers,
+            brief=len(pages) > FULL_PAGES,
+        )  # fmt: skip
         _write(page, index.with_name(name), force)
     _write(render_index(named, title, pages), index, force)
     return [index, *(index.with_name(name) for name in pages.values())]

@@ -39,9 +39,16 @@ def render(results: Mapping[str, DEResult], title: str, about: About = NOTHING) 
 
 
 def sections(
-    results: Mapping[str, DEResult], about: About = NOTHING, shows: Shows | None = None
+    results: Mapping[str, DEResult],
+    about: About = NOTHING,
+    shows: Shows | None = None,
+    *,
+    brief: bool = False,
 ) -> list[str]:
-    """Return the parts of the page, from what was found to how to repeat it."""
+    """Return the parts of the page, from what was found to how to repeat it.
+
+    A ``brief`` page, of many, has the figures that matter most.
+    """
     shows = Still(results) if shows is None else shows
     fits = by_fit(results)
     facts = [sample_facts(next(iter(shared.values()))) for shared in fits]
@@ -49,10 +56,11 @@ def sections(
     body = [summary_section(results, [each for some in cautions for each in some])]
     body += [design_section(shared) for shared in fits]
     body += [cautions_section(*pair) for pair in zip(cautions, facts, strict=True)]
-    body += [quality_section(each, about) for each in facts]
+    body += [quality_section(each, about, brief=brief) for each in facts]
     body += overlap_section(results)
-    body += _findings(results, shows, {id(each.result.dispersion): each for each in facts})
-    body.append(excluded_section(results, about, _filtering(results)))
+    known = {} if brief else {id(each.result.dispersion): each for each in facts}
+    body += _findings(results, shows, known)
+    body.append(excluded_section(results, about, [] if brief else _filtering(results)))
     for name, result in (next(iter(shared.items())) for shared in fits):
         body += [_dispersion(name, result, shows), *_proof(result)]
     body += [methods_section(results, about), repeat_section(results, about)]
@@ -68,7 +76,8 @@ def _findings(
     for number, (name, result) in enumerate(results.items()):
         pictures = None
         if number < CONTRASTS_WITH_FIGURES:
-            pictures = gene_pictures(result, facts[id(result.dispersion)])
+            known = facts.get(id(result.dispersion))
+            pictures = "" if known is None else gene_pictures(result, known)
         # The summary tells of one contrast alone in the same words.
         told = found_sentences(result) if len(results) > 1 else []
         parts.append(results_section(name, result, shows, pictures, told))

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MOST_PAGES = 100
 # Rows of all tables in all pages together: 35 bytes each. Beyond, pages show their first genes.
 MOST_ROWS = 1_500_000
+# Of more pages than this each has the main figures only: a figure takes a sixth of a second.
+FULL_PAGES = 10
 # More would not be readable in a figure as wide as half a page.
 _GROUPS_DRAWN, _COLUMNS_DRAWN, _GENES_DRAWN = 25, 16, 25
 
@@ -62,11 +64,15 @@ def render_group(
     about: About = NOTHING,
     *,
     answers: bool = True,
+    brief: bool = False,
 ) -> str:
-    """Return the page of one group: its results by name; with all genes if it ``answers``."""
+    """Return the page of one group: its results by name; with all genes if it ``answers``.
+
+    A ``brief`` one has fewer figures.
+    """
     back = f'<p><a href="{escape(index)}">All groups</a></p>'
     shows = Explorer(results) if answers else None
-    body = [back, *_caution(caution), *sections(results, about, shows)]
+    body = [back, *_caution(caution), *sections(results, about, shows, brief=brief)]
     return document(f"{title}: {group_text(group)}", body)
 
 

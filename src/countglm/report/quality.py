@@ -22,11 +22,11 @@ _MILLION = 1e6
 _SQUARE = (5.6, 4.4)
 
 
-def quality_section(facts: SampleFacts, about: About = NOTHING) -> str:
-    """What the counts say about the samples, before any gene is looked at."""
+def quality_section(facts: SampleFacts, about: About = NOTHING, *, brief: bool = False) -> str:
+    """What the counts say about the samples; a ``brief`` section shows their main differences."""
     result = facts.result
     parts = [paragraphs(_told(facts, about))]
-    figures = _figures(facts)
+    figures = _figures(facts, brief)
     if figures:
         parts.append(f'<div class="figures">{"".join(figures)}</div>')
     parts.append(_table(facts, result))
@@ -62,10 +62,12 @@ def _range(values: np.ndarray) -> str:
     return f"{number_text(low)} to {number_text(high)}"
 
 
-def _figures(facts: SampleFacts) -> list[str]:
+def _figures(facts: SampleFacts, brief: bool) -> list[str]:
     result = facts.result
     if not facts.with_counts:
         return []
+    if brief:
+        return [] if facts.values is None else [_components(facts)]
     depth = plotted(
         "size_factors", result,
         f"Scatter of the size factor against the total count of {len(facts.names):,} samples. "
@@ -77,12 +79,7 @@ def _figures(facts: SampleFacts) -> list[str]:
         return [depth]
     n = len(facts.names)
     parts = [
-        plotted(
-            "pca", result, f"Scatter of {n:,} samples by their first two principal components.",
-            "Samples by their main differences (principal components of the 500 most variable "
-            "genes). Expected: samples of a group together.",
-            values=facts.values,
-        ),
+        _components(facts),
         plotted(
             "sample_distances", result, f"Matrix of the distances between {n:,} samples.",
             "Distances between samples. Expected: dark blocks of samples of a group.",
@@ -100,6 +97,16 @@ def _figures(facts: SampleFacts) -> list[str]:
             )
         )  # fmt: skip
     return parts
+
+
+def _components(facts: SampleFacts) -> str:
+    return plotted(
+        "pca", facts.result,
+        f"Scatter of {len(facts.names):,} samples by their first two principal components.",
+        "Samples by their main differences (principal components of the 500 most variable genes). "
+        "Expected: samples of a group together.",
+        values=facts.values,
+    )  # fmt: skip
 
 
 def _table(facts: SampleFacts, result: DEResult) -> str:
