@@ -187,8 +187,11 @@ def _method_lines(facts: dict[str, Any]) -> list[str]:
     shape = ", ".join(f"{value:.4g}" for value in facts["trend_coefficients"])
     lines.append(
         f"Dispersion: {facts['trend']} trend{f' ({shape})' if shape else ''}, variance of the "
-        f"prior {facts['prior_variance']:.3g}, {plural(outliers, 'gene')} above it with a "
-        f"dispersion of {'its' if outliers == 1 else 'their'} own"
+        f"prior {facts['prior_variance']:.3g}"
+    )
+    lines.append(
+        f"Far above the trend: {plural(outliers, 'gene')}, with a dispersion of "
+        f"{'its' if outliers == 1 else 'their'} own"
     )
     return lines
 

@@ -52,7 +52,10 @@ class TestSummary:
 
     @pytest.mark.parametrize(
         ("number", "words"),
-        [(1, "1 gene above it with a dispersion of its"), (2, "2 genes above it with a")],
+        [
+            (1, "1 gene, with a dispersion of its own"),
+            (2, "2 genes, with a dispersion of their own"),
+        ],
     )
     def test_one_dispersion_outlier_is_singular(self, number: int, words: str) -> None:
         facts = {**analysis().summary().facts, "n_dispersion_outliers": number}
