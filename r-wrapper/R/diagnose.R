@@ -21,7 +21,7 @@ diagnose <- function(fit) {
   found <- .from_py(.call("diagnosis", .python_fit(fit, "diagnose()")))
   names(found$design$leverage) <- fit$sample_names
   names(found$design$variance_inflation) <- unlist(found$design$coef_names)
-  for (texts in c("extreme_samples", "cautions")) {
+  for (texts in c("extreme_samples", "cautions", "caution_kinds")) {
     found$design[[texts]] <- as.character(unlist(found$design[[texts]]))
   }
   structure(found, class = "countglm_diagnosis")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ._gram_schmidt import gram_schmidt
+from .basis import invert_upper
+
 Floats = NDArray[np.float64]
 
 # Belsley, Kuh and Welsch: from 30 on a dependency disturbs estimates; below, it is common.
@@ -15,6 +18,8 @@ NOTABLE = 30.0
 TAKES_PART = 0.5
 # Singular values below this part of the largest are rounding: the column is aliased.
 _ROUNDING = 1e-13
+# Combinations of columns equal the constant up to rounding.
+_SAME = 1e-7
 # A column belongs to an exact dependency if its weight in it, squared, is above rounding.
 _NOT_ZERO = 1e-16
 
@@ -31,8 +36,8 @@ class Collinearity:
         The same with the columns scaled to length 1 (docs/math.md, 4.8).
     variance_inflation : (n_coef,) float64
         Factor by which a coefficient's variance exceeds that of a column unrelated to the others;
-        infinite for columns of an exact dependency, NaN for a constant column (docs/math.md,
-        4.9).
+        infinite for columns of an exact dependency, NaN for columns that the constant is made of
+        (docs/math.md, 4.9).
     dependent : (n_coef,) bool
         Columns more than half of whose variance comes from singular values `NOTABLE` times
         smaller than the largest.
@@ -60,13 +65,18 @@ def collinearity(matrix: Floats, factor: Floats) -> Collinearity:
     of_column = np.add.reduce(parts, axis=0)
     in_small = np.add.reduce(parts[singular[known] * NOTABLE <= singular[0]], axis=0)
     aliased = np.add.reduce(directions[~known] ** 2, axis=0) > _NOT_ZERO
+    dependent = (in_small > TAKES_PART * of_column) | aliased
+    if not dependent.any() and _ratio(singular) >= NOTABLE:
+        # Shared among so many that none has most of its variance there: those it weighs on most.
+        weight = np.abs(directions[-1])
+        dependent = weight >= TAKES_PART * weight.max()
     return Collinearity(
         raw_condition_number=_ratio(
             np.linalg.svd(factor / np.abs(factor).max(initial=0.0), compute_uv=False)
         ),
         condition_number=_ratio(singular),
-        variance_inflation=np.where(aliased, np.inf, of_column * _about_mean(matrix)),
-        dependent=(in_small > TAKES_PART * of_column) | aliased,
+        variance_inflation=np.where(aliased, np.inf, of_column * _about_mean(matrix, factor)),
+        dependent=dependent,
     )
 
 
@@ -83,14 +93,33 @@ def constant_columns(matrix: Floats) -> NDArray[np.bool_]:
     return np.asarray((matrix == matrix[:1]).all(axis=0) & (matrix[0] != 0.0))
 
 
-def _about_mean(matrix: Floats) -> Floats:
+def _about_mean(matrix: Floats, factor: Floats) -> Floats:
     """Part of a column's squared length that is about its mean, where the mean is in the model."""
-    constant = constant_columns(matrix)
-    if not constant.any():
+    made_of = _constant_is_made_of(matrix, factor)
+    if made_of is None:
         return np.ones(matrix.shape[1])
     unit = unit_columns(matrix)
     about = np.add.reduce((unit - np.mean(unit, axis=0)) ** 2, axis=0)
-    return np.where(constant, np.nan, about)
+    return np.where(made_of, np.nan, about)
+
+
+def _constant_is_made_of(matrix: Floats, factor: Floats) -> NDArray[np.bool_] | None:
+    """Columns (n_coef,) that add up to the constant, or None where no combination does."""
+    constant = constant_columns(matrix)
+    if constant.any():
+        return constant
+    level = matrix / np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-300)
+    if not (np.diag(factor) > 0.0).all():
+        return None
+    q, r, independent = gram_schmidt(level)
+    if not independent.all():
+        return None
+    along = np.add.reduce(q, axis=0)
+    rest = 1.0 - np.add.reduce(q * along, axis=1)
+    if np.abs(rest).max() > _SAME:
+        return None
+    share = np.add.reduce(invert_upper(r) * along, axis=1)
+    return np.asarray(np.abs(share) * np.sqrt(np.add.reduce(level**2, axis=0)) > _SAME)
 
 
 def _ratio(singular: Floats) -> float:

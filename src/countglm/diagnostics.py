@@ -41,7 +41,7 @@ class DesignReport:
         The same of the design as it stands: it grows with the units of the columns.
     variance_inflation : (n_coef,) float64
         Factor by which the variance of a coefficient exceeds that of a column unrelated to the
-        others; infinite for aliased columns, NaN for a constant one.
+        others; infinite for aliased columns, NaN for a constant one and for what adds up to it.
     cautions : tuple of str
         What to beware of and what to do, a sentence or two each: aliased columns, columns that
         carry nearly the same information (condition number from 30 on), samples that alone
@@ -66,6 +66,7 @@ class DesignReport:
     raw_condition_number: float
     variance_inflation: Floats
     cautions: tuple[str, ...]
+    caution_kinds: tuple[str, ...]
 
     def __str__(self) -> str:
         lines = [
@@ -184,6 +185,7 @@ def report_design(matrix: Floats, names: tuple[str, ...], samples: list[str]) ->
     extreme = (leverage > limit) | (leverage > 1.0 - 1e-9)
     shape = collinearity(matrix, factor)
     aliased = {name: list(made) for name, made in aliased_columns(matrix, names).items()}
+    troubles = design_cautions(matrix, names, samples, aliased, shape, leverage)
     return DesignReport(
         n_samples=n,
         coef_names=names,
@@ -195,7 +197,8 @@ def report_design(matrix: Floats, names: tuple[str, ...], samples: list[str]) ->
         extreme_samples=tuple(samples[i] for i in np.flatnonzero(extreme)),
         raw_condition_number=shape.raw_condition_number if kept.size == p else float("inf"),
         variance_inflation=shape.variance_inflation,
-        cautions=design_cautions(matrix, names, samples, aliased, shape, leverage),
+        cautions=tuple(trouble.text for trouble in troubles),
+        caution_kinds=tuple(trouble.kind for trouble in troubles),
     )
 
 

@@ -65,7 +65,8 @@ def test_cell_by_cell_by_type(cells: ad.AnnData, tmp_path: Path) -> None:
         assert (np.sign(one[known]) == np.sign(other[known])).mean() > 0.98
     paths = write_groups_report(grouped, tmp_path / "report.html")
     assert len(paths) == 6
-    assert sum(path.stat().st_size for path in paths) < 6_000_000
+    # Figures and all genes of a group on each page.
+    assert max(path.stat().st_size for path in paths) < 2_500_000
 
 
 def test_donors_that_have_both_conditions_are_no_mistake(cells: ad.AnnData) -> None:

@@ -64,20 +64,30 @@ def _freedom(_facts: SampleFacts, result: DEResult) -> list[Caution]:
     ]
 
 
+_HEADINGS = {
+    "aliased": "A column that says what others say",
+    "shared": "A design that can hardly tell its terms apart",
+    "mean": "A column far from 0",
+    "reference": "A reference level of few samples",
+    "alone": "A coefficient that rests on one sample",
+}
+# What is tested stays what it is.
+_HARMLESS = ("mean", "reference")
+
+
 def _conditioning(facts: SampleFacts, result: DEResult) -> list[Caution]:
     design = result.fit.design
     report = report_design(design.matrix, design.names, facts.names)
     return [
         Caution(
-            "A design that can hardly tell its terms apart" if "alone" not in text
-            else "A coefficient that rests on one sample",
+            _HEADINGS[kind],
             text,
-            "Check the sample table for typing errors first. What is tested is harmed only if its "
-            "own coefficient is concerned: see variance inflation and weights in the table of "
-            "coefficients.",
+            "What is tested is harmed only if its own coefficient is concerned: see variance "
+            "inflation and weights in the table of coefficients.",
+            kind not in _HARMLESS,
         )
-        for text in report.cautions
-    ]  # fmt: skip
+        for kind, text in zip(report.caution_kinds, report.cautions, strict=True)
+    ]
 
 
 def _cells(_facts: SampleFacts, result: DEResult) -> list[Caution]:
