@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .intervals import confidence_intervals
     from .likelihood_ratio import likelihood_ratio_test
     from .normalization import estimate_normalization_factors, from_tximport
+    from .report.several import write_report
     from .results import GLMFit
     from .shrinkage import shrink, svalues
     from .size_factors import estimate_size_factors
@@ -82,6 +83,7 @@ _LAZY = {
     "svalues": "shrinkage",
     "vst": "transformations",
     "wald_test": "inference",
+    "write_report": "report.several",
 }
 
 __all__ = [
@@ -127,6 +129,7 @@ __all__ = [
     "svalues",
     "vst",
     "wald_test",
+    "write_report",
 ]
 
 
