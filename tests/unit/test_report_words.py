@@ -17,7 +17,9 @@ from countglm.report.comparison import adjusted_for, compare, comparison, level_
 from countglm.report.excluded import excluded_section, reason_rows
 from countglm.report.found import directions, error_sentence, fold_words, found_sentences
 from countglm.report.methods import methods_text
-from countglm.report.repeat import contrast_of, python_call, shell_text, shell_words
+from countglm.report.repeat import python_call
+from countglm.report.repeat_choices import contrast_of
+from countglm.report.repeat_shell import shell_text, shell_words
 from countglm.report.summary import summary_section
 from tests.support.analyses import N_GENES, analysis, study
 from tests.support.fits import synthetic_design
@@ -196,7 +198,7 @@ def test_the_methods_follow_the_settings() -> None:
     )
     assert "Yekutieli" in text(changed(p_adjust="BY"))
     assert "not adjusted" in text(changed(p_adjust="none"))
-    assert "not looked for" in text(changed(cooks_cutoff=None))
+    assert "not looked for" in text(analysis(cooks_cutoff=False))
     assert "Cauchy" in text(analysis().shrink(method="apeglm"))
     assert "s-values" in text(analysis().shrink(method="ash", svalue=True))
 

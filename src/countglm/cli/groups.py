@@ -102,7 +102,7 @@ def run(
     from countglm.cli.output import check_output, output_folder
 
     check_output(output, force=force)
-    asked = {"layer": layer, "min_count": min_count}
+    asked = {"layer": layer, "min_count": min_count, "size_factors": size_factors}
     suffix = products.table_suffix(table_format, compress=compress)
     preparation.check_min_count(min_count)
     model = inputs.given_design(_design(design, shrink, options))

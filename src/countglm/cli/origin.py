@@ -24,6 +24,12 @@ class Origin:
         Where the command ran.
     layer : str or None
         Layer of the counts.
+    size_factors : str
+        File of the size factors; empty for a method.
+    min_count : float or None
+        As the option of that name.
+    by_expression : bool
+        Was ``--filter-by-expression`` given?
     command : tuple of str
         The command line, word by word.
     n_dropped : int
@@ -34,6 +40,9 @@ class Origin:
     samples: str = ""
     folder: str = ""
     layer: str | None = None
+    size_factors: str = ""
+    min_count: float | None = None
+    by_expression: bool = False
     command: tuple[str, ...] = ()
     n_dropped: int = 0
     drop_rule: str = ""
@@ -45,6 +54,9 @@ class Origin:
             "samples": self.samples,
             "folder": self.folder,
             "layer": self.layer,
+            "size_factors": self.size_factors,
+            "min_count": self.min_count,
+            "by_expression": self.by_expression,
             "command": list(self.command),
             "n_dropped": self.n_dropped,
             "drop_rule": self.drop_rule,
@@ -55,6 +67,10 @@ class Origin:
         return About(
             source=self.counts,
             samples=self.samples,
+            layer=self.layer or "",
+            size_factors=self.size_factors,
+            min_count=self.min_count,
+            by_expression=self.by_expression,
             command=self.command,
             n_dropped=self.n_dropped,
             drop_rule=self.drop_rule,
@@ -82,6 +98,9 @@ def origin_of(
         samples="" if samples is None else str(samples),
         folder=str(Path.cwd()),
         layer=options.get("layer"),
+        size_factors=_file_of(str(options.get("size_factors", "none"))),
+        min_count=options.get("min_count"),
+        by_expression=bool(options.get("by_expression")),
         command=tuple(words or ()),
         n_dropped=n_dropped,
         drop_rule=_rule(options) if n_dropped else "",
@@ -95,6 +114,13 @@ def origin_from(summary: Mapping[str, Any]) -> Origin:
     known.setdefault("n_dropped", int(summary.get("n_dropped") or 0))
     names = Origin.__dataclass_fields__
     return Origin(**{name: value for name, value in known.items() if name in names})
+
+
+def _file_of(size_factors: str) -> str:
+    """The file that ``--size-factors`` names; empty for a method."""
+    from countglm.size_factors import METHODS
+
+    return "" if size_factors in METHODS else size_factors
 
 
 def _rule(options: Mapping[str, Any]) -> str:

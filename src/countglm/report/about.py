@@ -14,6 +14,14 @@ class About:
     ----------
     source, samples : str
         Files of the counts and of the sample table.
+    layer : str
+        Layer of the counts; empty for ``X``.
+    size_factors : str
+        File of the size factors, where they were given as one.
+    min_count : float or None
+        Counts in all samples together that a gene needed.
+    by_expression : bool
+        Were genes kept by `filter_by_expression`?
     command : sequence of str
         The command line as it was typed, word by word.
     n_dropped : int
@@ -26,6 +34,10 @@ class About:
 
     source: str = ""
     samples: str = ""
+    layer: str = ""
+    size_factors: str = ""
+    min_count: float | None = None
+    by_expression: bool = False
     command: Sequence[str] = ()
     n_dropped: int = 0
     drop_rule: str = ""

@@ -11,6 +11,7 @@ from countglm.report.about import NOTHING, About
 from countglm.report.citations import Citations
 from countglm.report.comparison import comparison
 from countglm.report.html import section
+from countglm.report.repeat_choices import by_call, flags_dropped
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -56,9 +57,25 @@ def methods_text(
 ) -> tuple[list[str], list[str]]:
     """Return the sentences and the references that they cite by number."""
     first, cite = next(iter(results.values())), Citations()
-    sentences = [
-        *_engine(first, cite),
-        *_genes(about),
+    sentences = [_engine(first, cite), *_genes(about)]
+    calls = by_call(results)
+    for call in calls:
+        told = [each for each in _of_one_call(call, cite) if each not in sentences]
+        if len(calls) > 1 and told:
+            names = "; ".join(
+                f"{name} ({_contrast_words(result)})" if name else _contrast_words(result)
+                for name, result in call.items()
+            )
+            told[0] = f"For {names}: {told[0]}"
+        sentences += told
+    return sentences, cite.listed
+
+
+def _of_one_call(results: Mapping[str, DEResult], cite: Citations) -> list[str]:
+    """What is told of results of one fit by the same choices."""
+    first = next(iter(results.values()))
+    return [
+        _model(first),
         *_normalisation(first, cite),
         *_dispersions(first, cite),
         *_outliers(first, cite),
@@ -66,10 +83,9 @@ def methods_text(
         *_adjustment(first, cite),
         *_shrinkage(first, cite),
     ]
-    return sentences, cite.listed
 
 
-def _engine(result: DEResult, cite: Citations) -> list[str]:
+def _engine(result: DEResult, cite: Citations) -> str:
     versions = result.provenance.get("versions", {})
     tools = ", ".join(
         f"{name} {versions[key]}"
@@ -77,20 +93,35 @@ def _engine(result: DEResult, cite: Citations) -> list[str]:
         if key in versions
     )
     engine = f"countglm {versions.get('countglm', '')}".strip()
-    design = result.fit.design.formula
-    model = "a given design matrix" if design is None else f"the design {design}"
     how = (
         "by the procedure of DESeq2 1.38, its starting values and stopping rules included"
         if result.settings["mode"] == "replay"
         else "following the model of DESeq2, each coefficient at the optimum of its likelihood"
     )
-    return [
+    return (
         f"Differential expression was tested with {engine}{f' ({tools})' if tools else ''}, "
-        f"{how} {cite('deseq2')}.",
+        f"{how} {cite('deseq2')}."
+    )
+
+
+def _model(result: DEResult) -> str:
+    design = result.fit.design.formula
+    model = "a given design matrix" if design is None else f"the design {design}"
+    weighted = "" if result.fit.weights is None else ", with weights given for the observations"
+    return (
         "Counts of every gene were described by a negative binomial generalised linear model with "
         f"a log link and {model}, in {plural(result.fit.n_samples, 'sample')}"
-        + (", with weights given for the observations." if result.fit.weights is not None else "."),
-    ]
+        f"{_which_samples(result)}{weighted}."
+    )
+
+
+def _which_samples(result: DEResult) -> str:
+    """The group of samples that was analysed alone; empty for all of them."""
+    group = dict(result.settings.get("group") or {})
+    parts = [f"{name} = {label}" for name, label in group.items()]
+    if parts and (control := result.settings.get("control")) is not None:
+        parts[-1] += f" or {control} (the control)"
+    return f" with {' and '.join(parts)}" if parts else ""
 
 
 def _genes(about: About) -> list[str]:
@@ -105,16 +136,23 @@ def _was(number: int) -> str:
 
 
 def _normalisation(result: DEResult, cite: Citations) -> list[str]:
-    method = result.settings["size_factors"]
-    if result.settings.get("normalization_factors"):
+    method, settings = result.settings["size_factors"], result.settings
+    if settings.get("normalization_factors"):
         return ["Counts were normalised by factors given for every gene and sample."]
+    more = (
+        []
+        if result.fit.offset is None
+        else ["An offset that was given entered the logarithm of every expected count besides."]
+    )
     if method == "none":
-        return ["Counts were not scaled for sequencing depth."]
+        return ["Counts were not scaled for sequencing depth.", *more]
     if method not in _SIZE_FACTORS:
-        return ["Sequencing depth entered by given size factors."]
+        return ["Sequencing depth entered by given size factors.", *more]
     told, source = _SIZE_FACTORS[method]
     mark = f" {cite(source)}" if source else ""
-    return [f"Size factors of the samples were estimated by {told}{mark}."]
+    means = " (given ones)" if settings.get("geo_means") else ""
+    genes = ", over control genes that were given" if settings.get("control_genes") else ""
+    return [f"Size factors of the samples were estimated by {told}{means}{genes}{mark}.", *more]
 
 
 def _dispersions(result: DEResult, cite: Citations) -> list[str]:
@@ -132,20 +170,24 @@ def _dispersions(result: DEResult, cite: Citations) -> list[str]:
 
 
 def _outliers(result: DEResult, cite: Citations) -> list[str]:
-    outliers, cutoff = result.outliers, result.settings["cooks_cutoff"]
-    if outliers is None or cutoff is None:
+    outliers = result.outliers
+    replaced = 0 if outliers is None else int(outliers.replaced_gene.size)
+    if outliers is None or (result.settings["cooks_cutoff"] is None and not replaced):
         return ["Outlying counts were not looked for."]
-    replaced = int(outliers.replaced_gene.size)
-    told = f"Counts with a Cook's distance {cite('cook')} above {cutoff:.3g}"
+    told = f"Counts with a Cook's distance {cite('cook')} above {outliers.cutoff:.3g}"
+    if not replaced:
+        return [f"{told} in groups of three or more replicates left their gene without a p-value."]
     least = result.settings["min_replicates_for_replacement"]
-    if replaced:
-        genes = int(outliers.refitted.sum())
-        return [
-            f"{told} in groups of at least {least:g} replicates were replaced by the trimmed mean "
-            f"({plural(replaced, 'count')} in {plural(genes, 'gene')}), and genes with such a "
-            "count in smaller groups of three or more got no p-value."
-        ]
-    return [f"{told} in groups of three or more replicates left their gene without a p-value."]
+    left = (
+        "no gene lost its p-value for such a count"
+        if flags_dropped(result)
+        else "genes with such a count in smaller groups of three or more got no p-value"
+    )
+    return [
+        f"{told} in groups of at least {least:g} replicates were replaced by the trimmed mean "
+        f"({plural(replaced, 'count')} in {plural(int(outliers.refitted.sum()), 'gene')}), and "
+        f"{left}."
+    ]
 
 
 def _tests(results: Mapping[str, DEResult], cite: Citations) -> list[str]:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from countglm.report.about import NOTHING, About
 from countglm.report.comparison import comparison
 from countglm.report.html import paragraphs, provenance_section, section
+from countglm.report.repeat_choices import (
+    by_call,
+    by_columns,
+    choices,
+    contrast_of,
+    flags_dropped,
+    given_arrays,
+    given_as,
+    group_label,
+    in_python,
+    shrinkage_of,
+)
+from countglm.report.repeat_shell import keeps_order, shell_text, shell_words
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
 
-# Defaults of `differential_expression`; what differs is part of the call.
-_DEFAULTS: dict[str, Any] = {
-    "mode": "exact", "alpha": 0.1, "size_factors": "ratio", "fit_type": "parametric",
-    "test": "wald", "lfc_threshold": 0.0, "alternative": "greaterAbs", "use_t": False,
-    "min_replicates_for_replacement": 7.0, "p_adjust": "BH", "interval": None, "level": 0.95,
-    "max_dispersion": None,
-}  # fmt: skip
-_OPTIONS = {
-    "mode": "--mode", "alpha": "--alpha", "size_factors": "--size-factors",
-    "fit_type": "--fit-type", "lfc_threshold": "--lfc-threshold",
-    "alternative": "--alternative", "interval": "--interval",
-}  # fmt: skip
-_MAY_BE_GIVEN = (
-    *("size_factors", "fit_type", "dispersion", "reduced", "filter_statistic", "p_adjust"),
-)
 _SHOWN_BEFORE = ("contrast", "shrinkage")
-_WIDTH = 76
 
 
 def repeat_section(results: Mapping[str, DEResult], about: About = NOTHING) -> str:
@@ -46,6 +40,9 @@ def repeat_section(results: Mapping[str, DEResult], about: About = NOTHING) -> s
     parts = [paragraphs(told), "<h3>In Python</h3>", _code(python_call(results, about))]
     if shell:
         typed = "as it was typed" if about.command else "to the same effect"
+        if not (about.command or all(map(keeps_order, results.values()))):
+            # Sums over samples round by the order of the coefficients.
+            typed += ", to rounding"
         parts += [f"<h3>On the command line, {typed}</h3>", _code(shell_text(shell))]
     print_of_counts = first.fit.counts_fingerprint
     parts.append(paragraphs([
@@ -71,198 +68,127 @@ def _code(text: str) -> str:
 
 def python_call(results: Mapping[str, DEResult], about: About = NOTHING) -> str:
     """Return lines of Python that make the results, and a shrunken one of them."""
-    first = next(iter(results.values()))
-    lines = ["import countglm"]
-    formula = first.fit.design.formula
-    arguments = ["counts,", f"{formula!r}," if formula else "design,"]
-    if about.source:
-        lines += ["from countglm.readers import read_counts", ""]
-        given = f", samples={about.samples!r}" if about.samples else ""
-        lines.append(f"counts, samples = read_counts({about.source!r}{given})")
-    else:
-        lines += ["", f"# counts: {first.fit.n_samples} samples x {first.fit.n_genes:,} genes"]
-        if formula:
-            lines[-1] += "; samples: their table"
-    lines += [f"# {note}" for note in _not_held(first, about)]
-    arguments.append(f"{_asked(results)!r},")
-    if formula:
-        arguments.append("obs=samples,")
-    arguments += [f"{name}={value!r}," for name, value in choices(first).items()]
-    arguments += [f"{name}={_given(first, name)}," for name in _given_arrays(first)]
-    target = "result" if len(results) == 1 else "results"
-    lines.append(f"{target} = countglm.differential_expression(")
-    lines += [f"    {argument}" for argument in arguments] + [")"]
-    if options := _shrinkage(first):
-        lines.append(
-            f"result = result.shrink({options})"
-            if len(results) == 1
-            else f"results = {{name: r.shrink({options}) for name, r in results.items()}}"
-        )
+    calls = by_call(results)
+    lines = ["import countglm", *_read(calls, about)]
+    notes = [note for call in calls for note in _not_held(next(iter(call.values())), about)]
+    lines += [f"# {note}" for note in dict.fromkeys(notes)]
+    if len(calls) > 1:
+        lines.append("results = {}")
+    for call in calls:
+        lines += _call(call, alone=len(calls) == 1)
     return "\n".join(lines)
 
 
-def _asked(results: Mapping[str, DEResult]) -> Any:
-    """The contrast, or the contrasts by name, as one asks for them."""
-    if len(results) > 1:
-        return {name: contrast_of(result) for name, result in results.items()}
-    return contrast_of(next(iter(results.values())))
+def _filters(about: About) -> bool:
+    return bool(about.source) and (about.min_count is not None or about.by_expression)
 
 
-def contrast_of(result: DEResult) -> str | list[str] | list[float]:
-    """Return the contrast of a result: a column, [factor, tested, reference], or numbers."""
-    if result.label in result.fit.design.names:
-        return result.label
-    about = comparison(result)
-    if about.factor:
-        return [about.factor, about.tested, about.reference]
-    return [float(weight) for weight in result.contrast]
+def _read(calls: list[dict[str, DEResult]], about: About) -> list[str]:
+    """Lines that read the counts and leave out the genes that the analysis left out."""
+    firsts = [next(iter(call.values())) for call in calls]
+    fit = firsts[0].fit
+    if not about.source:
+        grouped = group_label(firsts[0]) is not None
+        of = "all samples" if grouped else f"{fit.n_samples} samples"
+        told = "; samples: their table" if fit.design.formula else ""
+        return ["", f"# counts: {of} x {fit.n_genes:,} genes{told}"]
+    given = f", samples={about.samples!r}" if about.samples else ""
+    given += f", layer={about.layer!r}" if about.layer else ""
+    allowed = ", allow_noninteger=True" if choices(firsts[0]).get("allow_noninteger") else ""
+    lines = [f"counts, samples = read_counts({about.source!r}{given})"]
+    readers = ["read_counts"]
+    if about.size_factors or _filters(about):
+        lines.append(f"counts = as_count_matrix(counts{allowed})")
+    if _filters(about):
+        lines += _kept_genes(list(dict.fromkeys(each.fit.design.formula for each in firsts)), about)
+    if about.size_factors:
+        readers.append("read_samples")
+        table = f"read_samples({about.size_factors!r}).iloc[:, 0]"
+        lines.append(f"size_factors = {table}.loc[list(counts.sample_names)]")
+    head = [f"from countglm.readers import {', '.join(readers)}", ""]
+    if any("as_count_matrix" in line for line in lines):
+        head.insert(0, "from countglm.counts import as_count_matrix")
+    return [*head, *lines]
 
 
-def choices(result: DEResult) -> dict[str, Any]:
-    """Return the options of the call that differ from their defaults."""
-    settings = result.settings
-    found: dict[str, Any] = {}
-    if references := reference_levels(result):
-        found["reference"] = references
-    for name, default in _DEFAULTS.items():
-        value = settings.get(name, default)
-        if name == "alternative" and settings["mode"] == "replay" and value == "greaterAbs2014":
-            continue
-        if value is None and name == "min_replicates_for_replacement":
-            value = float("inf")
-        if value != default and value != "given":
-            found[name] = value
-    if settings.get("prior_variance") not in ("estimated", None):
-        found["prior_variance"] = settings["prior_variance"]
-    found |= _filtering_and_outliers(result)
-    if settings["test"] == "lrt" and settings["reduced"] != "given":
-        found["reduced"] = settings["reduced"]
-    if result.fit.tol != 1e-8 and settings["mode"] == "exact":
-        found["tol"] = result.fit.tol
-    return found
+def _kept_genes(formulas: list[str | None], about: About) -> list[str]:
+    """Lines that take the genes with counts enough."""
+    lines: list[str] = []
+    if about.by_expression:
+        models = ["design" if formula is None else repr(formula) for formula in formulas]
+        rules = [f"countglm.filter_by_expression(counts, {each}, obs=samples)" for each in models]
+        lines += [f"keep = {rules[0]}", *(f"keep |= {rule}" for rule in rules[1:])]
+    if about.min_count is not None:
+        least = f"min_count=0, min_total_count={about.min_count!r}"
+        sign = "&=" if lines else "="
+        lines.append(f"keep {sign} countglm.filter_by_expression(counts, {least})")
+    return [*lines, "counts = counts.take_genes(keep.nonzero()[0])"]
 
 
-def _filtering_and_outliers(result: DEResult) -> dict[str, Any]:
-    settings = result.settings
-    found: dict[str, Any] = {}
-    rule = settings["independent_filtering"]
-    if rule != ("1.38" if settings["mode"] == "replay" else "new"):
-        found["independent_filtering"] = rule
-    cutoff, shape = settings["cooks_cutoff"], result.fit.design.matrix.shape
-    if cutoff is None:
-        return found if shape[0] <= shape[1] else found | {"cooks_cutoff": False}
-    weighted = result.fit.weights is not None and settings["mode"] == "exact"
-    from countglm.cooks import cooks_cutoff
-
-    if not weighted and abs(cutoff - cooks_cutoff(*shape)) > 1e-9 * cutoff:
-        found["cooks_cutoff"] = cutoff
-    return found
-
-
-def reference_levels(result: DEResult) -> dict[str, str]:
-    """Return the first level of every factor whose levels are not in the order of the alphabet."""
-    levels = {name: list(each) for name, each in result.fit.design.factors.items()}
-    return {name: str(each[0]) for name, each in levels.items() if each[0] != _least(each)}
-
-
-def _least(levels: Sequence[Any]) -> Any:
-    try:
-        return min(levels)
-    except TypeError:
-        return min(levels, key=str)
-
-
-def _given_arrays(result: DEResult) -> list[str]:
-    """Names of the arguments that were given as arrays or functions, which no record holds."""
-    settings, fit = result.settings, result.fit
-    names = [name for name in _MAY_BE_GIVEN if settings.get(name) == "given"]
-    if settings.get("normalization_factors"):
-        names.append("normalization_factors")
-    elif fit.offset is not None:
-        names.append("offset")
-    return names + (["weights"] if fit.weights is not None else [])
+def _call(results: Mapping[str, DEResult], *, alone: bool) -> list[str]:
+    """Lines of one fit: the call, and what was done with its results."""
+    first = next(iter(results.values()))
+    formula = first.fit.design.formula
+    one = alone and len(results) == 1
+    contrasts = {name: _asked(result) for name, result in results.items()}
+    asked = next(iter(contrasts.values())) if one else contrasts
+    arguments = ["counts,", f"{formula!r}," if formula else "design,", f"{asked!r},"]
+    arguments += ["obs=samples,"] if formula else []
+    arguments += [f"{name}={in_python(value)}," for name, value in choices(first).items()]
+    arguments += [f"{name}={given_as(first, name)}," for name in given_arrays(first)]
+    label, control = group_label(first), first.settings.get("control")
+    if label is not None:
+        columns = by_columns(first)
+        arguments.append(f"by={'by' if columns is None else repr(columns)},")
+        arguments += [] if control is None else [f"control={in_python(control)},"]
+    target = "result" if one else "results" if alone else "found"
+    lines = [f"{target} = countglm.differential_expression("]
+    lines += [f"    {argument}" for argument in arguments] + [")"]
+    lines += [_each(target, f"[{in_python(label)}]", one)] if label is not None else []
+    if flags_dropped(first):
+        lines.append(
+            f"{target} = result.test({asked!r}, cooks_cutoff=False)"
+            if one
+            else f"{target} = next(iter({target}.values())).test("
+            f"{dict(contrasts)!r}, cooks_cutoff=False)"
+        )
+    if options := shrinkage_of(first):
+        lines.append(_each(target, f".shrink({options})", one))
+    return lines if alone else [*lines, "results |= found"]
 
 
-def _given(result: DEResult, name: str) -> str:
-    """What an argument was given as: a single number where all dispersions are equal, or a name."""
-    values = result.fit.dispersion[np.isfinite(result.fit.dispersion)]
-    if name == "dispersion" and values.size and (values == values[0]).all():
-        return repr(float(values[0]))
-    return name
+def _each(target: str, what: str, one: bool) -> str:
+    """A line that does something with the result, or with each of several."""
+    if one:
+        return f"{target} = {target}{what}"
+    return f"{target} = {{name: each{what} for name, each in {target}.items()}}"
+
+
+def _asked(result: DEResult) -> Any:
+    """The contrast as one asks for it; None of a group against the control, which is the rule."""
+    control, label = result.settings.get("control"), group_label(result)
+    if control is not None:
+        about = comparison(result)
+        own = label[-1] if isinstance(label, tuple) else label
+        column = list(result.settings["group"])[-1]
+        if (about.factor, about.tested, about.reference) == (column, str(own), str(control)):
+            return None
+    return contrast_of(result)
 
 
 def _not_held(result: DEResult, about: About) -> list[str]:
     notes = []
-    if names := [name for name in _given_arrays(result) if _given(result, name) == name]:
+    names = [name for name in given_arrays(result) if given_as(result, name) == name]
+    if about.size_factors and "size_factors" in names:
+        names.remove("size_factors")
+    if group_label(result) is not None and by_columns(result) is None:
+        names.append("by")
+    if names:
         notes.append(f"{', '.join(names)}: as given to the analysis; this page does not hold them")
     if result.fit.design.formula is None:
         columns = ", ".join(result.fit.design.names[:6])
         notes.append(f"design: samples x columns ({columns})")
-    if about.n_dropped:
+    if about.n_dropped and not _filters(about):
         why = f" ({about.drop_rule})" if about.drop_rule else ""
         notes.append(f"counts: without {about.n_dropped:,} genes that were dropped before{why}")
     return notes
-
-
-def _shrinkage(result: DEResult) -> str:
-    """Arguments of `DEResult.shrink`, empty where nothing was shrunken."""
-    record = result.settings.get("shrinkage")
-    if not record:
-        return ""
-    given = {"method": record["method"]}
-    if record["mode"] != result.settings["mode"]:
-        given["mode"] = record["mode"]
-    given |= {name: record[name] for name in ("lfc_threshold", "svalue") if record[name]}
-    if record.get("prior_scale_given"):
-        given["prior_scale"] = record["prior_scale"]
-    return ", ".join(f"{name}={value!r}" for name, value in given.items())
-
-
-def shell_words(results: Mapping[str, DEResult], about: About = NOTHING) -> list[str]:
-    """Return the command that makes the results; empty where options cannot say what was done."""
-    if about.command:
-        return list(about.command)
-    first = next(iter(results.values()))
-    found, formula = choices(first), first.fit.design.formula
-    beyond = set(found) - set(_OPTIONS) - {
-        "reference", "reduced", "test", "independent_filtering", "cooks_cutoff",
-    }  # fmt: skip
-    shrinkage = first.settings.get("shrinkage") or {}
-    plain = {"lfc_threshold", "svalue", "prior_scale_given"}
-    if beyond or formula is None or _given_arrays(first) or any(map(shrinkage.get, plain)):
-        return []
-    if found.get("independent_filtering", False) or found.get("cooks_cutoff", False):
-        return []
-    words = ["countglm", "de", about.source or "COUNTS"]
-    if about.samples or not about.source:
-        words += ["--samples", about.samples or "SAMPLES"]
-    words += ["--design", formula]
-    for result in results.values():
-        contrast = contrast_of(result)
-        text = contrast if isinstance(contrast, str) else ",".join(map(str, contrast))
-        words += ["--contrast", text]
-    for variable, level in found.get("reference", {}).items():
-        words += ["--reference", f"{variable}={level}"]
-    if "reduced" in found:
-        words += ["--lrt", found["reduced"]]
-    for name, option in _OPTIONS.items():
-        if name in found:
-            words += [option, str(found[name])]
-    words += ["--no-independent-filtering"] if "independent_filtering" in found else []
-    words += ["--no-cooks"] if "cooks_cutoff" in found else []
-    words += ["--shrink", shrinkage["method"]] if shrinkage else []
-    return [*words, "-o", "results"]
-
-
-def shell_text(words: Sequence[str]) -> str:
-    """Return a command as one types it, broken into lines that fit."""
-    lines, line = [], ""
-    for word in words:
-        quoted = shlex.quote(word)
-        starts = quoted.startswith("-") and len(line) + len(quoted) > _WIDTH // 2
-        if line and (len(line) + 1 + len(quoted) > _WIDTH or starts):
-            lines.append(line)
-            line = f"    {quoted}"
-        else:
-            line = f"{line} {quoted}" if line else quoted
-    return " \\\n".join([*lines, line])

@@ -144,7 +144,10 @@ class _Run:
             finally:
                 source.release()
         labels = group.label if isinstance(group.label, tuple) else (group.label,)
-        named = {"group": dict(zip(self.grouping.by, labels, strict=True))}
+        named = {
+            "group": dict(zip(self.grouping.by, labels, strict=True)),
+            "control": self.grouping.control,
+        }
         results = {
             name: replace(result, settings=result.settings | named)
             for name, result in results.items()

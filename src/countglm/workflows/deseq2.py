@@ -188,10 +188,10 @@ def differential_expression(
             reading=resources.reading,
         )  # fmt: skip
         samples = _own(with_references(as_sample_table(obs, counts), reference, design))
+        scaling = {"control_genes": control_genes, "geo_means": geo_means}
         factors, shift = resolve_normalization(
-            counts, size_factors, normalization_factors, offset, threads,
-            {"control_genes": control_genes, "geo_means": geo_means},
-        )  # fmt: skip
+            counts, size_factors, normalization_factors, offset, threads, scaling
+        )
         model = prepare_model(
             counts, design, size_factors=factors, offset=shift, weights=weights, obs=samples,
             allow_saturated=dispersion is not None, solver=solver, tol=tol, max_iter=max_iter,
@@ -208,16 +208,17 @@ def differential_expression(
             "mode": mode,
             "design": model.design.formula or list(model.design.names),
             "size_factors": size_factors if isinstance(size_factors, str) else "given",
-            "normalization_factors": normalization_factors is not None,
+            "normalization_factors": normalization_factors is not None, "solver": solver,
+            **{name: "given" for name, value in scaling.items() if value is not None},
+            "max_iter": max_iter, "zeros": zeros, "allow_noninteger": allow_noninteger,
             **_what_was_given(given is not None, fit_type, prior_variance, max_dispersion),
             **_finite(cooks_cutoff=cutoff, min_replicates_for_replacement=enough),
-        }
+        }  # fmt: skip
         model.begin("differential_expression", dispersion=given, **stage_choices.record())
         analysis = analyse(model, mode, test, stage_choices, given, cutoff, enough)
         record = provenance(
-            **settings, zeros=zeros, **resources.record(model.n_samples),
-            seconds=time.perf_counter() - begun,
-        ) | {"warnings": warned}  # fmt: skip
+            **settings, **resources.record(model.n_samples), seconds=time.perf_counter() - begun
+        ) | {"warnings": warned}
         fit, var = replace(analysis.fit, provenance=record), gene_annotation(data, counts.n_genes)
         analysis = replace(analysis, fit=fit, settings=settings, obs=samples, var=var)
         results = {name: analysis.test(each, choices) for name, each in contrasts.items()}
