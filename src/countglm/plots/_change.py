@@ -81,7 +81,10 @@ def ma(
         logarithmic(axes, "x")
         axes.set_ylim(-_FRAME * points.limit, _FRAME * points.limit)
         _infinite_ticks(axes.yaxis, table, points)
-        axes.set_xlabel("mean of counts divided by size factors")
+        # A table alone tells of no weights.
+        weights = getattr(getattr(result, "fit", None), "weights", None)
+        weighted = "" if weights is None else "weighted "
+        axes.set_xlabel(f"{weighted}mean of counts divided by size factors")
         axes.set_ylabel(change_label(result))
         _genes(axes, table, points, level)
         _name(axes, table, points, label, level)

@@ -26,13 +26,15 @@ MOST_ANNOTATION = 4
 _DESCRIPTIONS = ("description", "gene_description")
 _WORDS = ("test", "status", "na_reason")
 MEANING = {
-    "baseMean": "mean of the counts divided by size factors, over all samples",
+    "baseMean": "mean of the counts divided by size factors, over all samples; weighted where "
+    "the observations have weights",
     "log2FoldChange": "log2 of the fold change; infinite where a gene has no count in one group",
     "lfcSE": "standard error of log2FoldChange; of a shrunken one its posterior deviation",
     "stat": "statistic of the test",
     "pvalue": "p-value of the gene alone",
     "padj": "p-value adjusted for the number of genes: the false discovery rate that finds it",
-    "svalue": "s-value: the expected share of wrong signs among all genes with one as small",
+    "svalue": "s-value: the expected share of wrong signs, or of changes below the threshold if one "
+    "was given, among all genes with one as small",
     "ciLower": "lower end of the interval of log2FoldChange",
     "ciUpper": "upper end of the interval of log2FoldChange",
     "note": "why a value is missing, or what is special about the fit of the gene",
