@@ -129,6 +129,31 @@ def test_a_sample_unlike_its_group() -> None:
     )
 
 
+def test_composition_is_told_by_how_the_factors_were_made() -> None:
+    heading = "Total counts that say something else than size factors"
+    table = counts()
+    table.iloc[4, 0] = 3 * int(table.iloc[4].sum())
+    assert heading not in headings(analysed(table, size_factors="none"))
+    given = np.where(np.arange(N_SAMPLES) == 4, 3.0, 1.0)
+    assert "that were given" in only(analysed(counts(), size_factors=given), heading).told
+    controls = analysed(table, control_genes=np.arange(1, 50))
+    assert "the control genes changed" in only(controls, heading).told
+
+
+def test_a_sample_that_is_fitted_exactly_has_no_outlying_counts() -> None:
+    places = [0, 1, 2, 3, 4, 5, 6]
+    obs = samples().iloc[places].assign(batch=list("xyxyxyx"))
+    result = countglm.differential_expression(
+        counts().iloc[places], "~ batch + group", ["group", "b", "a"], obs=obs, threads=1
+    )
+    far = sample_facts(result).far_counts
+    assert np.isnan(far[6])
+    assert np.isfinite(far[:6]).all()
+    assert "Samples with many outlying counts" not in headings(result)
+    axes = countglm.plots.cooks(result)
+    assert [text.get_text() for text in axes.texts].count("no distance") == 1
+
+
 def test_the_same_sample_twice() -> None:
     table = counts()
     table.iloc[1] = table.iloc[0]

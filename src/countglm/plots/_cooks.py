@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._design_cautions import ALONE
 from countglm._replaced import given_counts
 from countglm.analysis import analysis_of
 from countglm.cooks import cooks_distances
@@ -58,7 +59,8 @@ def cooks(
     -------
     Axes
         Counts that were replaced are shown as they were given, against the fit without them. Of
-        very many counts some genes stand for all.
+        very many counts some genes stand for all. A sample that a coefficient is for alone has
+        no distance.
 
     Raises
     ------
@@ -86,7 +88,10 @@ def cooks(
 
 
 def cooks_quantiles(result: DEResult, counts: Any = None) -> Floats:
-    """Return quantiles (6, n_samples) over the genes: 5, 25, 50, 75, 95% and the largest."""
+    """Return quantiles (6, n_samples) over the genes: 5, 25, 50, 75, 95% and the largest.
+
+    NaN for a sample that is fitted exactly whatever its counts: it has no distance.
+    """
     # A replayed fit keeps no means: those of its coefficients serve as well.
     steps = make_steps(analysis_of(result, counts).steps.model, "exact")
     given, x, fit = given_counts(result, counts), result.fit.design.matrix, result.fit
@@ -94,7 +99,9 @@ def cooks_quantiles(result: DEResult, counts: Any = None) -> Floats:
     for start in _starts(fit.n_genes, fit.n_samples):
         stop = min(start + _BLOCK, fit.n_genes)
         mu, hat, weights = steps.entries(fit, start, stop)
-        hat = np.where(np.isnan(fit.dispersion[start:stop, None]), np.nan, hat)
+        # At a leverage of 1 the distance is rounding over rounding.
+        none = np.isnan(fit.dispersion[start:stop, None]) | (hat > ALONE)
+        hat = np.where(none, np.nan, hat)
         scale = np.asarray(steps.model.scale(start, stop))
         y = given.block(start, stop)
         distances = cooks_distances(y, scale, mu, hat, x, weights=weights)
@@ -140,7 +147,13 @@ def _draw(axes: Axes, result: DEResult, groups: Groups, quantiles: Floats) -> No
         axes.hlines(middle, place - 0.3, place + 0.3, **line)
         axes.scatter(place, most, s=9, c=colours, linewidths=0, zorder=3)
         names = sample_labels(result)
-        axes.set_xticks(place, [names[k] for k in order], rotation=90, fontsize=8 if n < 25 else 6)
+        small = 8 if n < 25 else 6
+        axes.set_xticks(place, [names[k] for k in order], rotation=90, fontsize=small)
+        for k in np.flatnonzero(np.isnan(most)).tolist():
+            axes.text(
+                k, 0.04, "no distance", transform=axes.get_xaxis_transform(), rotation=90,
+                ha="center", va="bottom", fontsize=small, color=INK,
+            )  # fmt: skip
     axes.set_xlim(-0.8, n - 0.2)
     top = max(float(np.nanmax(most)), result.settings.get("cooks_cutoff") or 0.0)
     low = max(_BELOW * float(np.nanmin(left)), _BELOW**4 * float(np.nanmin(right)))

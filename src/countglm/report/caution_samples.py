@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from countglm._names import plural
 from countglm.report.caution_rules import Caution, Rule
+from countglm.report.sample_facts import NEARER, UNEXPLAINED
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Size factors in units of their median; factors over totals; variance that the design leaves, in
-# that of the median sample (twice the spread); genes with a replaced count in one sample.
-_DEPTH, _COMPOSITION, _UNEXPLAINED, _REPLACED = 4.0, 2.0, 4.0, 0.01
+# Size factors in units of their median; factors over totals; genes with a replaced count in one
+# sample.
+_DEPTH, _COMPOSITION, _REPLACED = 4.0, 2.0, 0.01
 _NAMED = 6
 
 
@@ -38,21 +39,37 @@ def _depth(facts: SampleFacts, _result: DEResult) -> list[Caution]:
     ]
 
 
-def _composition(facts: SampleFacts, _result: DEResult) -> list[Caution]:
-    if facts.totals is None or not (facts.totals > 0.0).all():
+def _composition(facts: SampleFacts, result: DEResult) -> list[Caution]:
+    # Without factors there is nothing that totals could disagree with.
+    method = result.settings["size_factors"]
+    given = method == "given" or result.settings.get("normalization_factors", False)
+    if facts.totals is None or not (facts.totals > 0.0).all() or (method == "none" and not given):
         return []
     share = facts.factors / facts.totals
     share /= np.median(share)
     far = np.flatnonzero((share < 1.0 / _COMPOSITION) | (share > _COMPOSITION))
     if not far.size:
         return []
+    why = "a few genes take many of the reads there, or many genes are missing"
+    remedy = (
+        "See which genes have the largest counts in these samples (ribosomal RNA, globin, a "
+        "contamination); size factors allow for it, but cannot bring back lost depth."
+    )
+    if given:
+        why = "the size factors that were given differ from the depths that the counts show"
+        remedy = "Check that the factors stand in the order of the samples and mean what they do."
+    elif result.settings.get("control_genes") is not None:
+        why = "the control genes changed with the rest of the counts, or the rest against them"
+        remedy = (
+            "Fine where RNA as a whole changes, which control genes are for; otherwise see "
+            "whether they have enough counts in these samples."
+        )
     return [
         Caution(
             "Total counts that say something else than size factors",
             f"Size factor over total count of {_listed(facts, far, share, 'times')} the median: "
-            "a few genes take many of the reads there, or many genes are missing.",
-            "See which genes have the largest counts in these samples (ribosomal RNA, globin, a "
-            "contamination); size factors allow for it, but cannot bring back lost depth.",
+            f"{why}.",
+            remedy,
         )
     ]
 
@@ -61,7 +78,7 @@ def _unlike_group(facts: SampleFacts, _result: DEResult) -> list[Caution]:
     left = facts.unexplained
     if left is None:
         return []
-    far = np.flatnonzero(np.nan_to_num(left) > _UNEXPLAINED)
+    far = np.flatnonzero(np.nan_to_num(left) > UNEXPLAINED)
     if not far.size:
         return []
     return [
@@ -72,6 +89,27 @@ def _unlike_group(facts: SampleFacts, _result: DEResult) -> list[Caution]:
             "See PCA and distances: a sample that lies in another group may be a swapped label, "
             "one by itself may have failed. Find out why before leaving it out, and analyse again "
             "without it to see what depends on it.",
+        )
+    ]
+
+
+def _nearer_others(facts: SampleFacts, _result: DEResult) -> list[Caution]:
+    if not facts.nearer:
+        return []
+    shown = [
+        f"{facts.names[each.sample]} is {each.times:.2g} times as far from the others of "
+        f"{each.factor} {each.own} as from {each.factor} {each.other}"
+        for each in facts.nearer
+    ]
+    more = len(shown) - _NAMED
+    end = f", and so on for {more} more" if more > 0 else ""
+    return [
+        Caution(
+            "Samples nearer to another group than to their own",
+            f"By squared distance, {', '.join(shown[:_NAMED])}{end}.",
+            "Labels may be swapped, or something that the design does not hold (a batch, a donor) "
+            "runs across the groups. Compare the sample table with what is known of each sample "
+            "(sex, genotype, the gene that was changed), and correct labels by such evidence only.",
         )
     ]
 
@@ -143,8 +181,15 @@ RULES = (
     ),
     Rule(
         "Samples far from their group: variance that the design leaves (of the "
-        f"variance-stabilised counts) at most {_UNEXPLAINED:g} times that of the median sample.",
+        f"variance-stabilised counts) at most {UNEXPLAINED:g} times that of the median sample.",
         _unlike_group,
+        True,
+    ),
+    Rule(
+        "Swapped labels: squared distance to the others of a sample's own group at most "
+        f"{NEARER:g} times that to another group, where it has two others or more, and the "
+        "factor is in no interaction.",
+        _nearer_others,
         True,
     ),
     Rule(

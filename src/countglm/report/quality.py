@@ -11,7 +11,7 @@ from countglm.report.about import NOTHING, About
 from countglm.report.comparison import level_names
 from countglm.report.findings import plotted
 from countglm.report.html import number_text, paragraphs, section, table_region
-from countglm.report.sample_facts import MOST_ENTRIES, MOST_SAMPLES
+from countglm.report.sample_facts import MOST_ENTRIES, MOST_SAMPLES, UNEXPLAINED
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -131,8 +131,8 @@ def _table(facts: SampleFacts, result: DEResult) -> str:
         columns.append([f"{number:,}" for number in facts.replaced])
     rows = [list(row) for row in zip(*columns, strict=True)]
     told = (
-        "Variance left: what the design does not explain, in units of the median sample; from 4 "
-        "on a sample is unlike its group."
+        "Variance left: what the design does not explain, in units of the median sample; beyond "
+        f"{UNEXPLAINED:g} a sample is unlike its group."
         if any(name == "variance left" for name, _ in head)
         else ""
     )

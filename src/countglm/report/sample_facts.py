@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._gram_schmidt import gram_schmidt
+from countglm.report.comparison import level_names
 from countglm.report.sample_groups import sample_names
+from countglm.report.sample_places import (
+    LEVERAGE_LEFT,
+    Nearer,
+    most_different,
+    nearer_samples,
+    projected,
+)
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -20,9 +27,11 @@ Floats = NDArray[np.float64]
 # More counts than this are not transformed for a picture (a gigabyte of memory), and of more
 # samples a picture of each says nothing.
 MOST_ENTRIES, MOST_SAMPLES = 40_000_000, 1000
-# Genes of largest mean, whose values are hardly noise of counting.
-_GENES = 5000
-_LEVERAGE_LEFT = 0.05
+# Genes of largest mean: those beyond them are hardly expressed.
+_GENES = 20_000
+# Variance left, in that of the median sample, from which a sample is unlike its group; squared
+# distance to the own group, in that to another, from which it is nearer to the other.
+UNEXPLAINED, NEARER = 4.0, 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +86,43 @@ class SampleFacts:
         return stabilized(self.result)
 
     @cached_property
-    def unexplained(self) -> Floats | None:
-        """Variance that the design leaves to a sample, in that of the median sample (n_samples,).
-
-        Of the genes of largest mean; NaN for a sample that the design fits exactly.
-        """
+    def clear_values(self) -> Floats | None:
+        """The values of the genes of largest mean (n_samples, up to 20,000)."""
         if self.values is None:
             return None
         genes = np.sort(np.argsort(-self.result.fit.base_mean, kind="stable")[:_GENES])
-        return left_by(self.result.fit.design.matrix, self.values[:, genes])
+        return np.asarray(self.values[:, genes])
+
+    @cached_property
+    def unexplained(self) -> Floats | None:
+        """Variance that the design leaves to a sample, in that of the median sample (n_samples,).
+
+        Of the clear genes to which most is left; NaN for a sample that the design fits exactly.
+        """
+        values, design = self.clear_values, self.result.fit.design.matrix
+        if values is None:
+            return None
+        return left_by(design, values[:, most_different(projected(design, values).rest)])
+
+    @cached_property
+    def nearer(self) -> list[Nearer]:
+        """Samples that lie nearer to another group than to the rest of their own.
+
+        Not those that only share a group with a sample that is unlike it: they lie as they should.
+        """
+        if self.clear_values is None or self.unexplained is None:
+            return []
+        found = nearer_samples(self.result.fit.design, self.clear_values, NEARER)
+        if not found:
+            return []
+        unlike = np.nan_to_num(self.unexplained) > UNEXPLAINED
+        levels = level_names(self.result.fit.design)
+        return [
+            each
+            for each in found
+            if unlike[each.sample]
+            or not unlike[np.array(levels[each.factor], dtype=object) == each.own].any()
+        ]
 
     @cached_property
     def far_counts(self) -> Floats | None:
@@ -117,13 +154,10 @@ def left_by(design: Floats, values: Floats) -> Floats:
     Corrected for what a sample's own leverage hides, and in units of the median sample. NaN where
     next to nothing can be left.
     """
-    q, _, independent = gram_schmidt(design)
-    rest = values - values.mean(axis=0)
-    for column in q[:, np.flatnonzero(independent)].T:
-        rest -= column[:, None] * np.add.reduce(column[:, None] * rest, axis=0)
-    leverage = np.add.reduce(q[:, independent] ** 2, axis=1)
-    square = np.mean(rest**2, axis=1)
-    square = np.where(leverage < 1.0 - _LEVERAGE_LEFT, square, np.nan)
+    seen = projected(design, values)
+    leverage = seen.leverage
+    square = np.mean(seen.rest**2, axis=1)
+    square = np.where(leverage < 1.0 - LEVERAGE_LEFT, square, np.nan)
     square /= np.where(leverage < 1.0, 1.0 - leverage, 1.0)
     middle = float(np.nanmedian(square)) if np.isfinite(square).any() else 0.0
     return square / middle if middle > 0.0 else np.full(square.shape, np.nan)
