@@ -164,7 +164,11 @@ def test_several_contrasts_of_one_fit_are_told_of_once(study: Path) -> None:
     [
         (None, "is not a folder; name the output folder"),
         ({}, "holds no summary.json of countglm"),
-        ({"countglm": "0.3", "command": "fit", "contrasts": []}, "holds no stored result"),
+        (
+            {"countglm": "0.3", "command": "fit", "files": ["fit.h5"], "contrasts": []},
+            "holds no stored result",
+        ),
+        ({"countglm": "0.3", "command": "de", "files": None}, "summary.json is damaged"),
     ],
 )
 def test_other_folders_are_refused(tmp_path: Path, capsys, made: Any, told: str) -> None:
@@ -211,5 +215,10 @@ def test_groups_have_their_pages_again(tmp_path: Path, capsys) -> None:
     assert f"and {len(pages) - 1} pages of groups" in capsys.readouterr().out
     assert {name: (out / name).read_text() for name in pages} == before
     counts.unlink()
-    assert countglm_("report", out, "--force") == 0
+    assert countglm_("report", out, "--force") == 2
+    assert "no longer where" in capsys.readouterr().err
+    assert {name: (out / name).read_text() for name in pages} == before
+    bare = ("report", out, "-o", out / "bare.html")
+    assert countglm_(*bare) == 0
     assert "no longer where" in capsys.readouterr().out
+    assert countglm_(*bare, "--force") == 0

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from countglm.counts import CountMatrix
     from countglm.results import GLMFit
 
+WITHOUT_COUNTS = "Name the counts with --counts to see these figures."
+
 
 @dataclass(frozen=True)
 class Sought:
@@ -72,7 +74,7 @@ def found_counts(sought: Sought) -> tuple[CountMatrix | None, str]:
                 why = f"{path} cannot serve: {str(error).rstrip('.')}"
             continue
         return matrix, ""
-    return None, f"{why}. Name the counts with --counts to see these figures."
+    return None, f"{why}. {WITHOUT_COUNTS}"
 
 
 def _read(sought: Sought, path: Path) -> CountMatrix:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from countglm._names import plural
-from countglm.cli.output import check_checkpoint, read_summary
+from countglm.cli.earlier import read_summary
+from countglm.cli.output import check_checkpoint
 from countglm.errors import InputError
 
 if TYPE_CHECKING:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from countglm._leftovers import OwnFolder
+from countglm._names import first_few
+from countglm.cli.earlier import SUMMARY, foreign_files, read_summary
 from countglm.errors import InputError
-
-SUMMARY = "summary.json"
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """The summary that an earlier run left in ``folder``; empty where there is none of ours."""
-    try:
-        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) and "countglm" in found else {}
 
 
 def check_output(folder: Path, *, force: bool, own_command: str | None = None) -> None:
@@ -42,19 +32,32 @@ def check_output(folder: Path, *, force: bool, own_command: str | None = None) -
         if folder.exists() and not folder.is_dir():
             raise InputError(f"Output {folder} is a file; name a folder with -o.")
         used = folder.is_dir() and any(folder.iterdir())
+        foreign = foreign_files(folder) if used else []
     except OSError as error:
         raise InputError(f"Output {folder} cannot be read: {error.strerror}.") from error
-    own = own_command is not None and read_summary(folder).get("command") == own_command
-    if used and not (force or own):
-        raise InputError(
-            f"Output folder {folder} is not empty; name another with -o, or replace the earlier "
-            "output with --force."
-        )
+    if used:
+        _check_used(folder, foreign, force=force, own_command=own_command)
     ancestor = _existing_ancestor(folder)
     if not ancestor.is_dir():
         raise InputError(f"Output {folder} cannot be made: {ancestor} is a file.")
     if not os.access(ancestor, os.W_OK | os.X_OK):
         raise InputError(f"Output {folder} cannot be written: no permission in {ancestor}.")
+
+
+def _check_used(folder: Path, foreign: list[str], *, force: bool, own_command: str | None) -> None:
+    """Raise InputError unless a folder with files in it may be written."""
+    earlier = read_summary(folder)
+    if foreign:
+        raise InputError(
+            f"Output folder {folder} holds no earlier output of countglm, but files that a "
+            f"run may overwrite: {first_few(foreign)}; name another with -o."
+        )
+    if force or (own_command is not None and earlier.get("command") == own_command):
+        return
+    remedy = "replace the earlier output" if earlier else "write beside the files in it"
+    raise InputError(
+        f"Output folder {folder} is not empty; name another with -o, or {remedy} with --force."
+    )
 
 
 def check_checkpoint(checkpoint: Path | None, output: Path) -> None:
@@ -82,7 +85,11 @@ def output_folder(folder: Path, *, force: bool, own_command: str | None = None) 
     try:
         own = OwnFolder(_existing_ancestor(target), f".{target.name}.")
     except OSError as error:
-        raise InputError(f"Output {folder} cannot be written: {error.strerror}.") from error
+        why = error.strerror
+        if error.errno == errno.ENOENT:
+            # What lies there, such as /proc, is no folder of files.
+            why = f"{_existing_ancestor(target)} takes no new folder; name another with -o"
+        raise InputError(f"Output {folder} cannot be written: {why}.") from error
     with contextlib.closing(own):
         staged = own.path / "output"
         staged.mkdir()

@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from countglm._version import __version__
 from countglm._zeros_told import n_by_rule
 from countglm.cli.delimited import delimited
+from countglm.cli.earlier import SUMMARY
 from countglm.cli.ending import SUMMARY_TEXT, text_of_fit
-from countglm.cli.output import SUMMARY
 from countglm.errors import InputError
 from countglm.report import words, write_report
 

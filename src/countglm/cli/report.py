@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,9 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from countglm._names import plural
-from countglm.cli.found_counts import Sought, found_counts, given_counts, normalized_file
+from countglm.cli.earlier import SUMMARY, whole_summary
+from countglm.cli.found_counts import (
+    WITHOUT_COUNTS,
+    Sought,
+    found_counts,
+    given_counts,
+    normalized_file,
+)
 from countglm.cli.origin import origin_from
-from countglm.cli.output import SUMMARY, read_summary
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ def run(*, folder: Path, counts: Path | None, output: Path | None, force: bool) 
     summary = _summary(folder)
     page = folder / PAGE if output is None else output
     check_target(page, force=force)
+    _check_page(page, folder, summary, counts)
     results = _results(folder, summary)
     by = bool(summary.get("by"))
     origin = origin_from(summary)
@@ -44,6 +52,8 @@ def run(*, folder: Path, counts: Path | None, output: Path | None, force: bool) 
         accept=_acceptance(results, by),
     )
     matrix, without = found_counts(sought) if counts is None else (given_counts(sought, counts), "")
+    if matrix is None:
+        _check_nothing_lost(page, without, by)
     title = summary.get("title") or f"{folder.resolve().name}: {first.label}"
     told: dict[str, Any] = {"counts": matrix, "title": title, "about": origin.about(without)}
     if by:
@@ -51,7 +61,7 @@ def run(*, folder: Path, counts: Path | None, output: Path | None, force: bool) 
     else:
         report.write_de_report(results, page, force=force, **told)
         pages = [page]
-    _remember(folder, pages)
+    _remember(folder, pages, summary)
     click.echo("\n".join([*([without] if without else []), _written(pages)]))
 
 
@@ -66,13 +76,8 @@ def _summary(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} is not a folder; name the output folder of a run of countglm de."
         )
-    summary = read_summary(folder)
-    if not summary:
-        raise InputError(
-            f"{folder} holds no {SUMMARY} of countglm; name the output folder of a run of "
-            "countglm de."
-        )
-    if not any(each.get("result") for each in summary.get("contrasts", [])):
+    summary = whole_summary(folder)
+    if not any(each.get("result") for each in summary.get("contrasts") or []):
         raise InputError(
             f"{folder} holds no stored result of differential expression (result_*.h5), so there "
             "is nothing to report; run countglm de."
@@ -88,7 +93,7 @@ def _results(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     stored = {
         each["name"]: folder / Path(each["result"]).name
         for each in summary["contrasts"]
-        if each["result"]
+        if each.get("result")
     }
     if summary.get("by"):
         return {name: GroupedResult.load(path) for name, path in stored.items()}
@@ -122,12 +127,37 @@ def _acceptance(results: Mapping[str, Any], by: bool) -> Callable[[CountMatrix],
     return in_groups if by else whole
 
 
-def _remember(folder: Path, pages: list[Path]) -> None:
+def _check_page(page: Path, folder: Path, summary: Mapping[str, Any], counts: Path | None) -> None:
+    """Refuse a target that is not for a page, or is a file of the analysis."""
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The report is a page for a browser: name {page} with .html at its end.")
+    origin = origin_from(summary)
+    inputs = [counts] if counts is not None else []
+    inputs += [Path(origin.folder) / name for name in (origin.counts, origin.samples) if name]
+    if page.resolve() in {path.resolve() for path in (*inputs, *origin.places(folder))}:
+        raise InputError(f"{page} is an input of the analysis; name another file with -o.")
+
+
+def _check_nothing_lost(page: Path, without: str, by: bool) -> None:
+    """Refuse to replace a page that has figures of samples by one that cannot have them."""
+    groups = f"{glob.escape(page.stem)}_*{page.suffix}"
+    earlier = [page, *(page.parent.glob(groups) if by else ())]
+    # A page made without counts holds the sentence, and has no figures to lose.
+    if page.exists() and not any(
+        WITHOUT_COUNTS in path.read_text(encoding="utf-8", errors="replace") for path in earlier
+    ):
+        raise InputError(
+            f"{page} may show the samples, and a page without the counts cannot: "
+            f"{without.removesuffix(WITHOUT_COUNTS).rstrip(' .')}. Name them with --counts, or "
+            "another page with -o."
+        )
+
+
+def _remember(folder: Path, pages: list[Path], summary: dict[str, Any]) -> None:
     """Add pages in the folder to the files that its summary names, which a later run replaces."""
     from countglm._store import atomic_file
 
     own = {path.name for path in pages if path.parent.resolve() == folder.resolve()}
-    summary = read_summary(folder)
     if own <= set(summary["files"]):
         return
     summary["files"] = sorted({*summary["files"], *own})
