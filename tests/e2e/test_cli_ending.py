@@ -169,3 +169,33 @@ def test_a_likelihood_ratio_has_no_direction(
     assert told[0] == f"~ lane + group against ~ lane: {genes}"
     assert "x" not in told[1].removeprefix("Strongest")
     assert told[1].count(", ") == 8
+
+
+def test_names_with_controls_break_no_line(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_csv("counts.csv", index_col=0)
+    odd = [f"long {'x' * 300}", "g\n6", "\x1b[31mred", *(f"g{i}" for i in range(3, len(table)))]
+    for shift in range(3):
+        table.index = pd.Index([*odd[shift:3], *odd[:shift], *odd[3:]])
+        # One gene changes more than all others, and is the first to be told.
+        table.iloc[0, 4:8] = 90_000
+        table.to_csv("counts.csv")
+        told = lines(capsys, "de", *TEST, "--no-report")
+        assert [line.split()[0] for line in told[1:]] == TITLES
+        assert max(map(len, told)) < 80
+        verbose = lines(capsys, "de", *TEST, "--no-report", "--verbose")
+        assert "\x1b" not in "".join([*told, *verbose])
+    assert told[1].startswith("Strongest   [31mred up ")
+
+
+def test_the_intercept_alone_comes_with_a_caution(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--design", "~ 1", "--contrast", "Intercept", "-o", "out", "--no-report",
+             "--fit-type", "local")  # fmt: skip
+    told = lines(capsys, "de", *asked)
+    assert told[1] == "Caution    only the intercept is tested: a gene's level, not a difference"
+    assert len(told) == 6
+    text = (study / "out" / "summary.txt").read_text()
+    assert "Caution: The intercept alone is tested" in text
+    lines(capsys, "de", *TEST, "--no-report")
+    assert "Caution" not in (study / "out" / "summary.txt").read_text()

@@ -11,7 +11,8 @@ import numpy as np
 from countglm._de_store import load_fit
 from countglm._names import did_you_mean, first_few, plural
 from countglm._store import atomic_file
-from countglm.cli.output import read_summary
+from countglm.cli.earlier import read_summary
+from countglm.cli.plain import plain, plain_lines
 from countglm.cli.products import dumps, summary, write_table
 from countglm.errors import InputError
 from countglm.report import words
@@ -50,7 +51,7 @@ def run(
         return
     click.echo(repr(fit))
     if chosen.size:
-        click.echo("\n" + "\n\n".join(_gene_text(fit, i) for i in chosen))
+        click.echo("\n" + plain_lines("\n\n".join(_gene_text(fit, i) for i in chosen)))
         return
     click.echo("\n" + "\n".join(words.certificate_sentences(fit)))
     for status, count in fit.status_counts().items():
@@ -71,7 +72,7 @@ def _file_of(path: Path) -> Path:
             "countglm de."
         )
     # Results of one design share their fit, and one of them is as good as another.
-    if len(read_summary(path).get("designs", [""])) > 1:
+    if len(read_summary(path).get("designs") or [""]) > 1:
         names = ", ".join(each.name for each in found[:5])
         raise InputError(f"{path} holds fits of several designs ({names}); name one of these.")
     return found[0]
@@ -89,7 +90,7 @@ def _known(genes: tuple[str, ...], fit: GLMFit) -> list[str]:
 
 
 def _name_genes(fit: GLMFit, status: Status, limit: int) -> None:
-    names = [str(name) for name in fit.gene_names[fit.status == status]]
+    names = [plain(str(name)) for name in fit.gene_names[fit.status == status]]
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
     click.echo(f"  {', '.join(names[:limit])}{more}")
 
@@ -116,7 +117,7 @@ def _facts(fit: GLMFit, i: int) -> dict[str, Any]:
 def _gene_text(fit: GLMFit, i: int) -> str:
     facts = _facts(fit, i)
     status = Status[facts.pop("status")]
-    lines = [f"{fit.gene_names[i]}: {status.name}. {status.sentence}"]
+    lines = [f"{plain(str(fit.gene_names[i]))}: {status.name}. {status.sentence}"]
     lines += [f"  {name:18} {value:.6g}" for name, value in facts.items()]
     infinite = np.flatnonzero(np.isinf(fit.coefficients[i]))
     for j in infinite:

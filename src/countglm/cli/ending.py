@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from countglm._gene_labels import labels_of
 from countglm._names import plural
 from countglm._ranking import called, evidence, ranked
+from countglm.cli.plain import plain, plain_lines
 from countglm.status import Status
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 SUMMARY_TEXT = "summary.txt"
 _WIDTH = 79
-_TITLE = 11
+_TITLE, _MOST_OF_GENE = 11, 24
 # Contrasts that have a line each; of more, two have one, and the last line tells of the others.
 MOST_CONTRASTS = 3
 _BEYOND = {
@@ -41,7 +42,13 @@ _LEFT_OUT = {
 def text_of_tests(results: Mapping[str, DEResult], dropped: int) -> str:
     """All that the results say of themselves, for summary.txt."""
     lines = [f"{plural(dropped, 'gene')} dropped before the fit.\n"] if dropped else []
-    return "\n".join([*lines, *(f"{result.summary()}\n" for result in results.values())])
+    for result in results.values():
+        lines.append(f"{result.summary()}\n")
+        if _of_intercept(result):
+            from countglm.report.caution_design import INTERCEPT
+
+            lines.append(f"Caution: {INTERCEPT}\n")
+    return plain_lines("\n".join(lines))
 
 
 def text_of_fit(fit: GLMFit, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -52,7 +59,7 @@ def text_of_fit(fit: GLMFit, tables: Mapping[str, pd.DataFrame]) -> str:
     lines += [f"{label}: {words.contrast_sentence(table)}" for label, table in tables.items()]
     if tables:
         lines += words.dispersion_caution(fit)
-    return "\n".join([*lines, ""])
+    return plain_lines("\n".join([*lines, ""]))
 
 
 def lines_of_tests(
@@ -63,7 +70,11 @@ def lines_of_tests(
     first = results[contrasts[0]["name"]]
     lines = [_found(_explained(each["name"], results[each["name"]]), each) for each in contrasts]
     if len(lines) == 1:
-        lines.append(titled("Strongest", _strongest(first.table, contrasts[0])))
+        lines.append(
+            titled("Caution", "only the intercept is tested: a gene's level, not a difference")
+            if _of_intercept(first)
+            else titled("Strongest", _strongest(first.table, contrasts[0]))
+        )
     if len(lines) <= 2:
         tested = _tested(contrasts[0], first.fit.n_samples, facts["n_dropped"])
         lines += [titled("Tested", tested), titled("Fit", _fitted(contrasts[0], first.fit, folder))]
@@ -126,7 +137,8 @@ def titled(title: str, told: str) -> str:
 
 
 def shortened(text: str, most: int = 44) -> str:
-    """Return a name, cut where it is longer than a line can bear."""
+    """Return a name on one line, cut where it is longer than a line can bear."""
+    text = plain(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -168,6 +180,12 @@ def _explained(name: str, result: DEResult) -> str:
     return name
 
 
+def _of_intercept(result: DEResult) -> bool:
+    from countglm.report.caution_design import of_intercept_alone
+
+    return of_intercept_alone(result)
+
+
 def _strongest(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """Name the genes of smallest p-value that are called, as many as a line holds."""
     order = ranked(table)
@@ -179,14 +197,19 @@ def _strongest(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
         by = evidence(table)[0]
         values = table[by].dropna()
         word = "adjusted p-value" if by == "padj" else "s-value"
-        return f"none below that; smallest {word} {values.min():.2g} ({values.idxmin()})"
+        return f"none below that; smallest {word} {values.min():.2g} ({_gene(values.idxmin())})"
     symbols = labels_of(rows)
     if facts.get("test") == "lrt":
-        return as_fit([str(name) for name in symbols])
+        return as_fit([_gene(name) for name in symbols])
     changes = rows["log2FoldChange"].to_numpy(dtype=float)
     return as_fit(
-        [f"{name} {_change(value)}" for name, value in zip(symbols, changes, strict=True)]
+        [f"{_gene(name)} {_change(value)}" for name, value in zip(symbols, changes, strict=True)]
     )
+
+
+def _gene(name: object) -> str:
+    # The smallest adjusted p-value stands before it on the line.
+    return shortened(str(name), _MOST_OF_GENE)
 
 
 def _change(log2: float) -> str:

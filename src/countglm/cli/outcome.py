@@ -16,6 +16,7 @@ from typing import TextIO
 import click
 
 from countglm._warn import CountglmWarning
+from countglm.cli.plain import plain
 from countglm.cli.shell_words import in_shell
 from countglm.cli.usage import in_words
 from countglm.errors import CheckpointError, ClusterError, InputError
@@ -105,7 +106,7 @@ def _stop(status: int, message: str) -> int:
 
 def _say(message: str) -> None:
     """Write to stderr: one line, which is broken between words where a person reads it."""
-    line = f"countglm: {in_shell(' '.join(message.split()))}"
+    line = f"countglm: {in_shell(' '.join(plain(message).split()))}"
     if sys.stderr.isatty():
         line = click.wrap_text(line, shutil.get_terminal_size().columns - 1, subsequent_indent="  ")
     click.echo(line, err=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from countglm._collinearity import NOTABLE
 from countglm._names import plural
 from countglm.diagnostics import report_design
@@ -15,6 +17,31 @@ if TYPE_CHECKING:
     from countglm.report.sample_facts import SampleFacts
 
 _REPLICATES, _FREE = 3, 3
+INTERCEPT = (
+    "The intercept alone is tested: whether the level of a gene differs from one count in a sample "
+    "of size factor 1. Nearly every gene that is expressed passes; no groups are compared."
+)
+
+
+def of_intercept_alone(result: DEResult) -> bool:
+    """Tell whether the contrast weighs nothing but a column that is the same in all samples."""
+    if result.settings["test"] == "lrt":
+        return False
+    columns = result.fit.design.matrix[:, np.flatnonzero(result.contrast)]
+    return bool((columns == columns[0]).all())
+
+
+def _intercept(_facts: SampleFacts, result: DEResult) -> list[Caution]:
+    if not of_intercept_alone(result):
+        return []
+    return [
+        Caution(
+            "A test of the intercept",
+            INTERCEPT,
+            "Put what is to be compared into the design, and test it: a coefficient of it, or a "
+            "factor with the tested and the reference level.",
+        )
+    ]
 
 
 def _replicates(_facts: SampleFacts, result: DEResult) -> list[Caution]:
@@ -108,6 +135,7 @@ def _cells(_facts: SampleFacts, result: DEResult) -> list[Caution]:
 
 
 RULES = (
+    Rule("The comparison: a contrast weighs more than the intercept.", _intercept),
     Rule(
         f"Replicates: at least {_REPLICATES} samples on each side of the comparison.", _replicates
     ),
