@@ -197,8 +197,8 @@ class GLMFit:
         if counts is None:
             if self.counts is None:
                 raise InputError(
-                    "The counts are not stored with a loaded fit; pass them as counts= "
-                    "(samples x genes, the same values)."
+                    "The counts are not stored with a loaded or unpickled result; pass them as "
+                    "counts= (samples x genes, the same values)."
                 )
             return self.counts
         from countglm.counts import as_count_matrix

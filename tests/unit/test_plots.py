@@ -335,7 +335,7 @@ class TestUpset:
 class TestMistakes:
     @pytest.mark.parametrize("plot", [plots.ma, plots.volcano, plots.p_values, plots.s_values])
     def test_what_is_no_result(self, plot: Any, result: Any) -> None:
-        with pytest.raises(InputError, match="A list cannot be drawn"):
+        with pytest.raises(InputError, match="An object of type list cannot be drawn"):
             plot([1, 2])
         with pytest.raises(InputError, match="Pick one of its results"):
             plot({"a": result})
@@ -356,15 +356,15 @@ class TestMistakes:
             (plots.ma, {"alpha": 2}, "alpha=2"),
             (plots.ma, {"limit": 0}, "limit=0"),
             (plots.ma, {"label": ["nope"]}, "'nope'"),
-            (plots.ma, {"ax": 3}, "ax is a int"),
+            (plots.ma, {"ax": 3}, "ax is of type int"),
             (plots.p_values, {"bins": 0}, "bins=0"),
             (plots.p_values, {"least_mean": "a"}, "least_mean='a'"),
         ):
             with pytest.raises(InputError, match=told):
                 plot(result, **options)
-        with pytest.raises(InputError, match="not a str"):
+        with pytest.raises(InputError, match="not an object of type str"):
             plots.dispersion("x")
-        with pytest.raises(InputError, match="not a str"):
+        with pytest.raises(InputError, match="not an object of type str"):
             plots.certificate("x")
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from countglm.errors import InputError
+from countglm.plots._literal import literal
 from countglm.plots._style import DPI, INK, SIZE, STYLE
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ def canvas(ax: Axes | None, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
 
     if ax is not None and not isinstance(ax, Axes):
         raise InputError(
-            f"ax is a {type(ax).__name__}; give one Axes of matplotlib, such as "
+            f"ax is of type {type(ax).__name__}; give one Axes of matplotlib, such as "
             "plt.subplots()[1], or leave ax out for a figure of its own."
         )
     # The first figure loads pyplot's backend. Within the style what that sets, such as to show each
     # figure of a notebook, would be taken back at the end.
     figure = ax.figure if ax is not None else _new_figure(size)
     with mpl.rc_context(STYLE):
-        yield figure.add_subplot() if ax is None else ax
+        axes = figure.add_subplot() if ax is None else ax
+        with literal(axes):
+            yield axes
 
 
 def _new_figure(size: tuple[float, float]) -> Figure:

@@ -65,8 +65,8 @@ def certificate(result: Any, *, ax: Axes | None = None) -> Axes:
     fit = result.fit if isinstance(result, DEResult) else result
     if not isinstance(fit, GLMFit):
         raise InputError(
-            "certificate() draws the result of differential_expression or fit_glm, not a "
-            f"{type(result).__name__}."
+            "certificate() draws the result of differential_expression or fit_glm, not "
+            f"an object of type {type(result).__name__}."
         )
     replayed = isinstance(result, DEResult) and result.settings["mode"] == "replay"
     drawn = np.isfinite(fit.newton_decrement) & ~np.isnan(fit.condition_number)

@@ -13,6 +13,7 @@ from countglm._replaced import given_counts
 from countglm.errors import InputError
 from countglm.plots._axes import canvas
 from countglm.plots._groups import Groups, other_factor, sample_groups
+from countglm.plots._literal import printable
 from countglm.plots._sample_points import draw_samples
 from countglm.plots._style import INK, MARKERS, logarithmic
 from countglm.plots._tables import require_result
@@ -170,4 +171,4 @@ def _title(result: DEResult, row: int) -> str:
             value = float(table[column].iloc[row])
             reason = table["na_reason"].iloc[row] if "na_reason" in table else ""
             told.append(f"{word} {value:.2g}" if value == value else f"no {word} ({reason})")
-    return f"{name}\n{', '.join(told)}"
+    return f"{printable(name)}\n{', '.join(told)}"

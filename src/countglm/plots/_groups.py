@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from countglm._cells import cells_of
 from countglm._names import first_few
 from countglm.errors import InputError
+from countglm.plots._literal import printable
 from countglm.plots._style import PALETTE
 
 if TYPE_CHECKING:
@@ -125,6 +126,12 @@ def sample_groups(result: DEResult, by: Any, obs: Any) -> Groups:
     InputError
         A column that the table does not have, or values of another number of samples.
     """
+    found = _sample_groups(result, by, obs)
+    labels = tuple(map(printable, found.labels))
+    return replace(found, name=printable(found.name), labels=labels)
+
+
+def _sample_groups(result: DEResult, by: Any, obs: Any) -> Groups:
     table = _sample_table(result, obs)
     if by is None:
         by = tested_factor(result)

@@ -14,6 +14,7 @@ from countglm._ranking import called, ranked
 from countglm.errors import InputError
 from countglm.plots._axes import canvas, say
 from countglm.plots._groups import sample_groups
+from countglm.plots._literal import printable
 from countglm.plots._strip import clustered, colour_strip
 from countglm.plots._tables import level_of, require_result
 from countglm.plots._values import sample_labels, sample_values
@@ -117,7 +118,7 @@ def _draw(axes: Axes, result: DEResult, rows: Index, shown: Floats, groups: Grou
     if rows.size <= _NAMED_GENES:
         labels = labels_of(result.table.iloc[rows])
         axes.yaxis.tick_right()
-        axes.set_yticks(range(rows.size), [labels[k] for k in lines], fontsize=7.5)
+        axes.set_yticks(range(rows.size), [printable(labels[k]) for k in lines], fontsize=7.5)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     bar = axes.figure.colorbar(picture, ax=axes, shrink=0.5, location="left", extend="both")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm.plots._literal import printable
 from countglm.plots._style import INK
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def name_points(axes: Axes, x: Floats, y: Floats, names: Sequence[str]) -> None:
     for k, place in places.items():
         arrow: dict[str, Any] = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkB": 1.5}
         axes.annotate(
-            names[k], (float(x[k]), float(y[k])), xytext=_shift(place.side, place.tier),
+            printable(names[k]), (float(x[k]), float(y[k])), xytext=_shift(place.side, place.tier),
             textcoords="offset points", fontsize=_SIZE, color=INK,
             ha={1: "left", -1: "right", 0: "center"}[place.side[0]],
             va={1: "bottom", -1: "top", 0: "center"}[place.side[1]],

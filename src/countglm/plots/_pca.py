@@ -88,7 +88,7 @@ def pca(
     markers = None if shape is None else sample_groups(found, shape, obs)
     scores, share = principal_components(sample_values(found, values, counts), int(top))
     with canvas(ax, (5.2, 3.5)) as axes:
-        if max(first, second) > share.size or not share[second] > _NONE:
+        if max(first, second) >= share.size or not share[second] > _NONE:
             say(axes, f"The samples differ in fewer than {max(first, second) + 1} directions.")
             return axes
         x, y = scores[:, first], scores[:, second]

@@ -121,7 +121,7 @@ def stages_of(result: Any) -> DispersionFit:
     if not isinstance(result, GLMFit):
         raise InputError(
             "dispersion() draws the result of differential_expression, estimate_dispersion or "
-            f"fit_glm, not a {type(result).__name__}."
+            f"fit_glm, not an object of type {type(result).__name__}."
         )
     none = np.full(result.n_genes, np.nan)
     return DispersionFit(

@@ -39,6 +39,8 @@ STYLE: dict[Any, Any] = {
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
+    # Where names are no formulas, numbers must not be written as some.
+    "axes.formatter.use_mathtext": False,
     "svg.fonttype": "none",
     # Identifiers inside the SVG are hashes; a fixed salt makes equal fits give equal files.
     "svg.hashsalt": "countglm",

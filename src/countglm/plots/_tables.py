@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from countglm._arguments import check_share
+from countglm._gene_labels import labels_of
+from countglm._names import did_you_mean
+from countglm._parallel import is_whole
 from countglm._ranking import called, evidence, ranked
-from countglm._select import positions
 from countglm.deresult import DEResult
 from countglm.errors import InputError
+from countglm.plots._literal import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,15 +37,16 @@ def table_of(result: Any, *needed: str) -> pd.DataFrame:
     if not hasattr(table, "columns") or not hasattr(table, "index"):
         several = " Pick one of its results, by name." if hasattr(result, "values") else ""
         raise InputError(
-            f"A {type(result).__name__} cannot be drawn; give the result of "
+            f"An object of type {type(result).__name__} cannot be drawn; give the result of "
             f"differential_expression, or the table of a test.{several}"
         )
     missing = [name for name in needed if name not in table]
     if missing or not {"pvalue", "svalue"} & set(table):
-        lacking = ", ".join(missing or ["pvalue"])
+        lacking = missing or ["pvalue"]
+        word = "column" if len(lacking) == 1 else "columns"
         raise InputError(
-            f"The table lacks the column {lacking}; give the result of differential_expression, "
-            "or a table of wald_test or likelihood_ratio_test."
+            f"The table lacks the {word} {' and '.join(lacking)}; give the result of "
+            "differential_expression, or a table of wald_test or likelihood_ratio_test."
         )
     return table
 
@@ -82,20 +86,57 @@ def change_label(result: Any) -> str:
         return "log2 fold change"
     shrunken = "shrunken " if result.settings.get("shrinkage") else ""
     words = f"{shrunken}log2 fold change"
-    return f"{words}\n{result.label}" if len(result.label) <= _LONGEST_LABEL else words
+    return f"{words}\n{printable(result.label)}" if len(result.label) <= _LONGEST_LABEL else words
 
 
-def named_rows(
-    table: pd.DataFrame, label: int | Sequence[str] | Sequence[int] | None, level: float
-) -> NDArray[np.intp]:
+def named_rows(table: pd.DataFrame, label: Any, level: float) -> NDArray[np.intp]:
     """Return the rows of the genes to be called by name: so many of the best, or those named.
 
-    Of the best only those below ``level`` count; genes are named by the table's index.
+    Of the best only those below ``level`` count; genes are named by the table's index, or by their
+    symbols, which are what is drawn.
+
+    Raises
+    ------
+    InputError
+        Neither a number of genes nor genes of the table.
     """
     if label is None or label is False:
         return np.zeros(0, dtype=np.intp)
-    if isinstance(label, int | np.integer):
+    if is_whole(label, 0):
         best = ranked(table)
-        return best[called(table, level)[best]][: max(int(label), 0)]
-    wanted = [label] if isinstance(label, str) else list(label)
-    return positions(wanted, table.index.to_numpy())
+        return best[called(table, level)[best]][: int(label)]
+    wanted = [label] if isinstance(label, str) else label
+    if isinstance(wanted, Iterable):
+        items = list(wanted)
+        if all(isinstance(item, str) for item in items):
+            return _by_name(items, table)
+        if all(is_whole(item, -len(table)) and item < len(table) for item in items):
+            return np.array(items, dtype=np.intp) % len(table)
+    shown = repr(label)
+    raise InputError(
+        f"label={shown if len(shown) <= _LONGEST_LABEL else type(label).__name__} must be how many "
+        f"of the best genes to name, or a list of their names or of rows from 0 to "
+        f"{len(table) - 1}."
+    )
+
+
+def _by_name(wanted: list[str], table: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the rows of genes; a name of the index goes before an equal symbol."""
+    places: dict[str, list[int]] = {}
+    for names in (table.index, labels_of(table)):
+        found: dict[str, list[int]] = {}
+        for row, name in enumerate(names):
+            found.setdefault(str(name), []).append(row)
+        places = found | places
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise InputError(
+            f"label: {len(missing)} of {len(wanted)} genes are not in the table, first "
+            f"{missing[0]!r}{did_you_mean(missing[0], places)}."
+        )
+    for name in wanted:
+        if len(places[name]) > 1:
+            raise InputError(
+                f"label: {len(places[name])} genes are called {name!r}; give the row of one."
+            )
+    return np.array([places[name][0] for name in wanted], dtype=np.intp)

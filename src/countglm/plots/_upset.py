@@ -13,6 +13,7 @@ from countglm._parallel import is_whole
 from countglm._ranking import called
 from countglm.errors import InputError
 from countglm.plots._axes import canvas, say
+from countglm.plots._literal import printable
 from countglm.plots._style import BLUE, GREY, INK
 from countglm.plots._tables import level_of, table_of
 
@@ -147,8 +148,9 @@ def _dots(
         axes.vlines(k, ends[1], ends[0], color=INK, linewidth=1.2)
     for k, (name, total) in enumerate(zip(names, totals.tolist(), strict=True)):
         axes.annotate(
-            f"{_short(name)}  {total:,}", (0.0, place[k]), xycoords=("axes fraction", "data"),
-            xytext=(-5, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5,
+            f"{printable(_short(name))}  {total:,}", (0.0, place[k]),
+            xycoords=("axes fraction", "data"), xytext=(-5, 0), textcoords="offset points",
+            ha="right", va="center", fontsize=8.5,
         )  # fmt: skip
     low, high = place[-1] - 0.6 * unit, 1.1 * highest
     axes.set(xlim=(-0.6, n_bars - 0.4), ylim=(low, high), xticks=[])

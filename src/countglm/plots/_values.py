@@ -12,6 +12,7 @@ from countglm._scaling import Scale, normalized
 from countglm._stabilizer import curve_for
 from countglm._trend_of_counts import trend_of_counts
 from countglm.errors import InputError
+from countglm.plots._literal import printable
 
 if TYPE_CHECKING:
     from countglm.deresult import DEResult
@@ -86,4 +87,4 @@ def sample_labels(result: DEResult) -> list[str]:
     names = result.fit.sample_names
     if names is None:
         return [str(i + 1) for i in range(result.fit.n_samples)]
-    return [str(name) for name in names]
+    return [printable(str(name)) for name in names]

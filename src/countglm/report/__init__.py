@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from countglm._store import atomic_file
+from countglm.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def write_report(
     InputError
         ``path`` exists and ``force`` is not given, or its folder cannot be written.
     """
-    with atomic_file(Path(path), force=force) as temporary:
+    with atomic_file(_target(path), force=force) as temporary:
         page = render_report(fit, tables, title=title)
         temporary.write_text(page, encoding="utf-8")
 
@@ -107,7 +108,7 @@ def write_de_report(
     from countglm.report.about import NOTHING
     from countglm.report.de import render
 
-    with atomic_file(Path(path), force=force) as temporary:
+    with atomic_file(_target(path), force=force) as temporary:
         page = render(with_counts(results, counts), title, about or NOTHING)
         temporary.write_text(page, encoding="utf-8")
 
@@ -162,7 +163,7 @@ def write_groups_report(
         render_index,
     )
 
-    index = Path(path)
+    index = _target(path)
     named = {"": grouped} if isinstance(grouped, GroupedResult) else grouped
     pages = page_names(named, index.stem)
     for name in (index.name, *pages.values()):
@@ -179,6 +180,19 @@ def write_groups_report(
         _write(page, index.with_name(name), force)
     _write(render_index(named, title, pages), index, force)
     return [index, *(index.with_name(name) for name in pages.values())]
+
+
+def _target(path: Any) -> Path:
+    """Return the path of a page.
+
+    Raises
+    ------
+    InputError
+        Something that names no file.
+    """
+    if isinstance(path, str | os.PathLike) and os.fspath(path):
+        return Path(path)
+    raise InputError(f"path={path!r} must be the name of a file, such as 'report.html'.")
 
 
 def _write(page: str, path: Path, force: bool) -> None:
@@ -216,6 +230,6 @@ def write_parity_report(
     """
     from countglm.report.parity import render
 
-    with atomic_file(Path(path), force=force) as temporary:
+    with atomic_file(_target(path), force=force) as temporary:
         page = render(certificate, result, title or f"countglm against {certificate.engine}")
         temporary.write_text(page, encoding="utf-8")

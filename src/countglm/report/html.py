@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # A browser may break a line after the hyphen of 1e-08.
 _EXPONENT = re.compile(r"\b[\d.]+e-\d+")
 _STYLES = ("style.css", "explorer.css")
+_UNDRAWN = re.compile(r"^<svg [^>]*><title>(This figure could not be drawn: .*?)</title>", re.S)
 _SECTION = re.compile(r'<section id="([a-z0-9-]+)">\n<h2>(.*?)</h2>')
 
 
@@ -84,6 +85,9 @@ def figure(svg: str, alt: str, caption: str, kind: str = "") -> str:
     # Percent signs, not base64: points are base64 inside already, and twice would swell the page.
     data = quote(svg, safe=" !$'*+,-./;=?@[]_`{|}~")
     marked = f' class="{kind}"' if kind else ""
+    undrawn = _UNDRAWN.match(svg)
+    if undrawn:
+        alt = caption = unescape(undrawn.group(1))
     return (
         f'<figure{marked}><img src="data:image/svg+xml,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
