@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countglm._warn import warn
 from countglm.cli.ending import SUMMARY_TEXT, text_of_tests
 from countglm.cli.normalized import write_normalized
 from countglm.cli.origin import INPUT, Origin
@@ -19,6 +20,7 @@ from countglm.cli.products import (
     write_table,
 )
 from countglm.report import write_de_report
+from countglm.report.html import document, paragraphs, section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -62,9 +64,6 @@ def write_de_products(
             write_table(stages, folder / free_name(folder, "dispersions", suffix))
         if normalized:
             write_normalized(first.fit, counts, folder / f"normalized_counts{suffix}")
-        if with_report:
-            about = None if origin is None else origin.about()
-            write_de_report(results, folder / "report.html", title=title, about=about)
         told = text_of_tests(results, dropped)
         (folder / SUMMARY_TEXT).write_text(told, encoding="utf-8")
         for each in saving:
@@ -73,6 +72,8 @@ def write_de_products(
         annotated = _annotated(results, keys, *h5ad_from)
         annotated.write_h5ad(folder / "result.h5ad", compression="gzip")
         contrasts = [each | {"h5ad_key": keys[each["name"]]} for each in contrasts]
+    if with_report:
+        _write_page(results, folder / "report.html", title, origin)
     facts = summary(first.fit, command) | {
         "title": title,
         INPUT: None if origin is None else origin.facts(),
@@ -83,6 +84,22 @@ def write_de_products(
         "contrasts": contrasts,
     }
     return write_summary(facts, folder)
+
+
+def _write_page(
+    results: Mapping[str, DEResult], path: Path, title: str, origin: Origin | None
+) -> None:
+    """Write the page, and go on without where that fails: nobody should fit again for a page."""
+    try:
+        about = None if origin is None else origin.about()
+        write_de_report(results, path, title=title, about=about)
+    except Exception as error:
+        told = (
+            f"The report could not be made: {type(error).__name__}: {error}. The tables and all "
+            "other files are complete; 'countglm report' makes the page from them."
+        )
+        warn(told)
+        path.write_text(document(title, [section("Report", paragraphs([told]))]), encoding="utf-8")
 
 
 def _write_contrast(name: str, result: DEResult, folder: Path, suffix: str) -> dict[str, Any]:
