@@ -57,7 +57,7 @@ def ma(
     limit : float, optional
         Largest absolute log2 fold change on the axis.
     label : int, list of str or list of int
-        How many of the best genes to name, or which: names, or rows of the table.
+        How many of the best genes to name, or which: names, symbols, or rows of the table.
     ax : Axes, optional
         Where to draw; a new figure by default.
 
