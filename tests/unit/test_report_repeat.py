@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import countglm
-from countglm import DEResult
+from countglm import DEResult, plots
 from countglm.report.about import About
 from countglm.report.methods import methods_text
 from countglm.report.repeat import python_call
@@ -84,6 +84,9 @@ def test_a_cutoff_beside_weights_is_in_the_call() -> None:
     assert "cooks_cutoff" not in python_call({"": usual})
     lower = countglm.differential_expression(study(), DESIGN, CONTRAST, cooks_cutoff=0.8, **asked)
     same(run({"": lower}, weights=weights)[""], lower)
+    # The mean is a weighted one, and the axis says so.
+    assert plots.ma(usual).get_xlabel().startswith("weighted mean")
+    assert plots.ma(analysis()).get_xlabel().startswith("mean")
 
 
 def test_an_offset_is_told_in_the_methods() -> None:
@@ -212,7 +215,8 @@ def test_no_command_where_a_table_of_text_reads_levels_as_something_else() -> No
     def of(levels: list[str]) -> DEResult:
         data = study()
         data.obs["batch"] = np.resize(levels, N_SAMPLES)
-        return countglm.differential_expression(data, DESIGN, CONTRAST, threads=1)
+        result: DEResult = countglm.differential_expression(data, DESIGN, CONTRAST, threads=1)
+        return result
 
     assert shell_words({"": of(["1", "2"])}) == []
     assert shell_words({"": of(["hi,a", "lo"])}) == []
