@@ -22,6 +22,9 @@ _NUMBERS = frozenset(
         *("gene id", "geneid", "hgnc id", "row", "index", "no", "nr", "number"),
     }
 )
+# Of these, words that a sample may be called, unless others of the first line stand beside them.
+_COMPANY = frozenset({"chr", "chrom", "chromosome", "start", "end", "strand"})
+_WORDS = frozenset({"size", "width", "row", "index", "no", "nr", "number"})
 _UNITS = re.compile(r"\(.*?\)|\[.*?\]|%")
 
 
@@ -29,25 +32,30 @@ class Beside(NamedTuple):
     """Columns that are no known sample.
 
     ``annotation`` by name; ``totals`` are names of sums over the samples; ``unknown`` hold numbers
-    that may be counts of samples which the sample table lacks.
+    that may be counts of samples which the sample table lacks. ``numbers`` are the annotation
+    that its title alone tells from such samples.
     """
 
     annotation: dict[str, list[str]]
     totals: list[str]
     unknown: list[str]
+    numbers: list[str]
 
 
 def sort_columns(
     names: Sequence[str], columns: Sequence[list[str]], values: NDArray[np.generic]
 ) -> Beside:
     """Tell what the columns are, of a table whose samples have ``values`` (rows, samples)."""
-    beside = Beside({}, [], [])
+    beside = Beside({}, [], [], [])
     for name, cells in zip(names, columns, strict=True):
         given = [cell for cell in cells if cell not in MISSING]
         numeric = [cell for cell in given if reads(float, cell)]
         if not given and not name:
             continue
-        if 2 * len(numeric) < len(given) or not given or _is_annotation(name):
+        few = 2 * len(numeric) < len(given) or not given
+        if few or _is_annotation(name):
+            if not few and _may_be_sample(name, names):
+                beside.numbers.append(name)
             beside.annotation[_free(name or "annotation", beside.annotation)] = cells
         elif is_total(name) or _is_sum(cells, values):
             beside.totals.append(name)
@@ -57,7 +65,19 @@ def sort_columns(
 
 
 def _is_annotation(name: str) -> bool:
-    return re.sub(r"[\W_]+", " ", _UNITS.sub("", name.casefold())).strip() in _NUMBERS
+    return _title(name) in _NUMBERS
+
+
+def _title(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", _UNITS.sub("", name.casefold())).strip()
+
+
+def _may_be_sample(name: str, names: Sequence[str]) -> bool:
+    """Whether a title of annotation could also be a sample's: a word, without its usual company."""
+    title, there = _title(name), {_title(each) for each in names}
+    if title in _COMPANY:
+        return not (_COMPANY - {title}) & there
+    return title in _WORDS
 
 
 def _is_sum(cells: list[str], values: NDArray[np.generic]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,22 +29,40 @@ def is_total(name: str) -> bool:
     return name.casefold().strip(" :.") in _TOTALS
 
 
-def rows_aside(names: Sequence[str], values: NDArray[Any]) -> tuple[NDArray[np.bool_], list[str]]:
-    """Return which rows (genes, of ``values`` genes x samples) are no genes, and why, in words."""
+class Aside(NamedTuple):
+    """Rows that are no genes, why, in words, and names of totals that hold none and were kept."""
+
+    rows: NDArray[np.bool_]
+    why: list[str]
+    kept: list[str]
+
+
+def rows_aside(names: Sequence[str], values: NDArray[Any], what: str = "row") -> Aside:
+    """Tell which genes, of ``values`` genes x samples, are none; ``what`` they stood in."""
     aside = np.zeros(len(names), dtype=np.bool_)
     why = []
     counters = [i for i, name in enumerate(names) if name in _COUNTERS]
     if counters:
         aside[counters] = True
-        rows = "the row" if len(counters) == 1 else "the rows"
+        rows = f"the {what}" if len(counters) == 1 else f"the {what}s"
         why.append(f"{rows} {first_few(names[i] for i in counters)} (counters of a read counter)")
-    called = [i for i, name in enumerate(names) if is_total(name) and not aside[i]]
-    sums = [i for i in _sums(values) if i not in called and not aside[i]]
+    named = [i for i, name in enumerate(names) if is_total(name) and not aside[i]]
+    genes = ~aside
+    genes[named] = False
+    called = [i for i in named if _may_be_total(values[i], values[genes])]
+    sums = [i for i in _sums(values) if i not in named and not aside[i]]
     for i in called + sums:
         aside[i] = True
-        kind = "a total by its name" if i in called else "the sum of all other rows"
-        why.append(f"the row {names[i]!r} ({kind})")
-    return aside, why
+        kind = "a total by its name" if i in called else f"the sum of all other {what}s"
+        why.append(f"the {what} {names[i]!r} ({kind})")
+    return Aside(aside, why, [names[i] for i in named if i not in called])
+
+
+def _may_be_total(row: NDArray[Any], genes: NDArray[Any]) -> bool:
+    """Whether no gene has more counts in a sample: rows are deleted below a total that stays."""
+    if row.dtype.kind not in "iuf" or not genes.size:
+        return True
+    return bool((row >= genes.max(axis=0)).all())
 
 
 def _sums(values: NDArray[Any]) -> list[int]:

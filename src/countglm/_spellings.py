@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from countglm._names import first_few
 from countglm._warn import warn
 
-_SEPARATORS = re.compile(r"[\W_]+")
+# What may stand between words. A sign after a word (CD4+, CD4-) and one before a number that
+# nothing precedes (-1) say something of their own.
+_SEPARATORS = re.compile(r"(?:(?!\+)[\W_])+")
+_SIGN_AFTER = re.compile(r"(?<=\w)-(?=\W*$|[\s_.,;/)])|(?<=\w)\u2212")
+_SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s_(]))-(?=\d)")
 _BETWEEN = re.compile(r"(?<=\w)[\s_.-]+(?=\w)")
 # R puts an X before names that begin with a digit.
 _R_PREFIX = re.compile(r"^x(?=\d)")
@@ -17,7 +21,10 @@ _R_PREFIX = re.compile(r"^x(?=\d)")
 
 def plain(name: str) -> str:
     """What is left of a name but for case and for what stands between its words."""
-    return _R_PREFIX.sub("", _SEPARATORS.sub(".", name.casefold()).strip("."))
+    signed = _SIGN_AFTER.sub("\x00", name.casefold().strip())
+    signed = _SIGN_BEFORE.sub("\x00", signed)
+    words = _SEPARATORS.sub(".", signed.replace("\x00", "minus"))
+    return _R_PREFIX.sub("", words.strip("."))
 
 
 def respelled(names: Sequence[str], known: Iterable[str]) -> dict[str, str]:

@@ -64,10 +64,12 @@ def read_text_counts(path: Path, table: pd.DataFrame) -> pd.DataFrame | AnnData:
     samples = [meant.get(name, name) for name in read.columns]
     check_unique_samples(name_array(samples), str(path))
     _check_samples(path, table, samples, beside)
-    aside, why = rows_aside(read.rows, read.values)
+    what = "column" if samples_are_rows else "row"
+    aside, why, kept = rows_aside(read.rows, read.values, what)
     why += [f"the column {name!r} (a total)" for name in beside.totals]
     genes = [name for name, left in zip(read.rows, aside, strict=True) if not left]
-    _tell(path, why, meant, genes)
+    beyond = _left_out(path, why) + _taken(path, beside.numbers, kept, what)
+    _tell(path, beyond, meant, genes)
     annotation = {n: _kept(cells, aside) for n, cells in beside.annotation.items()}
     return _container(read.values[~aside], samples, genes, annotation)
 
@@ -182,10 +184,28 @@ def _check_samples(path: Path, table: pd.DataFrame, samples: list[str], beside: 
     match_samples(wanted, known, what="the sample table", counts=path.name)
 
 
-def _tell(path: Path, why: list[str], meant: dict[str, str], genes: list[str]) -> None:
+def _left_out(path: Path, why: list[str]) -> list[str]:
+    return [f"{path.name} holds more than counts: left out {', '.join(why)}."] if why else []
+
+
+def _taken(path: Path, numbers: list[str], kept: list[str], what: str) -> list[str]:
+    """Say what was decided by a name alone and may be meant otherwise."""
     parts = []
-    if why:
-        parts.append(f"{path.name} holds more than counts: left out {', '.join(why)}.")
+    if numbers:
+        columns = "column" if len(numbers) == 1 else "columns"
+        parts.append(
+            f"{path.name} holds numbers in the {columns} {first_few(numbers)}, taken as annotation "
+            "by name; if it is a sample, add it to the sample table."
+        )
+    if kept:
+        parts.append(
+            f"The {what} {first_few(kept)} of {path.name} was kept as a gene: it is called a "
+            "total, but other genes have more counts; delete it if it is none."
+        )
+    return parts
+
+
+def _tell(path: Path, parts: list[str], meant: dict[str, str], genes: list[str]) -> None:
     if meant:
         parts.append(told(meant, path.name))
     dates = told_dates(genes)

@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_a_clean_table(
 
     page = (tmp_path / "out" / "report.html").read_text()
     assert "SYM7" in page
-    assert "The table held more than counts" in page
+    assert "Sample names written differently; The table held more than counts" in page
     assert json.loads((tmp_path / "out" / "summary.json").read_text())
 
 

@@ -18,6 +18,10 @@ from countglm._warn import CountglmWarning, gathered
         (["a", "A"], ["a"], {}),  # two that could be it
         (["A"], ["a", "a "], {}),
         (["a"], ["a"], {}),
+        (["CD4+"], ["CD4-"], {}),  # signs say something
+        (["cd4+ 1"], ["CD4+_1"], {"cd4+ 1": "CD4+_1"}),
+        (["cd4-.1"], ["CD4- 1"], {"cd4-.1": "CD4- 1"}),
+        (["-1"], ["1"], {}),
     ],
 )
 def test_only_what_can_mean_one_name_is_respelled(names, known, expected):

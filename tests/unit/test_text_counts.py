@@ -80,9 +80,32 @@ def test_a_row_of_sums_is_no_gene(tmp_path, place, name):
 
 
 def test_a_total_that_is_no_longer_one(tmp_path):
-    _, values, told = read(tmp_path, table(rows={**ROWS, "TOTAL": [1, 2, 3]}))
+    # Genes were deleted below it: it has still as many counts as any of them.
+    _, values, told = read(tmp_path, table(rows={**ROWS, "TOTAL": [9, 20, 350]}))
     assert "TOTAL" not in values
     assert "the row 'TOTAL' (a total by its name)" in told[0]
+
+
+def test_a_gene_that_is_called_a_total_is_kept(tmp_path):
+    _, values, told = read(tmp_path, table(rows={**ROWS, "Sum": [1, 2, 3]}))
+    assert values["Sum"] == [1, 2, 3]
+    assert "The row 'Sum' of c.csv was kept as a gene" in told[0]
+    lines = ["s;g1;Total;g3", "Sample 1;1;2;3", "Sample 2;4;5;6", "Sample 3;7;8;9"]
+    _, values, told = read(tmp_path, lines)
+    assert values["Total"] == [2, 5, 8]
+    assert "The column 'Total' of c.csv was kept as a gene" in told[0]
+    _, values, told = read(tmp_path, [lines[0], "Sample 1;1;4;3", "Sample 2;4;10;6", lines[3]])
+    assert "Total" in values
+    _, values, told = read(tmp_path, [lines[0], *(f"Sample {i};{i};9;{i}" for i in (1, 2, 3))])
+    assert "left out the column 'Total' (a total by its name)" in told[0]
+
+
+@pytest.mark.parametrize("name", ["end", "No (2)", "size"])
+def test_numbers_taken_as_annotation_by_a_word_are_told(tmp_path, name):
+    lines = [f"{line};{more}" for line, more in zip(table(), [name, 5, 6, 7], strict=True)]
+    counts, _, told = read(tmp_path, lines)
+    assert list(counts.var.columns) == [name]
+    assert f"numbers in the column {name!r}, taken as annotation by name" in told[0]
 
 
 def test_columns_of_sums_are_no_samples(tmp_path):

@@ -88,10 +88,15 @@ _WARNINGS = (
     ("checkpoint", "A damaged checkpoint", "Nothing: the parts were computed again."),
     ("spreadsheets make them", "Gene names that became dates",
      "Take the names from the original file, and run again."),
-    ("holds more than counts", "The table held more than counts",
-     "Nothing, if what was left out is neither a gene nor a sample."),
+    # One warning may say several things: what may change the samples or genes comes first.
+    ("taken as annotation", "Numbers taken as annotation",
+     "Look whether each is a sample, and if so add it to the sample table and run again."),
+    ("was kept as a gene", "A gene that is called a total",
+     "Look whether it is a gene; delete it otherwise, and run again."),
     ("write names differently", "Sample names written differently",
      "Nothing, if they are the same samples."),
+    ("holds more than counts", "The table held more than counts",
+     "Nothing, if what was left out is neither a gene nor a sample."),
     ("Levels differ only in case", "Levels that may be one",
      "Write them alike and run again, if they are one."),
     ("left out", "Sums over too few cells", "Lower the limit if you need these groups."),
@@ -106,8 +111,11 @@ def _said(result: DEResult) -> list[Caution]:
     for message in dict.fromkeys(result.provenance.get("warnings") or ()):
         if any(words in message for words in _TOLD_BY_RULES):
             continue
-        known = next((each for each in _WARNINGS if each[0] in message), None)
-        heading = "A warning of the analysis" if known is None else known[1]
-        remedy = "See what it says; run again once it is mended." if known is None else known[2]
-        found.append(Caution(heading, message, remedy, grave="Nothing" not in remedy))
+        known = [each for each in _WARNINGS if each[0] in message]
+        # What a table was read without is no sum over cells.
+        known = known[:-1] if len(known) > 1 and known[-1][0] == "left out" else known
+        heading = "; ".join(each[1] for each in known) or "A warning of the analysis"
+        remedies = [each[2] for each in known] or ["See what it says; run again once it is mended."]
+        grave = any("Nothing" not in remedy for remedy in remedies)
+        found.append(Caution(heading, message, " ".join(remedies), grave=grave))
     return found
