@@ -24,6 +24,7 @@ def p_values(
     """Draw the histogram of the p-values.
 
     Without any effect it is flat, at the height of the dotted line; effects pile up at the left.
+    Tests of a threshold or of one direction have no such line: genes far inside pile up at 1.
     Genes of low mean, which the filtering left out of the adjustment, are stacked in light blue.
 
     Parameters
@@ -70,9 +71,12 @@ def p_values(
             color=[part[1] for part in shown],
             label=[f"{part[2]} ({int(part[0].sum()):,})" for part in shown],
         )  # fmt: skip
-        axes.axhline(values.size / (edges.size - 1), color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlim(0, 1)
-        axes.set_xlabel("p-value (dotted: flat, as without any effect)")
+        if _flat_without_effect(result):
+            axes.axhline(values.size / (edges.size - 1), color=INK, linewidth=0.8, linestyle=":")
+            axes.set_xlabel("p-value (dotted: flat, as without any effect)")
+        else:
+            axes.set_xlabel("p-value (of a threshold or a direction: not flat without effect)")
         axes.set_ylabel("genes")
         whole_numbers(axes)
         if len(shown) > 1:
@@ -120,11 +124,24 @@ def s_values(
         )  # fmt: skip
         axes.axvline(level, color=VERMILION, linewidth=1.2, linestyle="--")
         axes.set_xlim(0, float(edges[-1]))
-        axes.set_xlabel("s-value (share of wrong signs among all genes as sure)")
+        less = " or too small changes" if _sign_threshold(result) else ""
+        axes.set_xlabel(f"s-value (share of wrong signs{less} among all genes as sure)")
         axes.set_ylabel("genes")
         whole_numbers(axes)
         legend(axes)
     return axes
+
+
+def _flat_without_effect(result: Any) -> bool:
+    settings = getattr(result, "settings", {})
+    one_coefficient = settings.get("test") != "lrt"
+    two_sided = str(settings.get("alternative", "greaterAbs")).startswith("greaterAbs")
+    return not one_coefficient or (two_sided and not settings.get("lfc_threshold"))
+
+
+def _sign_threshold(result: Any) -> float:
+    shrinkage = getattr(result, "settings", {}).get("shrinkage") or {}
+    return float(shrinkage.get("lfc_threshold") or 0.0)
 
 
 def _edges(bins: int) -> NDArray[np.float64]:

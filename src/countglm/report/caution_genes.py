@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from countglm._names import plural
 from countglm.prior_variance import FLOOR
 from countglm.report.caution_rules import Caution, Rule
+from countglm.report.excluded import without_max_iter
 from countglm.report.words import gene_labels
 from countglm.status import Status
 
@@ -136,8 +137,11 @@ def _not_converged(_facts: SampleFacts, result: DEResult) -> list[Caution]:
             "Genes without a fit",
             f"{plural(number, 'gene')} did not reach an optimum: {first}"
             f"{' and others' if number > 5 else ''}.",
-            "Do not use their numbers. Rescale numeric covariates, drop near-duplicate columns, "
-            "check the weights, or raise max_iter.",
+            without_max_iter(
+                "Do not use their numbers. Rescale numeric covariates, drop near-duplicate "
+                "columns, check the weights, or raise max_iter.",
+                result,
+            ),
         )
     ]
 

@@ -13,6 +13,7 @@ from countglm._cells import cells_of
 
 if TYPE_CHECKING:
     from countglm._cells import Cells
+    from countglm._formula import Levels
     from countglm.deresult import DEResult
     from countglm.design import Design
 
@@ -58,7 +59,7 @@ class Comparison:
     @property
     def sizes(self) -> tuple[int, int] | None:
         """Samples with the tested and with the reference level; None for other contrasts."""
-        if self.factor:
+        if self.factor and not self.held:
             return self._with_level(self.tested), self._with_level(self.reference)
         if not self.pairs:
             return None
@@ -71,10 +72,45 @@ class Comparison:
     def _with_level(self, level: str) -> int:
         return int(level_mask(self.design, self.factor, level).sum())
 
+    @cached_property
+    def held(self) -> dict[str, str]:
+        """Other variables by what they are held at: those in an interaction with the factor."""
+        found: dict[str, str] = {}
+        for name in self.design.names if self.factor else ():
+            parts = name.split(":")
+            if any(_mentions(part, self.factor) for part in parts[: len(parts) * (":" in name)]):
+                found |= {
+                    variable: at
+                    for part in parts
+                    if not _mentions(part, self.factor)
+                    for variable, at in [_zero_of(self.design, part)]
+                }
+        return found
+
     @property
     def is_interaction(self) -> bool:
-        """Is a single interaction tested?"""
-        return ":" in self.column
+        """Is a single interaction tested, beside the terms that it goes beyond?"""
+        parts = self.column.split(":")
+        lower = (":".join(parts[:k] + parts[k + 1 :]) for k in range(len(parts)))
+        return len(parts) > 1 and all(name in self.design.names for name in lower)
+
+    @property
+    def nested(self) -> str:
+        """What a column such as ``batch[z]:cond[T.b]`` says where ``cond[T.b]`` is no column."""
+        if ":" not in self.column or self.is_interaction:
+            return ""
+        effects, within = [], []
+        for part in self.column.split(":"):
+            base, _, level = part.rstrip("]").partition("[")
+            if level.startswith("T."):
+                effects.append(f"{base} {level[2:]}{_against(self.design, base)}")
+            elif level:
+                within.append(f"{base} {level}")
+            else:
+                effects.append(f"the change of expression with {part}, per unit")
+        if len(effects) != 1 or not within:
+            return f"the coefficient {self.column}"
+        return f"{effects[0]}, within {', '.join(within)}"
 
     @property
     def is_mark(self) -> bool:
@@ -151,6 +187,33 @@ def adjusted_for(result: DEResult) -> list[str]:
         and not any(_mentions(column, name) for column in weighted)
         and (obs is None or name in obs.columns)
     ]
+
+
+def _zero_of(design: Design, part: str) -> tuple[str, str]:
+    """A variable of an interaction, and the value at which its columns are 0."""
+    for factor, levels in design.factors.items():
+        if not _mentions(part, factor):
+            continue
+        bare = np.flatnonzero(~design.codings[factor].any(axis=1))
+        level = levels[int(bare[0])] if bare.size == 1 else _unmarked(design, part, levels)
+        return factor, f"the mean over {factor}" if level is None else f"{factor} {level}"
+    return part, f"{part} 0"
+
+
+def _against(design: Design, base: str) -> str:
+    """The reference of the factor in ``base``, as the end of a comparison."""
+    for factor, levels in design.factors.items():
+        if _mentions(base, factor) and (level := _unmarked(design, base, levels)) is not None:
+            return f" against {level}"
+    return ""
+
+
+def _unmarked(design: Design, part: str, levels: Levels) -> object:
+    """The one level without a part ``base[T.level]`` in the names of columns, or None."""
+    base = part.partition("[")[0]
+    parts = {each for name in design.names for each in name.split(":")}
+    left = [level for level in levels if f"{base}[T.{level}]" not in parts]
+    return left[0] if len(left) == 1 else None
 
 
 def _mentions(column: str, variable: str) -> bool:

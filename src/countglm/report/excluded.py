@@ -119,8 +119,19 @@ def reason_rows(result: DEResult, about: About = NOTHING) -> list[tuple[str, int
             # Those with most counts are missed most.
             first = genes[np.argsort(-np.nan_to_num(mean[genes]), kind="stable")][:_NAMED]
             listed = ", ".join(str(names[gene]) for gene in first)
+            if word == "low_mean" and result.settings.get("filter_statistic") == "given":
+                reason = "value of the given filter_statistic too low"
+            if word == "not_converged":
+                remedy = without_max_iter(remedy, result)
             rows.append((reason, int(genes.size), meaning, remedy, listed))
     return rows
+
+
+def without_max_iter(remedy: str, result: DEResult) -> str:
+    """The remedy; mode="replay" has DESeq2's steps and takes no max_iter."""
+    if result.settings["mode"] == "replay":
+        return remedy.replace(", or raise max_iter.", ", or use mode='exact'.")
+    return remedy
 
 
 def _table(result: DEResult, about: About) -> str:

@@ -33,8 +33,8 @@ MEANING = {
     "stat": "statistic of the test",
     "pvalue": "p-value of the gene alone",
     "padj": "p-value adjusted for the number of genes: the false discovery rate that finds it",
-    "svalue": "s-value: the expected share of wrong signs, or of changes below the threshold if one "
-    "was given, among all genes with one as small",
+    "svalue": "s-value: the expected share of wrong signs, or of changes below the threshold if "
+    "one was given, among all genes with one as small",
     "ciLower": "lower end of the interval of log2FoldChange",
     "ciUpper": "upper end of the interval of log2FoldChange",
     "note": "why a value is missing, or what is special about the fit of the gene",

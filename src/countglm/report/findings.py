@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from countglm._names import plural
 from countglm._ranking import evidence
 from countglm.report import words
+from countglm.report.found import called_threshold, one_way
 from countglm.report.html import figure, paragraphs, section, top_table
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def results_section(
     Without figures where ``pictures`` is None.
     """
     level = result.settings["alpha"]
-    sentence = words.contrast_sentence(result.table, level)
+    sentence = words.contrast_sentence(result.table, level, one_way(result))
     parts = [paragraphs(told or [sentence])]
     if pictures is not None:
         parts.append(f'<div class="figures">{_figures(name, result, shows, sentence)}</div>')
@@ -99,10 +100,20 @@ def _figures(name: str, result: DEResult, shows: Shows, sentence: str) -> str:
     by = evidence(result.table)[1]
     kind = "p_values" if by == "pvalue" else "s_values"
     word = "p-values" if by == "pvalue" else "s-values"
-    expected = (
-        "P-values. Expected: flat, with a peak at 0 of the genes that respond."
-        if by == "pvalue"
-        else "S-values: the expected share of wrong signs among genes at least as sure."
-    )
     alt = f"Histogram of the {word} for {label}. {sentence}"
-    return "".join([*parts, plotted(kind, result, alt, expected)])
+    return "".join([*parts, plotted(kind, result, alt, _expected(result))])
+
+
+def _expected(result: DEResult) -> str:
+    """What a histogram of the p-values or s-values should look like."""
+    threshold, settings = called_threshold(result), result.settings
+    if evidence(result.table)[1] != "pvalue":
+        less = f", or of changes of less than {threshold:g} (log2)," if threshold else ""
+        return f"S-values: the expected share of wrong signs{less} among genes at least as sure."
+    two_sided = settings["alternative"].startswith("greaterAbs")
+    if settings["test"] != "lrt" and (threshold or not two_sided):
+        return (
+            "P-values, of a test with a direction or a threshold: genes far inside of what was "
+            "not sought pile up at 1, those that respond at 0; flat is not expected."
+        )
+    return "P-values. Expected: flat, with a peak at 0 of the genes that respond."

@@ -31,7 +31,10 @@ def compared_words(result: DEResult) -> str:
         full = result.fit.design.formula or "the design"
         return f"whether {full} explains a gene's counts better than {smaller}"
     if about.factor:
-        return f"{about.factor} {about.tested} against {about.reference}"
+        at = f" at {', '.join(about.held.values())}" if about.held else ""
+        return f"{about.factor} {about.tested} against {about.reference}{at}"
+    if about.nested:
+        return about.nested
     if about.is_interaction:
         return f"the interaction {about.column}, what both do together beyond each alone"
     if about.is_mark:
@@ -59,8 +62,12 @@ def found_sentences(result: DEResult) -> list[str]:
         is_one = number == 1
         sentences.append(
             f"{plural(number, 'gene')} of them {'is' if is_one else 'are'} switched on or off: "
-            f"without any count in a group that is compared. {'Its' if is_one else 'Their'} fold "
-            "change has no finite value."
+            f"without any count in a group that is compared. {'Its' if is_one else 'Their'} "
+            + (
+                "estimate before shrinkage was infinite."
+                if result.settings.get("shrinkage")
+                else "fold change has no finite value."
+            )
         )
     return sentences
 
@@ -75,18 +82,21 @@ def directions(result: DEResult) -> tuple[str, str]:
         return f"higher in {level}", f"lower in {level}"
     if about.is_interaction:
         return "above what both effects add up to", "below what both effects add up to"
-    if about.is_mark:
+    if about.is_mark and not about.nested:
         return f"higher where {about.column} is 1", f"lower where {about.column} is 1"
-    if about.column:
+    if about.column and not about.nested:
         return f"rising with {about.column}", f"falling with {about.column}"
     return "up (fold change above 1)", "down (fold change below 1)"
 
 
 def _how_many(result: DEResult, facts: Mapping[str, Any]) -> str:
     number = n_tested(result)
-    level, by = facts["alpha"], "s-value" if facts["called_by"] == "svalue" else "adjusted p-value"
+    level, by = facts["alpha"], criterion_word(result)
     criterion = f"{by} below {level:g}"
-    verb = "responds" if facts["n_significant"] == 1 else "respond"
+    is_one = facts["n_significant"] == 1
+    verb = "responds" if is_one else "respond"
+    if shows_little_change(result):
+        verb = "is shown to change" if is_one else "are shown to change"
     share = 100 * facts["n_significant"] / max(number, 1)
     return (
         f"{plural(facts['n_significant'], 'gene')} of {number:,} ({share:.1f}%) {verb}"
@@ -96,7 +106,20 @@ def _how_many(result: DEResult, facts: Mapping[str, Any]) -> str:
 
 def one_way(result: DEResult) -> bool:
     """Has what was tested a direction? A likelihood ratio of several coefficients has none."""
-    return bool(result.settings["test"] != "lrt")
+    return bool(result.settings["test"] != "lrt") and not shows_little_change(result)
+
+
+def shows_little_change(result: DEResult) -> bool:
+    """Were genes sought that change by less than a threshold? They have no direction."""
+    by_p = evidence(result.table)[0] == "padj"
+    return bool(by_p and result.settings["alternative"] == "lessAbs")
+
+
+def criterion_word(result: DEResult) -> str:
+    """What genes are called by."""
+    if evidence(result.table)[0] == "svalue":
+        return "s-value"
+    return "p-value" if result.settings["p_adjust"] == "none" else "adjusted p-value"
 
 
 def _both_ways(result: DEResult, facts: Mapping[str, Any]) -> str:
@@ -106,13 +129,21 @@ def _both_ways(result: DEResult, facts: Mapping[str, Any]) -> str:
     return f": {facts['n_up']:,} {up} and {facts['n_down']:,} {down}"
 
 
+def called_threshold(result: DEResult) -> float:
+    """The log2 fold change that genes were called beyond: an s-value has its own."""
+    settings = result.settings
+    if evidence(result.table)[0] == "svalue":
+        settings = settings.get("shrinkage", {})
+    return float(settings.get("lfc_threshold") or 0.0)
+
+
 def _by_how_much(result: DEResult) -> str:
-    threshold = result.settings["lfc_threshold"]
+    threshold = called_threshold(result)
     if not threshold:
         return ""
     fold = f"{2**threshold:.3g}-fold (log2 fold change {threshold:g})"
-    if result.settings["alternative"] == "lessAbs":
-        return f" by less than {fold}, which is what was tested"
+    if shows_little_change(result):
+        return f" by less than {fold}"
     return f" by more than {fold}"
 
 
@@ -120,16 +151,24 @@ def error_sentence(result: DEResult, facts: Mapping[str, Any], several: bool = F
     """How many of the genes found are to be expected there in error; of ``several`` contrasts."""
     found, level = facts["n_significant"], facts["alpha"]
     if facts["called_by"] == "svalue":
+        threshold = called_threshold(result)
+        less = f", or by a log2 fold change of less than {threshold:g}" if threshold else ""
         return (
             f"Among genes called so, at most {100 * level:g}% are expected to change in the other "
-            "direction than stated."
+            f"direction than stated{less}."
+        )
+    if result.settings["p_adjust"] == "given":
+        return (
+            "The p-values were adjusted by a function that was given: what share of these genes "
+            f"is there by chance at a level of {level:g} is for that function to say."
         )
     if result.settings["p_adjust"] == "none":
         return (
             "The p-values are not adjusted for the number of genes: many of these will be there "
             "by chance alone."
         )
-    share = f"up to about {_rounded(found * level)} in these {found:,}"
+    most = "fewer than one" if found * level < 1.0 else f"up to about {_rounded(found * level)}"
+    share = f"{most} in these {found:,}" if found > 1 else f"{most} in a list of one"
     if several:
         share = f"up to {100 * level:g} in a hundred of each list"
     return (
@@ -140,8 +179,6 @@ def error_sentence(result: DEResult, facts: Mapping[str, Any], several: bool = F
 
 
 def _rounded(expected: float) -> str:
-    if expected < 1.0:
-        return "1"
     return f"{round(expected, 1 - len(str(int(expected)))) if expected >= 100 else expected:,.0f}"
 
 
@@ -154,7 +191,8 @@ def _first(result: DEResult) -> list[str]:
     told = []
     if not one_way(result):
         listed = ", ".join(str(names.iloc[int(row)]) for row in best.index[: 2 * _NAMED])
-        return [f"Surest: {listed}. The fold change in the table is of {result.label} alone."]
+        several = f" The fold change in the table is of {result.label} alone."
+        return [f"Surest: {listed}.{'' if shows_little_change(result) else several}"]
     for word, sign in zip(directions(result), (1.0, -1.0), strict=True):
         rows = best[np.sign(best["log2FoldChange"]) == sign].head(_NAMED)
         listed = ", ".join(_with_fold(names.iloc[int(row)], rows, row) for row in rows.index)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from countglm._cells import cells_of
 from countglm._contrasts import combination
-from countglm.report.comparison import level_names
+from countglm.report.comparison import compare, level_names
 
 if TYPE_CHECKING:
     from countglm.design import Design
@@ -61,18 +61,29 @@ def sample_names(design: Design) -> list[str]:
 def coefficient_meanings(design: Design) -> list[str]:
     """Return what each coefficient (n_coef,) says, in words."""
     references = {
-        factor: str(levels[int(np.argmin(np.abs(coding).sum(axis=1)))])
+        factor: str(levels[int(np.argmin(coding.any(axis=1)))]) if _has_bare(coding) else ""
         for factor, levels in design.factors.items()
         if (coding := design.codings.get(factor)) is not None and coding.any()
     }
     return [_meaning(design, j, references) for j in range(len(design.names))]
 
 
+def _has_bare(coding: NDArray[np.float64]) -> bool:
+    """Is there a level that no column marks? Codings around a mean have none."""
+    return not bool(coding.any(axis=1).all())
+
+
 def _meaning(design: Design, j: int, references: dict[str, str]) -> str:
     name, column = design.names[j], design.matrix[:, j]
     if name in _ALL_ONE or (column == 1.0).all():
-        at = ", ".join(f"{factor} {level}" for factor, level in references.items() if level)
+        at = ", ".join(
+            f"{factor} {level}" if level else f"the mean over {factor}"
+            for factor, level in references.items()
+        )
         return f"level of expression at {at}" if at else "level of expression"
+    about = compare(design, np.eye(len(design.names))[j])
+    if about.nested:
+        return about.nested
     if ":" in name:
         parts = " and ".join(part for part in name.split(":"))
         return f"interaction: what {parts} add together beyond each alone"
@@ -85,7 +96,8 @@ def _meaning(design: Design, j: int, references: dict[str, str]) -> str:
         ones = (coding[coding[:, j] != 0.0, j] == 1.0).all()
         if len(marked) == 1 and ones:
             against = f" compared with {references[factor]}" if bare else ""
-            return f"{factor} {marked[0]}{against}"
+            at = f", at {', '.join(about.held.values())}" if about.held else ""
+            return f"{factor} {marked[0]}{against}{at}"
         return f"part of {factor}"
     if set(np.unique(column)) <= {0.0, 1.0}:
         return f"samples marked by {name}"

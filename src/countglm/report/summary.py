@@ -7,11 +7,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from countglm._names import plural
-from countglm._ranking import evidence, ranked
+from countglm._ranking import ranked
 from countglm.report.comparison import Comparison, adjusted_for, comparison
 from countglm.report.found import (
     certainty,
     compared_words,
+    criterion_word,
     directions,
     error_sentence,
     found_sentences,
@@ -52,8 +53,8 @@ def _attention(cautions: Sequence[Caution]) -> str:
 
 def _side_by_side(results: Mapping[str, DEResult]) -> str:
     """A line for every contrast."""
-    head = [("comparison", "text words"), ("up", ""), ("down", ""), ("tested", ""),
-            ("surest genes", "text words")]  # fmt: skip
+    head = [("comparison", "text words"), ("found", ""), ("up", ""), ("down", ""),
+            ("tested", ""), ("surest genes", "text words")]  # fmt: skip
     rows = []
     for name, result in results.items():
         facts, labels = result.summary().facts, gene_labels(result).to_numpy()
@@ -61,10 +62,12 @@ def _side_by_side(results: Mapping[str, DEResult]) -> str:
         shown = name or result.label
         rows.append([
             shown if shown == result.label else f"{shown}\n{result.label}",
-            f"{facts['n_up']:,}", f"{facts['n_down']:,}", f"{n_tested(result):,}",
+            f"{facts['n_significant']:,}",
+            *([f"{facts['n_up']:,}", f"{facts['n_down']:,}"] if one_way(result) else ["", ""]),
+            f"{n_tested(result):,}",
             ", ".join(str(labels[row]) for row in best),
         ])  # fmt: skip
-    by = "s-value" if evidence(result.table)[0] == "svalue" else "adjusted p-value"
+    by = criterion_word(result)
     told = f"Genes with {by} below {result.settings['alpha']:g}, up and down:"
     return paragraphs([told]) + table_region("Comparisons", head, rows, kind="told")
 
@@ -75,9 +78,11 @@ def _samples(results: Mapping[str, DEResult]) -> list[str]:
     told = f"{plural(first.fit.n_samples, 'sample')}, {plural(first.fit.n_genes, 'gene')}."
     if len(results) > 1:
         return [f"{told} {len(results)} comparisons were made."]
-    other = adjusted_for(first) if one_way(first) else []
+    about = comparison(first)
+    by_levels = first.settings["test"] != "lrt"
+    other = [name for name in adjusted_for(first) if by_levels and name not in about.held]
     apart = f", with differences by {_listed(other)} taken into account" if other else ""
-    sizes = _sizes(comparison(first)) if one_way(first) else ""
+    sizes = _sizes(about) if by_levels else ""
     return [f"Compared: {compared_words(first)}{sizes}{apart}. {told}"]
 
 

@@ -137,16 +137,18 @@ def contrast_counts(table: pd.DataFrame, level: float = PADJ_LEVEL) -> dict[str,
     }
 
 
-def contrast_sentence(table: pd.DataFrame, level: float = PADJ_LEVEL) -> str:
-    """One sentence on how many genes respond."""
+def contrast_sentence(table: pd.DataFrame, level: float = PADJ_LEVEL, one_way: bool = True) -> str:
+    """One sentence on how many genes respond; up and down where the test has ``one_way``."""
     counts = contrast_counts(table, level)
     called_by = "adjusted p" if evidence(table)[0] == "padj" else "s-value"
     adjusted = int(table[evidence(table)[0]].notna().sum())
-    left = f", {adjusted:,} of them adjusted" if adjusted < counts["n_tested"] else ""
-    return (
-        f"{plural(counts['n_tested'], 'gene')} tested{left}; {counts['n_below_level']:,} with "
-        f"{called_by} below {level:g} ({counts['n_up']:,} up, {counts['n_down']:,} down)."
-    )
+    kind = "a p-value" if evidence(table)[1] == "pvalue" else "an s-value"
+    left = f", {adjusted:,} of them tested" if adjusted < counts["n_tested"] else ""
+    told = f"{plural(counts['n_tested'], 'gene')} with {kind}{left}"
+    if not left:
+        told = f"{plural(adjusted, 'gene')} tested"
+    ways = f" ({counts['n_up']:,} up, {counts['n_down']:,} down)" if one_way else ""
+    return f"{told}; {counts['n_below_level']:,} with {called_by} below {level:g}{ways}."
 
 
 def dispersion_caution(fit: GLMFit) -> list[str]:
