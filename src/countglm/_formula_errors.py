@@ -35,6 +35,11 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (re.compile(r"Could not find matching context marker"), "a bracket has no counterpart"),
     (re.compile(r"Unable to evaluate factor `(.*)`\. \[\w+: (.*)\]"), r"in `\1`, \2"),
+    (
+        re.compile(r"invalid syntax(\. .*)? \(<unknown>, line \d+\)"),
+        "a part of it is neither a column nor a call",
+    ),
+    (re.compile(r" \(<unknown>, line \d+\)"), ""),
     (re.compile(r"name '(\w+)' is not defined"), r"there is no function or column '\1'"),
 )
 

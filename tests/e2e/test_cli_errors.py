@@ -134,8 +134,9 @@ def test_levels_of_a_number(study: Path, capsys: pytest.CaptureFixture[str]) -> 
         (("--min-count", "ten"), "--min-count 'ten' must be a number."),
         (("--shrink", "apglm"), "--shrink 'apglm' is none of the choices; did you mean apeglm? "
          "Give apeglm, normal or ash."),
-        (("--contast", "a"), "There is no option --contast; did you mean --contrast, --contrasts "
-         "or --control?"),
+        (("--contast", "a"), "There is no option --contast; did you mean --contrast or "
+         "--contrasts?"),
+        (("--alpah", "0.1"), "There is no option --alpah; did you mean --alpha? See"),
         (("cell", "+", "dex"), "'cell + dex' stands alone: put the formula in quotes"),
         (("more.csv",), "'more.csv' is one argument too many: name a file with its option, such "
          "as --samples FILE"),

@@ -44,13 +44,14 @@ def test_every_command_is_listed_under_what_it_is_for(capsys: pytest.CaptureFixt
         assert f"\n{title}\n" in told
 
 
+@pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_fits_a_terminal_and_explains_every_option(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", str(columns))
     told = help_of(capsys, name)
-    assert max(map(len, told.splitlines())) <= 80
+    assert max(map(len, told.splitlines())) <= columns
     assert "\nExamples:\n" in told
     assert "[x" not in told
     for option in app.commands[name].params:
@@ -67,6 +68,17 @@ def test_what_a_command_needs_stands_in_its_usage(capsys: pytest.CaptureFixture[
         "fit": "Usage: countglm fit COUNTS --design FORMULA -o FOLDER [OPTIONS]",
         "shard": "Usage: countglm shard COUNTS --shards N -o FOLDER [OPTIONS]",
     }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_of_a_narrow_help_say_the_same(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = help_of(capsys, name).partition("\nExamples:\n")[2].partition("\n\n")[0]
+    words = " ".join(told.replace("\\\n", " ").split())
+    for _, command in OF_COMMAND[name]:
+        assert " ".join(command.replace("\\\n", " ").split()) in words
 
 
 @pytest.fixture

@@ -219,6 +219,7 @@ def test_too_many_columns():
         ("~ condition + (1 | batch)", "would be a random effect, which is not fitted; add"),
         ("~ batch +", r"cannot be read: a term is missing beside `\+`\. Write"),
         ("~ (batch", r"cannot be read: a bracket has no counterpart\."),
+        ("~ log(batch +)", r"cannot be read: a part of it is neither a column nor a call\. Write"),
         ("~ ", "is empty"),
         ("", "is empty"),
         ("~ Treatment", "has no column 'Treatment'; its columns"),

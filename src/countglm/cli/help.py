@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -27,6 +29,8 @@ _COMMANDS: Mapping[str, Sequence[str]] = {
 _REST = "This installation"
 # Where the explanations begin; a longer name stands on a line of its own.
 _COLUMN = 24
+# A word of the shell with what stands in quotes, after the option whose value it is.
+_WORD = re.compile(r"""\s*(?:--?[a-z][\w-]*\s+(?![-\\]))?(?:[^\s"']|"[^"]*"|'[^']*')+""")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -103,15 +107,31 @@ class Group(click.Group):
 
 
 def write_examples(examples: Sequence[tuple[str, str]], formatter: click.HelpFormatter) -> None:
-    """Write examples as they can be copied: lines are not filled again."""
+    """Write examples as they can be copied: only lines that are too long go on in the next."""
     if not examples:
         return
     with formatter.section("Examples"):
         space = " " * formatter.current_indent
         for told, command in examples:
-            formatter.write(f"{space}{told}:\n")
-            for line in command.splitlines():
-                formatter.write(f"{space}  {line}\n")
+            lines = [
+                *textwrap.wrap(f"{told}:", max(formatter.width - len(space), 20)),
+                *(f"  {line}" for line in _folded(command, formatter.width - len(space) - 2)),
+            ]
+            formatter.write("".join(f"{space}{line}\n" for line in lines))
+
+
+def _folded(command: str, width: int) -> Iterator[str]:
+    """Fold the lines of a command of the shell to ``width``, each part but the last with a \\."""
+    for line in command.splitlines():
+        rest, begin = line, len(line) - len(line.lstrip()) or 4
+        while len(rest) > width:
+            # Words in quotes stay whole, and a line that goes on already keeps its own mark.
+            ends = [each.end() for each in _WORD.finditer(rest) if each.end() <= width - 2]
+            if not ends or rest[ends[-1] :].strip() in ("", "\\"):
+                break
+            yield f"{rest[: ends[-1]]} \\"
+            rest = " " * begin + rest[ends[-1] :].lstrip()
+        yield rest
 
 
 def _row(option: click.Option, width: int = _COLUMN) -> tuple[str, str]:
@@ -129,6 +149,6 @@ def _name(option: click.Parameter, *, short: bool = False) -> str:
     text = names[0] if short else ", ".join(names)
     if getattr(option, "is_flag", False):
         return text
-    if isinstance(option.type, click.Choice):
+    if isinstance(option.type, click.Choice) and option.metavar is None:
         return f"{text} [{'|'.join(option.type.choices)}]"
     return f"{text} {option.metavar or option.type.name.upper()}"

@@ -205,7 +205,9 @@ analyses = _both(
             type=click.Choice(["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]),
             default="greaterAbs",
             show_default=True,
-            help="Beyond the threshold either way, within it (lessAbs), above it, or below.",
+            metavar="RULE",
+            help="Fold changes beyond the threshold either way (greaterAbs, greaterAbs2014), "
+            "within it (lessAbs), above it (greater), or below (less).",
         ),
     ),
     section(

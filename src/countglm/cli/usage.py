@@ -25,7 +25,7 @@ def _told(error: click.UsageError) -> str:
     if isinstance(error, click.BadParameter) and error.param is not None:
         return _bad_value(error, error.param)
     if isinstance(error, click.NoSuchOption):
-        near = _any_of(sorted(error.possibilities or ())[:3])
+        near = _any_of(_like(error.option_name, sorted(error.possibilities or ()))[:3])
         hint = f"; did you mean {near}?" if near else "."
         return f"There is no option {error.option_name}{hint}"
     if isinstance(error, click.BadOptionUsage):
@@ -66,6 +66,16 @@ def _bad_value(error: click.BadParameter, parameter: click.Parameter) -> str:
     if parameter.name == "alpha":
         percent = ", such as 0.05 for 5%"
     return f"{name} {value!r} must be {_wanted(parameter.type)}{percent}."
+
+
+def _like(given: str, options: Sequence[str]) -> list[str]:
+    """Return the options that are as near as the nearest of them, by their letters alone."""
+    # The dashes that all share make short options look alike.
+    near = [
+        difflib.SequenceMatcher(None, given.lstrip("-"), option.lstrip("-")).ratio()
+        for option in options
+    ]
+    return [option for option, each in zip(options, near, strict=True) if each > max(near) - 0.2]
 
 
 def _any_of(words: Sequence[str]) -> str:
