@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import countglm
+from countglm.cli.ending import _explained
 from countglm.counts import as_count_matrix
 from countglm.design import Design, as_design
 from countglm.plots import p_values
+from countglm.plots._tables import threshold_of
 from countglm.report.caution_genes import RULES
 from countglm.report.comparison import compare
 from countglm.report.excluded import reason_rows
@@ -183,3 +186,29 @@ def test_no_advice_that_the_mode_refuses() -> None:
     (caution,) = rule.find(None, result)
     assert "max_iter" not in caution.remedy
     assert "mode='exact'" in caution.remedy
+
+
+def test_a_command_says_where_an_interaction_is_compared() -> None:
+    rng = np.random.default_rng(0)
+    obs = pd.DataFrame({"batch": [*"xxxxyyyy"], "cond": [*"aabbaabb"]})
+    counts = rng.negative_binomial(5, 5 / (5 + rng.uniform(5, 200, 60)), (8, 60))
+    for formula, words in (
+        ("~ batch * cond", "cond b vs a at batch x"),
+        ("~ batch + cond", "cond b vs a"),
+    ):
+        result = countglm.differential_expression(
+            counts, formula, ["cond", "b", "a"], obs=obs, fit_type="mean"
+        )
+        assert _explained(result.label, result) == words
+
+
+def test_s_values_are_drawn_with_the_threshold_that_they_are_of() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.negative_binomial(5, 5 / (5 + rng.uniform(5, 200, 60)), (8, 60))
+    obs = pd.DataFrame({"cond": [*"aabbaabb"]})
+    result = countglm.differential_expression(
+        counts, "~ cond", ["cond", "b", "a"], obs=obs, fit_type="mean"
+    )
+    shrunken = result.shrink(svalue=True, lfc_threshold=0.5)
+    assert threshold_of(shrunken) == 0.5
+    assert threshold_of(result) == 0.0

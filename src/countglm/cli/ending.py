@@ -164,9 +164,17 @@ def _found(name: str, facts: Mapping[str, Any]) -> str:
 
 
 def _explained(name: str, result: DEResult) -> str:
-    """Return a contrast in words: of a coefficient, the levels that it compares."""
+    """Return a contrast in words, and where it is compared if that makes a difference."""
+    from countglm.report.comparison import comparison
+
     if result.settings["test"] == "lrt":
         return f"{result.settings['design'] or 'given design'} against {result.settings['reduced']}"
+    held = comparison(result).held.values()
+    return _compared(name, result) + (f" at {', '.join(held)}" if held else "")
+
+
+def _compared(name: str, result: DEResult) -> str:
+    """Return a contrast in words: of a coefficient, the levels that it compares."""
     design = result.fit.design
     for factor, levels in design.factors.items():
         rows = design.codings.get(factor)

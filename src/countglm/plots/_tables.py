@@ -72,6 +72,8 @@ def threshold_of(result: Any) -> float:
     """Return the log2 fold change that was tested against, 0 where none was."""
     if not isinstance(result, DEResult):
         return 0.0
+    if evidence(result.table)[0] == "svalue":
+        return float(result.settings.get("shrinkage", {}).get("lfc_threshold") or 0.0)
     return float(result.settings.get("lfc_threshold") or 0.0)
 
 
