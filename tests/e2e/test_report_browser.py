@@ -427,6 +427,36 @@ def test_a_narrow_window_scrolls_down_only(browser: Any, pages: Path, name: str)
         assert small == []
 
 
+def test_names_of_any_kind_are_shown_found_and_saved(browser: Any, tmp_path: Path) -> None:
+    study = pasilla()
+    study = study[:, :400].copy()
+    study.var["gene"] = [f"symbol{place}" for place in range(400)]
+    study.var["note"] = [f"remark{place}" for place in range(400)]
+    names = [str(name) for name in study.var_names]
+    names[7], names[8] = '"quoted" gene', "long" * 40
+    study.var_names = names
+    result = countglm.differential_expression(
+        study, "~ condition", ["condition", "treated", "untreated"]
+    )
+    result.report(tmp_path / "page.html", title="A" * 200)
+    with opened(browser, tmp_path / "page.html", width=320, height=740) as shown:
+        shown.page.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true })"
+        )
+        assert shown.page.evaluate("document.documentElement.scrollWidth") == 320
+        assert shown.column("gene") == ordered(result)[:25]
+        symbols = [f"symbol{names.index(gene)}" for gene in ordered(result)[:25]]
+        assert shown.column("var_gene") == symbols
+        shown.page.fill(".explorer input[type=search]", "symbol7 ")
+        shown.settled()
+        assert '"quoted" gene' in shown.column("gene")
+        assert "remark7" in shown.column("var_note")
+        with shown.page.expect_download() as waiting:
+            shown.page.click(".explorer .controls button")
+        saved = pd.read_csv(Path(waiting.value.path()), sep="\t", index_col=0)
+        assert saved.loc['"quoted" gene', "var_gene"] == "symbol7"
+
+
 def test_without_script_there_are_figures_and_first_genes(browser: Any, pages: Path) -> None:
     with opened(browser, pages / SMALL, java_script_enabled=False) as shown:
         assert shown.page.locator(".explorer tbody tr").count() == 50

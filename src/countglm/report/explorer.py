@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 # Characters of packed data that a page holds: about seven contrasts of 60,000 genes. Contrasts
 # beyond show their first genes only, and where the others are.
 MOST_CHARACTERS = 12_000_000
-_SCRIPTS = ("explorer_data.js", "explorer_table.js", "explorer_figures.js", "explorer.js")
+_SCRIPTS = (
+    "explorer_data.js", "explorer_values.js", "explorer_table.js", "explorer_figures.js",
+    "explorer.js",
+)  # fmt: skip
 
 
 class Explorer:
@@ -114,7 +117,10 @@ class Explorer:
             "ranking": columns.ranking,
             "shown": columns.shown,
             "genes": pack.texts(list(table.index)),
-            "annotation": {each: _annotation(pack, table[each]) for each in columns.annotation},
+            "annotation": {
+                shown: _annotation(pack, table[each])
+                for shown, each in zip(columns.headings, columns.annotation, strict=True)
+            },
             "numbers": {each: pack.numbers(table[each].to_numpy()) for each in columns.numbers},
             "words": {each: pack.categories(words_of(table[each])) for each in columns.words},
             "note": pack.categories(notes_of(table)),

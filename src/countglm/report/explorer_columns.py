@@ -54,7 +54,20 @@ class Columns:
     @property
     def shown(self) -> list[str]:
         """Names of the columns in their order."""
-        return ["gene", *self.annotation, *self.numbers, "note"]
+        return ["gene", *self.headings, *self.numbers, "note"]
+
+    @property
+    def headings(self) -> list[str]:
+        """Names of the annotation as shown: none is that of a column of the page's own."""
+        taken = {"gene", "note", *self.annotation}
+        names = []
+        for name in self.annotation:
+            shown = name
+            while shown in ("gene", "note") or (shown != name and shown in taken):
+                shown = f"var_{shown}"
+            taken.add(shown)
+            names.append(shown)
+        return names
 
 
 def columns_of(result: DEResult) -> Columns:

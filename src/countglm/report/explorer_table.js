@@ -176,7 +176,7 @@ class GeneTable {
     this.page = Math.min(Math.max(page, 0), this.pages - 1);
     const first = this.page * this.size;
     const shown = Array.from(this.rows.slice(first, first + this.size));
-    this.body.replaceChildren(...shown.map((row) => this.line(row)));
+    this.body.replaceChildren(...shown.map((row) => geneLine(this.contrast, row)));
     const buttons = this.buttons();
     const chosen = buttons.find((button) => Number(button.dataset.row) === this.contrast.chosen);
     this.rove(chosen ?? buttons[0]);
@@ -202,33 +202,6 @@ class GeneTable {
     for (const button of this.back) button.setAttribute("aria-disabled", String(this.page === 0));
     const last = this.page === this.pages - 1;
     for (const button of this.ahead) button.setAttribute("aria-disabled", String(last));
-  }
-
-  line(row) {
-    const { contrast } = this;
-    const chosen = row === contrast.chosen;
-    const button = make("button", {
-      type: "button",
-      className: "gene",
-      textContent: contrast.gene[row],
-      tabIndex: -1,
-      "data-row": row,
-      "aria-pressed": String(chosen),
-    });
-    const line = make("tr", {}, make("th", { scope: "row" }, button));
-    line.classList.toggle("chosen", chosen);
-    for (const name of contrast.shown.slice(1)) {
-      const number = contrast.values.has(name);
-      const value = contrast.value(name, row);
-      const cell = make("td", { textContent: number ? written(name, value) : String(value) });
-      if (contrast.annotated.has(name) && Number.isNaN(value)) cell.textContent = "";
-      cell.classList.toggle("text", !number);
-      if (name === "log2FoldChange") {
-        cell.classList.add(["", "up", "down", ""][contrast.directions[row]] || "neither");
-      }
-      line.append(cell);
-    }
-    return line;
   }
 
   buttons() {
@@ -301,14 +274,7 @@ class GeneTable {
 
   download() {
     const { contrast } = this;
-    const names = ["gene", ...contrast.annotated.keys(), ...contrast.values.keys()];
-    const words = [...contrast.worded.keys()];
-    const lines = Array.from(this.rows, (row) =>
-      [...names.map((name) => plain(contrast, name, row)), ...words.map((w) => contrast.word(w, row))]
-        .map((text) => text.replace(/[\t\n\r]/g, " ") || "NA")
-        .join("\t"),
-    );
-    const text = [[...names, ...words].join("\t"), ...lines, ""].join("\n");
+    const text = tsv(contrast, this.rows);
     const link = make("a", {
       href: URL.createObjectURL(new Blob([text], { type: "text/tab-separated-values" })),
       download: `genes_${contrast.label.replace(/[^\p{L}\p{N}.-]+/gu, "_")}.tsv`,
@@ -316,23 +282,4 @@ class GeneTable {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
-}
-
-// What a value is sorted by: a text whatever its case, with numbers in it by their size.
-function key(value) {
-  if (typeof value === "number") return value;
-  return value.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"));
-}
-
-function minus(a, b) {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-// A value as a file has it: six digits of a number, whole ones of the annotation.
-function plain(contrast, name, row) {
-  const value = contrast.value(name, row);
-  if (typeof value === "string") return value;
-  if (Number.isNaN(value)) return "NA";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  return contrast.values.has(name) ? String(Number(value.toPrecision(6))) : String(value);
 }

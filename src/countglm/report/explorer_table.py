@@ -24,7 +24,7 @@ def static_table(result: DEResult, columns: Columns, place: int | None) -> str:
     for number, (gene, note) in enumerate(zip(top.index, notes_of(top), strict=True)):
         values = [
             _cell(name, text_of(name, top[name].iloc[number], columns), columns)
-            for name in columns.shown[1:-1]
+            for name in (*columns.annotation, *columns.numbers)
         ]
         rows.append(
             f'<tr><th scope="row">{escape(str(gene))}</th>{"".join(values)}'
@@ -38,7 +38,8 @@ def static_table(result: DEResult, columns: Columns, place: int | None) -> str:
     return (
         f'<div class="explorer"{marks}>\n<p class="count">{escape(told)}</p>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>\n"
+        f'<table aria-label="{label}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>\n"
         f"{_meanings(columns)}</div>"
     )
 

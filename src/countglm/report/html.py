@@ -111,7 +111,8 @@ def top_table(top: pd.DataFrame, label: str, annotation: Sequence[str] = ()) -> 
     name = escape(f"Top genes for {label}")
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<table aria-label="{name}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -152,7 +153,7 @@ def table_region(
         lines.append(f"<tr>{line}</tr>")
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
-        f'<table class="{kind}"><thead><tr>{cells}</tr></thead>'
+        f'<table class="{kind}" aria-label="{escape(label)}"><thead><tr>{cells}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
@@ -196,7 +197,10 @@ def provenance_section(provenance: Mapping[str, Any]) -> str:
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
         for name, value in _flat(provenance)
     )
-    return section("Versions and options", f'<table class="pairs"><tbody>{rows}</tbody></table>')
+    return section(
+        "Versions and options",
+        f'<table class="pairs" aria-label="Versions and options"><tbody>{rows}</tbody></table>',
+    )
 
 
 def _flat(entries: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
