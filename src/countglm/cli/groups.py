@@ -254,6 +254,7 @@ def _samples(grouped: GroupedResult) -> pd.DataFrame:
 def _in_words(grouped: Mapping[str, GroupedResult], dropped: int) -> str:
     """All that the results say of themselves, for summary.txt."""
     from countglm._names import plural
+    from countglm.cli.plain import plain_lines
 
     lines = [f"{plural(dropped, 'gene')} dropped before the fit.\n"] if dropped else []
-    return "\n".join([*lines, *(f"{each.summary()}\n" for each in grouped.values())])
+    return plain_lines("\n".join([*lines, *(f"{each.summary()}\n" for each in grouped.values())]))
