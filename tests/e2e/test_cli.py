@@ -506,7 +506,7 @@ def test_counts_inside_the_output_are_not_replaced(
     before = given.read_bytes()
     arguments = fit_arguments(study, "--layer", "raw", "--force", counts=str(given), samples="")
     assert run_command(app, arguments) == 2
-    assert "name another folder" in capsys.readouterr().err
+    assert "files that a run may overwrite: 'result.h5ad'" in capsys.readouterr().err
     assert given.read_bytes() == before
 
 
