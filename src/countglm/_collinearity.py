@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._gram_schmidt import gram_schmidt
 from .basis import invert_upper
 
 Floats = NDArray[np.float64]
@@ -49,11 +48,12 @@ class Collinearity:
     dependent: NDArray[np.bool_]
 
 
-def collinearity(matrix: Floats, factor: Floats) -> Collinearity:
+def collinearity(matrix: Floats, q: Floats, factor: Floats) -> Collinearity:
     """Return the conditioning of a design (n_samples, n_coef).
 
-    ``factor`` is the triangular factor (n_coef, n_coef) of its columns, which has its singular
-    values, and its right singular vectors, at a size that does not grow with the samples.
+    ``q`` (n_samples, n_coef) and ``factor`` (n_coef, n_coef) are its columns made orthonormal and
+    what makes the design of them (`gram_schmidt`). The factor has the singular values of the
+    design, and its right singular vectors, at a size that does not grow with the samples.
 
     References
     ----------
@@ -75,7 +75,7 @@ def collinearity(matrix: Floats, factor: Floats) -> Collinearity:
             np.linalg.svd(factor / np.abs(factor).max(initial=0.0), compute_uv=False)
         ),
         condition_number=_ratio(singular),
-        variance_inflation=np.where(aliased, np.inf, of_column * _about_mean(matrix, factor)),
+        variance_inflation=np.where(aliased, np.inf, of_column * _about_mean(matrix, q, factor)),
         dependent=dependent,
     )
 
@@ -93,9 +93,9 @@ def constant_columns(matrix: Floats) -> NDArray[np.bool_]:
     return np.asarray((matrix == matrix[:1]).all(axis=0) & (matrix[0] != 0.0))
 
 
-def _about_mean(matrix: Floats, factor: Floats) -> Floats:
+def _about_mean(matrix: Floats, q: Floats, factor: Floats) -> Floats:
     """Part of a column's squared length that is about its mean, where the mean is in the model."""
-    made_of = _constant_is_made_of(matrix, factor)
+    made_of = _constant_is_made_of(matrix, q, factor)
     if made_of is None:
         return np.ones(matrix.shape[1])
     unit = unit_columns(matrix)
@@ -103,23 +103,19 @@ def _about_mean(matrix: Floats, factor: Floats) -> Floats:
     return np.where(made_of, np.nan, about)
 
 
-def _constant_is_made_of(matrix: Floats, factor: Floats) -> NDArray[np.bool_] | None:
+def _constant_is_made_of(matrix: Floats, q: Floats, factor: Floats) -> NDArray[np.bool_] | None:
     """Columns (n_coef,) that add up to the constant, or None where no combination does."""
     constant = constant_columns(matrix)
     if constant.any():
         return constant
-    level = matrix / np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-300)
     if not (np.diag(factor) > 0.0).all():
         return None
-    q, r, independent = gram_schmidt(level)
-    if not independent.all():
-        return None
     along = np.add.reduce(q, axis=0)
-    rest = 1.0 - np.add.reduce(q * along, axis=1)
-    if np.abs(rest).max() > _SAME:
+    if np.abs(1.0 - np.add.reduce(q * along, axis=1)).max() > _SAME:
         return None
-    share = np.add.reduce(invert_upper(r) * along, axis=1)
-    return np.asarray(np.abs(share) * np.sqrt(np.add.reduce(level**2, axis=0)) > _SAME)
+    # Of columns of length 1, so that a column's unit does not decide.
+    share = np.add.reduce(invert_upper(unit_columns(factor)) * along, axis=1)
+    return np.asarray(np.abs(share) > _SAME)
 
 
 def _ratio(singular: Floats) -> float:

@@ -68,7 +68,8 @@ def _near_dependency(matrix: Floats, names: Sequence[str], shape: Collinearity) 
     far = _far_columns(matrix)
     if far.size:
         centred, made = about_means(matrix, far)
-        if collinearity(centred, gram_schmidt(centred)[1]).condition_number < NOTABLE:
+        q, factor, _ = gram_schmidt(centred)
+        if collinearity(centred, q, factor).condition_number < NOTABLE:
             own = first_few([names[j] for j in far.tolist() if not made[j]], 6)
             return Trouble("mean", (
                 f"{told}{own} hardly varies beside its mean, so that what it makes looks like "

@@ -183,7 +183,7 @@ def report_design(matrix: Floats, names: tuple[str, ...], samples: list[str]) ->
     leverage = np.add.reduce(q[:, kept] ** 2, axis=1)
     limit = EXTREME * kept.size / n
     extreme = (leverage > limit) | (leverage > 1.0 - 1e-9)
-    shape = collinearity(matrix, factor)
+    shape = collinearity(matrix, q, factor)
     aliased = {name: list(made) for name, made in aliased_columns(matrix, names).items()}
     troubles = design_cautions(matrix, names, samples, aliased, shape, leverage)
     return DesignReport(
