@@ -12,7 +12,6 @@ from countglm.report.words import PADJ_LEVEL
 if TYPE_CHECKING:
     import pandas as pd
 
-    from countglm.dispersion import DispersionFit
     from countglm.results import GLMFit
 
 
@@ -32,11 +31,6 @@ def ma_plot(
     """Log2 fold change against mean; ``named`` are rows of ``table`` to be called by a name."""
     rows = [row for row, _ in named]
     return draw(lambda axes: plots.ma(table, alpha=level, label=rows, ax=axes))
-
-
-def dispersion_trend(stages: DispersionFit) -> str:
-    """Dispersion against mean: of each gene alone, the trend, and as used."""
-    return draw(lambda axes: plots.dispersion(stages, ax=axes))
 
 
 def p_value_histogram(table: pd.DataFrame) -> str:
