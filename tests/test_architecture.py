@@ -27,8 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_parallel basis counts design readers results transforms",
         "aggregation analysis cooks datasets deresult diagnostics dispersion evaluation existence "
         "expression_filter glm independent_filtering inference intervals likelihood_ratio "
-        "normalization outliers prior_variance replay shrinkage simulate size_factors "
-        "transformations trend",
+        "normalization outliers penalized penalties prior_variance replay shrinkage simulate "
+        "size_factors transformations trend",
         "workflows",
         "adapters",
         "plots report cli",

@@ -11,8 +11,9 @@ from .errors import InputError
 from .status import Status
 
 if TYPE_CHECKING:
-    from . import datasets, plots
+    from . import datasets, penalties, plots
     from ._grouped import GroupedResult
+    from ._penalized_path import PenalizedPath
     from .adapters.parity import ParityCertificate, compare
     from .adapters.r import RResult, run_r
     from .aggregation import collapse_replicates, pseudobulk
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .intervals import confidence_intervals
     from .likelihood_ratio import likelihood_ratio_test
     from .normalization import estimate_normalization_factors, from_tximport
+    from .penalized import fit_penalized
     from .report.several import write_report
     from .results import GLMFit
     from .shrinkage import shrink, svalues
@@ -51,6 +53,7 @@ _LAZY = {
     "GLMFit": "results",
     "GroupedResult": "_grouped",
     "ParityCertificate": "adapters.parity",
+    "PenalizedPath": "_penalized_path",
     "RResult": "adapters.r",
     "RegularizedLog": "transformations",
     "Trend": "trend",
@@ -67,6 +70,7 @@ _LAZY = {
     "estimate_size_factors": "size_factors",
     "filter_by_expression": "expression_filter",
     "fit_glm": "glm",
+    "fit_penalized": "penalized",
     "fit_rlog": "transformations",
     "fit_trend": "trend",
     "fit_vst": "transformations",
@@ -75,6 +79,7 @@ _LAZY = {
     "from_tximport": "normalization",
     "likelihood_ratio_test": "likelihood_ratio",
     "normalized_counts": "transformations",
+    "penalties": "",
     "plots": "",
     "pseudobulk": "aggregation",
     "rlog": "transformations",
@@ -95,6 +100,7 @@ __all__ = [
     "GroupedResult",
     "InputError",
     "ParityCertificate",
+    "PenalizedPath",
     "RResult",
     "RegularizedLog",
     "Status",
@@ -113,6 +119,7 @@ __all__ = [
     "estimate_size_factors",
     "filter_by_expression",
     "fit_glm",
+    "fit_penalized",
     "fit_rlog",
     "fit_trend",
     "fit_vst",
@@ -121,6 +128,7 @@ __all__ = [
     "from_tximport",
     "likelihood_ratio_test",
     "normalized_counts",
+    "penalties",
     "plots",
     "pseudobulk",
     "rlog",

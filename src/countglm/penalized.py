@@ -1,0 +1,143 @@
+"""Fits in which a penalty holds effects together: which conditions share an effect."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._fused_refits import find_patterns, refit
+from ._penalized_fit import make_problem, quadratic_penalty, resolve_grid
+from ._penalized_path import PenalizedPath
+from ._penalized_source import CountSource, Source
+from ._provenance import provenance
+from ._warn import recorded
+from .errors import InputError
+from .kernels.penalized import DEVIANCE, GAP, KKT, SOLVED, STEPS
+from .penalties import Penalty
+from .status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+# Differences below this are none (natural logarithms).
+EQUAL = 1e-7
+
+
+def fit_penalized(
+    counts: Any,
+    design: Any,
+    penalty: Penalty,
+    *,
+    family: str = "nb",
+    dispersion: float | ArrayLike | None = None,
+    lambdas: int | ArrayLike = 50,
+    lambda_ratio: float = 1e-3,
+    ridge: float | ArrayLike = 0.0,
+    size_factors: str | ArrayLike = "ratio",
+    offset: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    obs: pd.DataFrame | None = None,
+    layer: str | None = None,
+    gene_names: Any = None,
+    allow_noninteger: bool = False,
+    tol: float = 1e-9,
+    threads: int | None = None,
+    block_size: int | None = None,
+    progress: bool = False,
+) -> PenalizedPath:
+    """Fit every gene along a path of penalties on differences between effects.
+
+    Minimises minus the log-likelihood plus ``lambda sum_k c_k |D_k beta|`` (docs/math.md, 16.1):
+    differences ``D_k beta`` that the data do not ask for are exactly 0, so that a path of penalties
+    tells which conditions share an effect.  The problem is convex, and every estimate carries its
+    duality gap: no coefficients have an objective that is lower by more.
+
+    Parameters
+    ----------
+    counts, design, size_factors, offset, weights, obs, layer, gene_names, allow_noninteger
+        As in `fit_glm`.
+    penalty : Penalty
+        What is compared: `countglm.penalties.pairwise`, `chain`, `to_reference`, `graph`, `lasso`.
+    family : {"nb", "poisson"}
+    dispersion : float or (n_genes,), optional
+        Used as given; None takes the final dispersions of `estimate_dispersion`.
+    lambdas : int or (L,) or (n_genes, L)
+        A number of penalties on a logarithmic grid from the least that leaves no difference, gene
+        by gene; or the penalties, in units of log-likelihood per unit of difference, falling.
+    lambda_ratio : float
+        Smallest penalty of the grid by the largest, in (0, 1].
+    ridge : float or (n_coef,)
+        A number adds half of it times ``sum_k c_k (D_k beta)^2``, the same in every coding; or
+        precisions of normal priors with mean 0 on the coefficients.
+    tol : float
+        Largest proximal Newton decrement before the last step, in standard errors.
+    threads, block_size, progress
+        As in `fit_glm`; they change no bit of the result.
+
+    Returns
+    -------
+    PenalizedPath
+
+    Raises
+    ------
+    InputError
+        What `fit_glm` refuses, an effect that the design does not have, penalties that are not
+        positive or that grow, a negative ridge.
+
+    References
+    ----------
+    docs/math.md, section 16.  Tibshirani and Taylor (2011), Ann. Stat. 39:1335; Lee, Sun and
+    Saunders (2014), SIAM J. Optim. 24:1420.
+    """
+    begun = time.perf_counter()
+    with recorded() as warned:
+        source = CountSource.of(
+            counts, design, family, dispersion, size_factors=size_factors, offset=offset,
+            weights=weights, obs=obs, layer=layer, gene_names=gene_names,
+            allow_noninteger=allow_noninteger, threads=threads, block_size=block_size,
+            progress=progress,
+        )  # fmt: skip
+        path = _fit(source, penalty, lambdas, lambda_ratio, ridge, tol)
+    record = provenance(
+        tol=tol, lambda_ratio=lambda_ratio, penalty=penalty.kind,
+        seconds=time.perf_counter() - begun, warnings=warned,
+    )  # fmt: skip
+    path.provenance.update(record)
+    return path
+
+
+def _fit(
+    source: Source, penalty: Penalty, lambdas: Any, ratio: float, ridge: Any, tol: float
+) -> PenalizedPath:
+    """Return the path of one source."""
+    if not isinstance(penalty, Penalty):
+        raise InputError(
+            f"penalty is a {type(penalty).__name__}; make one by countglm.penalties.pairwise, "
+            "chain, to_reference, graph or lasso."
+        )
+    differences = penalty.of(source.design)
+    problem = make_problem(source.data, differences, quadratic_penalty(ridge, differences), tol)
+    start, status = problem.null_fits(source)
+    grid = resolve_grid(lambdas, ratio, problem.largest(start, source.each_block))
+    found = problem.paths(grid, start, source.each_block)
+    unfinished = ~(found.facts[:, :, SOLVED] == 1.0).all(axis=1)
+    status = np.where((status == Status.CONVERGED) & unfinished, Status.MAX_ITER, status)
+    lost = status != Status.CONVERGED
+    n_iter = np.where(lost[:, None], 0.0, found.facts[:, :, STEPS]).astype(np.int32)
+    patterns = find_patterns(
+        differences, np.where(lost[:, None, None], 0.0, found.coefficients), EQUAL
+    )
+    found.coefficients[lost] = np.nan
+    found.facts[lost] = np.nan
+    return PenalizedPath(
+        lambdas=grid, coefficients=found.coefficients, gap=found.facts[:, :, GAP].copy(),
+        kkt_residual=found.facts[:, :, KKT].copy(), deviance=found.facts[:, :, DEVIANCE].copy(),
+        n_iter=n_iter, status=status.astype(np.int8), dispersion=source.dispersion,
+        patterns=patterns, refits=refit(source, differences, patterns), differences=differences,
+        design=source.design, gene_names=source.gene_names, n_samples=source.data.design.shape[0],
+        family=source.family, problem=problem, source=source, null_fits=start,
+    )  # fmt: skip
