@@ -33,6 +33,7 @@ class Problem:
     rows : (m, q) float64
         Differences in these coordinates.
     ridge : (q, q) float64
+        The quadratic penalty in these coordinates; ``precision`` (p, p) is that of coefficients.
     null : (q, k) float64
         Directions that no difference sees.
     """
@@ -43,6 +44,7 @@ class Problem:
     to_coef: Floats
     rows: Floats
     ridge: Floats
+    precision: Floats
     null: Floats
     tol: float
 
@@ -128,6 +130,13 @@ class Problem:
         each_block(task)
         return deviance
 
+    def quadratic(self, coefficients: Floats) -> Floats:
+        """Return the quadratic penalty (n_genes, L) of coefficients (n_genes, L, p)."""
+        total = np.zeros(coefficients.shape[:2])
+        for j, row in enumerate(self.precision):
+            total += coefficients[:, :, j] * np.add.reduce(coefficients * row, axis=2)
+        return 0.5 * total
+
     def with_data(self, data: Data) -> Problem:
         """The same model of other responses or weights."""
         return replace(self, data=data)
@@ -158,8 +167,9 @@ def make_problem(data: Data, differences: Differences, ridge: Floats, tol: float
     rows = np.ascontiguousarray(products(differences.rows, to_coef))
     within = products(products(to_coef.T.copy(), ridge), to_coef)
     return Problem(
-        data, differences, x, to_coef, rows, np.ascontiguousarray(within), null_space(rows), tol
-    )
+        data, differences, x, to_coef, rows, np.ascontiguousarray(within), ridge,
+        null_space(rows), tol,
+    )  # fmt: skip
 
 
 def quadratic_penalty(ridge: Any, differences: Differences) -> Floats:

@@ -85,6 +85,20 @@ class PenalizedPath:
         return labels_of(self.differences, self.patterns.held)[self.patterns.of]
 
     @property
+    def objective(self) -> Floats:
+        """What is minimised (G, L): half the deviance and the penalties, in log-likelihood."""
+        problem = self.problem
+        penalty = np.zeros(self.lambdas.shape)
+        for row, cost in zip(self.differences.rows, self.differences.cost, strict=True):
+            penalty += cost * np.abs(np.add.reduce(self.coefficients * row, axis=2))
+        return 0.5 * self.deviance + self.lambdas * penalty + problem.quadratic(self.coefficients)
+
+    @property
+    def relative_gap(self) -> Floats:
+        """Duality gap (G, L) by the objective, or by 1 where the objective is smaller."""
+        return self.gap / np.maximum(1.0, self.objective)
+
+    @property
     def degrees_of_freedom(self) -> NDArray[np.int64]:
         """Coefficients (G, L) that the fused model leaves."""
         return np.asarray(self.patterns.free[self.patterns.of])

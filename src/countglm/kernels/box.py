@@ -99,8 +99,8 @@ def solve_free(low, free, rank, r, step):
 
 
 @kernel
-def finish(quad, target, v, bound, m, r, low, free, step):
-    """Solve on the entries inside their bounds; return whether that is the minimum of the box."""
+def solve_inside(quad, target, v, bound, m, r, low, free, step):
+    """Solve on the entries inside their bounds, as far as these allow; return whether all went."""
     n_free = 0
     for k in range(m):
         if abs(v[k]) < bound[k] and quad[k, k] > 0.0:
@@ -108,19 +108,34 @@ def finish(quad, target, v, bound, m, r, low, free, step):
             n_free += 1
     rank = factor_free(quad, free, n_free, low)
     solve_free(low, free, rank, r, step)
-    length = 1.0
+    length, first = 1.0, -1
     for a in range(rank):
         k = free[a]
-        if step[a] > 0.0:
-            length = min(length, (bound[k] - v[k]) / step[a])
-        elif step[a] < 0.0:
-            length = min(length, (-bound[k] - v[k]) / step[a])
+        if step[a] > 0.0 and v[k] + step[a] > bound[k]:
+            reach = (bound[k] - v[k]) / step[a]
+        elif step[a] < 0.0 and v[k] + step[a] < -bound[k]:
+            reach = (-bound[k] - v[k]) / step[a]
+        else:
+            continue
+        if reach <= length:
+            length, first = reach, a
     for a in range(rank):
         k = free[a]
         v[k] = min(max(v[k] + length * step[a], -bound[k]), bound[k])
+    if first >= 0:
+        k = free[first]
+        v[k] = bound[k] if step[first] > 0.0 else -bound[k]
     residual_of(quad, target, v, m, r)
-    if length < 1.0:
-        return False
+    return first < 0
+
+
+@kernel
+def finish(quad, target, v, bound, m, r, low, free, step):
+    """Solve on the entries inside their bounds; return whether that is the minimum of the box."""
+    # Every round but the last puts one more entry at its bound.
+    for _ in range(m + 1):
+        if solve_inside(quad, target, v, bound, m, r, low, free, step):
+            break
     for k in range(m):
         # At a bound the objective must fall outwards; inside it must be level.
         scale = math.sqrt(quad[k, k]) * NEAR

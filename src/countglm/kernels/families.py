@@ -80,6 +80,6 @@ def gap_bound(code, curvature, move):
         return 0.5 * move * move
     m = abs(move)
     if m < 1e-2:
-        rest = 0.5 + m * (1.0 / 6.0 + m * (1.0 / 24.0 + m * (1.0 / 120.0 + m * (1.0 / 719.0))))
+        rest = 0.5 + m * (1.0 / 6.0 + m * (1.0 / 24.0 + m * (1.0 / 120.0 + m * (1.0 / 715.0))))
         return curvature * m * m * rest
     return curvature * (exp(m) - 1.0 - m)
