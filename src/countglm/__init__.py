@@ -13,7 +13,8 @@ from .status import Status
 if TYPE_CHECKING:
     from . import datasets, penalties, plots
     from ._grouped import GroupedResult
-    from ._penalized_path import PenalizedPath
+    from ._penalized_path import PenalizedFit, PenalizedPath
+    from ._penalty_folds import CrossValidation
     from .adapters.parity import ParityCertificate, compare
     from .adapters.r import RResult, run_r
     from .aggregation import collapse_replicates, pseudobulk
@@ -47,12 +48,14 @@ if TYPE_CHECKING:
 
 # Names that load on first use, so that ``import countglm`` stays quick.
 _LAZY = {
+    "CrossValidation": "_penalty_folds",
     "DEResult": "deresult",
     "Diagnosis": "diagnostics",
     "DispersionFit": "dispersion",
     "GLMFit": "results",
     "GroupedResult": "_grouped",
     "ParityCertificate": "adapters.parity",
+    "PenalizedFit": "_penalized_path",
     "PenalizedPath": "_penalized_path",
     "RResult": "adapters.r",
     "RegularizedLog": "transformations",
@@ -93,6 +96,7 @@ _LAZY = {
 
 __all__ = [
     "CountglmWarning",
+    "CrossValidation",
     "DEResult",
     "Diagnosis",
     "DispersionFit",
@@ -100,6 +104,7 @@ __all__ = [
     "GroupedResult",
     "InputError",
     "ParityCertificate",
+    "PenalizedFit",
     "PenalizedPath",
     "RResult",
     "RegularizedLog",

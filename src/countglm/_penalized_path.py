@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._fused_refits import Patterns, labels_of
 from ._penalty_choice import criterion_values, frame_of
+from ._penalty_folds import CrossValidation, cross_validate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,28 +109,57 @@ class PenalizedPath:
         """Number of genes."""
         return int(self.lambdas.shape[0])
 
-    def select(self, criterion: str = "bic", gamma: float = 0.5) -> Selection:
-        """Choose a penalty for every gene by an information criterion of the refits.
+    def select(self, criterion: str = "bic", gamma: float = 0.5) -> PenalizedFit:
+        """Choose a penalty for every gene.
 
         Parameters
         ----------
-        criterion : {"bic", "aic", "ebic"}
+        criterion : {"bic", "aic", "ebic", "cv"}
             Deviance of the refit plus ``log(n)`` or 2 per coefficient; ``"ebic"`` adds
             ``2 gamma`` times the log of the number of models of that size (Chen and Chen 2008).
+            ``"cv"`` is ``cross_validate().choose()``.
         gamma : float
-            In [0, 1].
+            In [0, 1]; of ``"ebic"``.
 
         Returns
         -------
-        Selection
+        PenalizedFit
         """
+        if criterion == "cv":
+            return self.cross_validate().choose()
         # Of equals the largest penalty.
-        return Selection(self, np.argmin(criterion_values(self, criterion, gamma), axis=1))
+        return PenalizedFit(self, np.argmin(criterion_values(self, criterion, gamma), axis=1))
 
-    def at(self, index: NDArray[np.intp] | int) -> Selection:
+    def cross_validate(self, folds: int = 5, *, seed: int = 0) -> CrossValidation:
+        """Leave out parts of the samples in turn, and measure how the others predict them.
+
+        Samples with equal rows of the design are dealt into the parts in turn.  Dispersions,
+        offsets and the path of penalties are those of all samples; the penalties of a part are
+        smaller by its share of the weights.
+
+        Parameters
+        ----------
+        folds : int
+            Parts, at least 2.
+        seed : int
+            0 deals the samples in their order, another number in a random one.
+
+        Returns
+        -------
+        CrossValidation
+
+        Raises
+        ------
+        InputError
+            ``folds`` or ``seed`` is no such number, or the samples cannot be dealt so that all
+            coefficients stay determined.
+        """
+        return cross_validate(self, folds, seed)
+
+    def at(self, index: NDArray[np.intp] | int) -> PenalizedFit:
         """Return the penalised fits and refits at one penalty per gene, by its place."""
         places = np.broadcast_to(np.asarray(index, dtype=np.intp), (self.n_genes,))
-        return Selection(self, places.copy())
+        return PenalizedFit(self, places.copy())
 
     def __repr__(self) -> str:
         worst = float(np.nanmax(self.gap, initial=0.0))
@@ -141,7 +171,7 @@ class PenalizedPath:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Selection:
+class PenalizedFit:
     """One penalty per gene: which effects are equal, and the fit of the fused model.
 
     Attributes

@@ -15,7 +15,7 @@ from .status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ._penalized_path import PenalizedPath, Selection
+    from ._penalized_path import PenalizedFit, PenalizedPath
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,9 @@ def criterion_values(path: PenalizedPath, criterion: str, gamma: float) -> Float
         An unknown criterion or ``gamma`` outside [0, 1].
     """
     if criterion not in ("bic", "aic", "ebic"):
-        raise InputError(f"criterion={criterion!r} is not known; choose 'bic', 'aic' or 'ebic'.")
+        raise InputError(
+            f"criterion={criterion!r} is not known; choose 'bic', 'ebic', 'aic' or 'cv'."
+        )
     if not lies_within(gamma, 0.0, 1.0):
         raise InputError(f"gamma={gamma!r} must lie in [0, 1].")
     free = path.degrees_of_freedom
@@ -52,8 +54,8 @@ def groups_in_words(nodes: tuple[str, ...], labels: NDArray[np.int16]) -> str:
     return " | ".join(" = ".join(group) for group in groups.values())
 
 
-def frame_of(chosen: Selection) -> pd.DataFrame:
-    """Return the table of `Selection.to_frame`."""
+def frame_of(chosen: PenalizedFit) -> pd.DataFrame:
+    """Return the table of `PenalizedFit.to_frame`."""
     import pandas as pd
 
     differences = chosen.path.differences
