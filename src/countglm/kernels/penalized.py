@@ -199,6 +199,7 @@ def fit_at(code, y, x, offset, weight, size, ridge, d, lam, tol, beta, v, work, 
     while True:
         expand(code, y, x, offset, weight, size, ridge, beta, work)
         if not factor(work.hessian, work.chol, p):
+            near = False
             break
         if near or steps >= MAX_STEPS:
             break
@@ -245,6 +246,10 @@ def fit_paths(
             fit_at(
                 code, y[g], x, o, w, s, ridge, d, lambdas[g, t], tol, beta, v, work, facts_out[g, t]
             )  # fmt: skip
+            # Where there is no fit at a large penalty, as without any count, smaller ones lead
+            # no nearer to one.
+            if facts_out[g, t, SOLVED] != 1.0:
+                break
 
 
 @entry
