@@ -105,6 +105,7 @@ bench: $(VENV)/bench-installed $(VENV)/r-installed
 	$(VENV)/bench/bin/python benchmarks/pydeseq2_backend.py
 	$(VENV)/bench/bin/python benchmarks/crossing.py
 	$(VENV)/bench/bin/python benchmarks/million.py
+	$(VENV)/bench/bin/python benchmarks/convergence.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist countglm-demo
