@@ -34,11 +34,11 @@ by its own `trace=True`.
 
 What to take from it:
 
-- With second derivatives and a safe length of the steps 1e-8 takes {second_steps} steps, whatever
-  the counts, the conditioning or the dispersion. Without them it takes {well_steps} steps where
-  the design is well conditioned, and more than {limit:,} where the year of birth stands uncentred
-  in it; only L-BFGS arrives there ({bfgs_steps} steps), because it learns the curvature on its
-  way.
+- With the Hessian and a safe length of the steps 1e-8 takes {second_steps} steps on all of these
+  problems, whatever the counts, the conditioning or the dispersion. Without it it takes
+  {well_steps} steps where the design is well conditioned, and more than {limit:,} where the year of
+  birth stands uncentred in it; only L-BFGS arrives there ({bfgs_steps} steps), because it learns
+  the curvature on its way.
 - Full Newton steps are a promise about a parabola: on {newton_lost} of {finite} problems with an
   optimum they lead to a singular system. With the safe length of 3.4 they arrive on all of them.
 - Natural gradient is IRLS, for every family. For the Poisson it is Newton's method as well; for
@@ -284,11 +284,11 @@ def text(result: dict[str, Any]) -> str:
         "Where a method does not get there, the decrement that it reached after so many steps. "
         "Where there is no optimum the cell begins with *none*.",
         "",
-        "Without second derivatives:",
+        "Without a Hessian; coordinate descent knows its diagonal:",
         "",
         *_overview(result, FIRST),
         "",
-        "With second derivatives:",
+        "With the Hessian or the Fisher information:",
         "",
         *_overview(result, SECOND),
         "",
