@@ -40,6 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
 # calls.
 UPWARD_ALLOWED = {
     ("results", FACADE),
+    ("results", "_predict"),
     ("deresult", FACADE),
     ("deresult", "_retest"),
     ("deresult", "report"),

@@ -1,0 +1,110 @@
+"""Responses that are no counts: inputs checked, fits run, the result assembled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._arguments import PerSample, resolve_options, resolve_weights
+from ._families import BINOMIAL
+from ._fit_arrays import assemble_fit
+from ._model import Model
+from ._provenance import provenance
+from ._resources import Resources
+from ._response_fit import ResponseProblem
+from ._responses import (
+    check_responses,
+    read_responses,
+    resolve_family,
+    resolve_shift,
+    resolve_trials,
+)
+from ._spellings import warn_of_like_levels
+from ._warn import recorded
+from .design import as_design
+from .results import GLMFit
+
+
+def fit_responses(
+    responses: Any,
+    design: Any,
+    *,
+    family: str,
+    resources: Resources,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    zeros: str,
+    trace: bool,
+    **inputs: Any,
+) -> GLMFit:
+    """Fit a binomial or Gaussian model to every response.
+
+    Parameters and errors are those of `fit_glm`.
+    """
+    begun = time.perf_counter()
+    name = resolve_family(family)
+    with recorded() as warned:
+        model, trials = _prepare(
+            responses, design, name, family, resources,
+            (solver, tol, max_iter, None, trace), zeros, **inputs,
+        )  # fmt: skip
+        options = model.options
+        problem = ResponseProblem(
+            model.counts, model.design.matrix, model.offset, model.weights, trials, name, options
+        )
+        # A binomial's samples stand twice in the kernels, with weights of their own.
+        block = resources.block(4 * model.n_samples if name == BINOMIAL else model.n_samples)
+
+        def each_block(task: Callable[[int, int], None]) -> None:
+            model.each_block(task, "responses", block=block)
+
+        problem.run(each_block)
+        record = provenance(
+            family=family, solver=solver, tol=options.tol, max_iter=options.max_iter,
+            dispersion="none" if name == BINOMIAL else "residual variance", size_factors="none",
+            formula=model.design.formula,
+            # Every response is visited, whatever was asked for.
+            zeros="visit",
+            **resources.record(model.n_samples), seconds=time.perf_counter() - begun,
+        )  # fmt: skip
+        return assemble_fit(
+            problem, model.counts, model.design, size_factors=model.size_factors,
+            offset=model.offset.given, weights=model.weights.given, family=name, tol=options.tol,
+            provenance=record | {"warnings": warned}, traced=options.trace, trials=trials.given,
+            ones=problem.ones,
+        )  # fmt: skip
+
+
+def _prepare(
+    responses: Any,
+    design: Any,
+    family: str,
+    asked: str,
+    resources: Resources,
+    choices: tuple[str, float, int, None, bool],
+    zeros: str,
+    *,
+    trials: Any,
+    offset: Any,
+    weights: Any,
+    obs: Any,
+    layer: str | None,
+    gene_names: Any,
+    allow_noninteger: bool,
+) -> tuple[Model, PerSample]:
+    """Check all inputs; return the model, whose size factors are 1, and the trials."""
+    matrix = read_responses(responses, family, layer=layer, gene_names=gene_names)
+    tries = resolve_trials(trials, family, asked, matrix)
+    check_responses(matrix, family, tries, allow_noninteger)
+    built = as_design(design, matrix, obs=obs, allow_saturated=family == BINOMIAL)
+    if isinstance(design, str):
+        warn_of_like_levels(built.factors)
+    weight = resolve_weights(weights, matrix)
+    shift = resolve_shift(offset, family, matrix)
+    ones = np.ones(matrix.n_samples)
+    options = resolve_options(*choices, matrix.n_samples, zeros)
+    return Model(matrix, built, ones, shift, weight, options, resources, None), tries
