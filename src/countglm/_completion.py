@@ -66,6 +66,10 @@ class Completion:
         """Return where ``contrast @ beta`` goes: +inf, -inf, NaN (not identified) or 0 (finite)."""
         return float(self._limits(contrast[None, :])[0])
 
+    def limits_of(self, contrasts: Floats) -> Floats:
+        """Return where contrasts (c, p) go, as `limit` of each."""
+        return self._limits(contrasts)
+
     def _limits(self, contrasts: Floats) -> Floats:
         """Return the limits of contrasts (c, p)."""
         limits = np.zeros(contrasts.shape[0])

@@ -32,14 +32,14 @@ Points = Samples | Groups
 def incomplete_groups(fit: GLMFit, points: Points) -> Iterator[tuple[Index, Completion]]:
     """Yield the separated and singular genes, grouped by the problem that remains for them."""
     special = np.flatnonzero(np.isin(fit.status, (Status.SEPARATED, Status.SINGULAR)))
-    own = fit.weights is not None and fit.weights.ndim == 2
+    own = any(part is not None and part.ndim == 2 for part in (fit.weights, fit.trials))
     groups: dict[tuple[int, bytes], list[int]] = {}
     for gene in special.tolist():
         mask = points.weighted(gene).tobytes() if own else b""
         groups.setdefault((int(fit.separation_pattern[gene]), mask), []).append(gene)
     for (pattern, _), genes in groups.items():
         separated, weighted = points.separated(pattern), points.weighted(genes[0])
-        yield np.array(genes), completion_of(points.rows, separated, weighted)
+        yield np.array(genes), completion_of(points.turned(pattern), separated, weighted)
 
 
 def contrast_values(fit: GLMFit, vector: Floats) -> tuple[Floats, Floats]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countglm._cells import add_rows, cells_of, scaled_columns
+from countglm._families import BINOMIAL, binomial_information, of_counts, shares
 from countglm._gram_schmidt import gram_schmidt
 from countglm.status import Status
 
@@ -74,6 +75,16 @@ def inverse_information(x: Floats, weight: Floats, active: Flags) -> Floats:
     for j in range(active.shape[1]):
         covariance += inverse[:, None, j] * inverse[None, :, j]
     return np.ascontiguousarray(np.moveaxis(covariance, 2, 0))
+
+
+def inverse_factor(x: Floats, weight: Floats) -> Floats:
+    """Return (p, p, g) upper triangular ``R⁻¹`` with ``X' W X = R' R``; inf or NaN if singular.
+
+    Parameters are those of `contrast_variance`, without its direction.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ones = np.ones((weight.shape[0], x.shape[1]), dtype=np.bool_)
+        return _invert_upper(_triangle(x, weight, ones))
 
 
 def contrast_variance(x: Floats, weight: Floats, along: Floats) -> Floats:
@@ -144,15 +155,34 @@ def _invert_upper(r: Floats) -> Floats:
 
 def expected_information(fit: GLMFit, genes: NDArray[np.intp]) -> Floats:
     """Return the expected information in eta (g, n) of every sample; NaN without a fit."""
+    if not of_counts(fit):
+        return _weighted(fit, genes, _response_information(fit, genes))
     mu = np.ascontiguousarray(fitted_means(fit, genes).T)
     return _weighted(fit, genes, fisher_weight(mu, fit.dispersion[genes, None]))
 
 
 def observed_information(fit: GLMFit, genes: NDArray[np.intp], counts: CountMatrix) -> Floats:
     """Return the observed information in eta (g, n) of every sample; NaN without a fit."""
+    if not of_counts(fit):
+        # Both links are canonical: the two informations are one.
+        return expected_information(fit, genes)
     mu = np.ascontiguousarray(fitted_means(fit, genes).T)
     y = counts_of(counts, genes)
     return _weighted(fit, genes, observed_weight(mu, fit.dispersion[genes, None], y))
+
+
+def _response_information(fit: GLMFit, genes: NDArray[np.intp]) -> Floats:
+    """Return the information in eta (g, n) of a binomial or Gaussian, without weights."""
+    if fit.family == BINOMIAL:
+        eta = np.ascontiguousarray(linear_predictors(fit, genes).T)
+        information = binomial_information(eta, trials_of(fit, genes).T)
+    else:
+        # Without residuals there is no measure of information.
+        variance = np.where(fit.dispersion > 0.0, fit.dispersion, np.nan)[genes, None]
+        information = np.repeat(1.0 / variance, fit.n_samples, axis=1)
+    information[np.isin(fit.status[genes], (Status.ALL_ZERO, Status.INVALID))] = np.nan
+    separated, _ = _separated(fit, genes)
+    return np.where(separated, 0.0, information)
 
 
 def _weighted(fit: GLMFit, genes: NDArray[np.intp], information: Floats) -> Floats:
@@ -161,8 +191,38 @@ def _weighted(fit: GLMFit, genes: NDArray[np.intp], information: Floats) -> Floa
     return information
 
 
-def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
-    """Fitted means (n_samples, g) of genes ``index``: 0 where separated, NaN without a fit."""
+def trials_of(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
+    """Trials (n_samples, 1) or (n_samples, g) of genes ``index`` of a binomial."""
+    if fit.trials is None:
+        return np.ones((fit.n_samples, 1))
+    return fit.trials[:, None] if fit.trials.ndim == 1 else fit.trials[:, index]
+
+
+def _separated(fit: GLMFit, index: NDArray[np.intp]) -> tuple[Flags, Flags]:
+    """Return which samples (g, n) are separated, and which of them have probability 1."""
+    masks = np.zeros((2, index.size, fit.n_samples), dtype=np.bool_)
+    pattern = fit.separation_pattern[index]
+    lost = np.flatnonzero(pattern >= 0)
+    masks[0, lost] = fit.separated_samples[pattern[lost]]
+    if fit.separated_ones is not None:
+        masks[1, lost] = fit.separated_ones[pattern[lost]]
+    return masks[0], masks[1]
+
+
+def _response_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
+    """Fitted means (n_samples, g) of a binomial or Gaussian; NaN without a fit."""
+    mean = linear_predictors(fit, index)
+    if fit.family == BINOMIAL:
+        share = shares(mean)[0]
+        separated, ones = _separated(fit, index)
+        share = np.where(separated.T, np.where(ones.T, 1.0, 0.0), share)
+        mean = trials_of(fit, index) * share
+    mean[:, np.isin(fit.status[index], (Status.ALL_ZERO, Status.INVALID))] = np.nan
+    return mean
+
+
+def linear_predictors(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
+    """Linear predictors (n_samples, g) of genes ``index`` at their finite coefficients."""
     x = fit.design.matrix
     # Along the longer axis entries are neighbours: broadcasting is slow along short ones.
     eta = np.empty((x.shape[0], index.size), order="F" if x.shape[0] > index.size else "C")
@@ -173,6 +233,14 @@ def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
     part = np.empty_like(eta)
     for j in range(x.shape[1]):
         eta += np.multiply(x[:, j, None], fit.finite_coefficients[None, index, j], out=part)
+    return eta
+
+
+def fitted_means(fit: GLMFit, index: NDArray[np.intp]) -> Floats:
+    """Fitted means (n_samples, g) of genes ``index``: 0 where separated, NaN without a fit."""
+    if not of_counts(fit):
+        return _response_means(fit, index)
+    eta = linear_predictors(fit, index)
     # Samples without a mean are set below; their finite part may be beyond the range of numbers.
     with np.errstate(over="ignore"):
         mu: Floats = np.exp(eta, out=eta)

@@ -100,10 +100,14 @@ def assemble_fit(
     tol: float,
     provenance: dict[str, Any],
     traced: bool = False,
+    trials: Floats | None = None,
+    ones: list[NDArray[np.bool_] | None] | None = None,
 ) -> GLMFit:
     """Return the frozen result of arrays that are complete."""
-    stats = arrays.stats
-    pattern, separated = _patterns(arrays.separated, counts.n_samples)
+    stats, n = arrays.stats, counts.n_samples
+    lost = arrays.separated if ones is None else _beside(arrays.separated, ones)
+    pattern, masks = _patterns(lost, n if ones is None else 2 * n)
+    separated = np.ascontiguousarray(masks[:, :n])
     return GLMFit(
         coefficients=arrays.coefficients,
         standard_errors=arrays.standard_errors,
@@ -137,7 +141,19 @@ def assemble_fit(
         dispersion_lead=stats[:, columns.LEAD].copy(),
         zeros_by_rule=arrays.by_rule,
         trace=tuple(arrays.traces) if traced else None,
+        trials=trials,
+        separated_ones=None if ones is None else np.ascontiguousarray(masks[:, n:]),
     )
+
+
+def _beside(
+    separated: list[NDArray[np.bool_] | None], ones: list[NDArray[np.bool_] | None]
+) -> list[NDArray[np.bool_] | None]:
+    """Return both masks of every gene in one (2 n,): patterns differ if either does."""
+    return [
+        None if a is None or b is None else np.concatenate([a, b])
+        for a, b in zip(separated, ones, strict=True)
+    ]
 
 
 def _patterns(

@@ -46,6 +46,8 @@ _OPTIONAL = (
     "dispersion_maxima",
     "dispersion_lead",
     "zeros_by_rule",
+    "trials",
+    "separated_ones",
 )
 # Shapes that may stand there, of arrays that are checked after the required ones.
 _FURTHER = {
@@ -54,6 +56,8 @@ _FURTHER = {
     "design_sample_names": ("n",),
     "offset": ("n", "nG"),
     "weights": ("n", "nG"),
+    "trials": ("n", "nG"),
+    "separated_ones": ("Kn",),
     "dispersion_maxima": ("G",),
     "zeros_by_rule": ("G",),
     "dispersion_lead": ("G",),

@@ -21,10 +21,12 @@ Mask = NDArray[np.bool_]
 
 
 def positive_weights(fit: GLMFit, gene: int) -> Mask:
-    """Return which samples (n,) have a positive weight in ``gene``."""
-    if fit.weights is None:
-        return np.ones(fit.n_samples, dtype=np.bool_)
-    return np.asarray((fit.weights if fit.weights.ndim == 1 else fit.weights[:, gene]) > 0.0)
+    """Return which samples (n,) have a positive weight in ``gene``, and trials."""
+    heavy = np.ones(fit.n_samples, dtype=np.bool_)
+    for values in (fit.weights, fit.trials):
+        if values is not None:
+            heavy &= (values if values.ndim == 1 else values[:, gene]) > 0.0
+    return heavy
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,13 @@ class Samples:
         if pattern < 0:
             return np.zeros(self.fit.n_samples, dtype=np.bool_)
         return np.asarray(self.fit.separated_samples[pattern])
+
+    def turned(self, pattern: int) -> Floats:
+        """Rows (n, p), those of separated samples turned to where the predictor falls."""
+        ones = self.fit.separated_ones
+        if ones is None or pattern < 0:
+            return self.rows
+        return np.where(ones[pattern][:, None], -self.rows, self.rows)
 
     def information(self, genes: Index, counts: CountMatrix | None = None) -> Floats:
         """Information in eta (g, n): observed where counts are given, else expected."""
@@ -85,6 +94,10 @@ class Groups:
         if pattern < 0:
             return np.zeros(self.rows.shape[0], dtype=np.bool_)
         return np.asarray(self.grouped.fit.separated_samples[pattern][self.grouped.first])
+
+    def turned(self, pattern: int) -> Floats:
+        """Rows (G, p): the predictor of a separated count falls along its row."""
+        return self.rows
 
     def information(self, genes: Index, counts: CountMatrix | None = None) -> Floats:
         """Information in eta (g, G): observed where counts are given, else expected."""

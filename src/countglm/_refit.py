@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import PerSample, resolve_options
+from ._covariance import trials_of
+from ._families import binomial_slope, of_counts
+from ._fit_arrays import FitArrays
 from ._fitting import Problem
 from ._gram_schmidt import gram_schmidt
 from ._grouped_fit import zeros_of
 from ._parallel import resolve_block_size, resolve_threads, run_blocks
+from ._response_fit import ResponseProblem
 from .basis import Basis, make_basis
 from .existence import ExistenceTest
 from .kernels import columns
@@ -64,13 +68,17 @@ class Refitter:
     def _existence(self) -> ExistenceTest:
         return ExistenceTest(self._design)
 
-    def __call__(self, counts: CountMatrix, genes: Index, shift: Floats | None = None) -> Problem:
+    def __call__(
+        self, counts: CountMatrix, genes: Index, shift: Floats | None = None
+    ) -> Problem | ResponseProblem:
         """Fit ``genes``, whose counts alone are ``counts``.
 
         ``shift`` (n,) or (g, n) is added to the linear predictors.
         """
         fit = self._fit
         weights = np.ones(fit.n_samples) if fit.weights is None else _of(fit.weights, genes)
+        if not of_counts(fit):
+            return self._responses(counts, genes, PerSample(self._offset(genes, shift)), weights)
         problem = Problem(
             counts, self._design, fit.size_factors, PerSample(self._offset(genes, shift)),
             PerSample(weights), fit.dispersion[genes].copy(), self._options,
@@ -83,11 +91,26 @@ class Refitter:
             return problem
 
         problem.dense_entries = min(problem.dense_entries, self._block_size * fit.n_samples)
+        problem.run(self._each_block(genes.size), self._threads)
+        return problem
 
+    def _each_block(self, n_genes: int) -> Callable[[Callable[[int, int], None]], None]:
         def each_block(task: Callable[[int, int], None]) -> None:
-            run_blocks(task, genes.size, threads=self._threads, block_size=self._block_size)
+            run_blocks(task, n_genes, threads=self._threads, block_size=self._block_size)
 
-        problem.run(each_block, self._threads)
+        return each_block
+
+    def _responses(
+        self, counts: CountMatrix, genes: Index, offset: PerSample, weights: Floats
+    ) -> ResponseProblem:
+        """Fit genes whose responses are no counts."""
+        fit = self._fit
+        trials = np.ones(fit.n_samples) if fit.trials is None else _of(fit.trials, genes)
+        problem = ResponseProblem(
+            counts, self._design, offset, PerSample(weights), PerSample(trials), fit.family,
+            self._options,
+        )  # fmt: skip
+        problem.run(self._each_block(genes.size))
         return problem
 
     def _offset(self, genes: Index, shift: Floats | None) -> Floats:
@@ -103,7 +126,7 @@ class Refitter:
             return total + (shift if total.ndim == 1 else shift[:, None])
         return (total if total.ndim == 2 else total[:, None]) + shift.T
 
-    def slopes(self, problem: Problem, genes: Index, along: Floats) -> Floats:
+    def slopes(self, problem: Problem | ResponseProblem, genes: Index, along: Floats) -> Floats:
         """Return the derivative (g,) of each log-likelihood along a direction (n,) of eta.
 
         At the optimum of ``problem``; samples whose mean is 0 in the limit do not count.  NaN
@@ -116,8 +139,11 @@ class Refitter:
         for j in range(self._design.shape[1]):
             eta += problem.finite_coefficients[:, j, None] * self._design[:, j]
         with np.errstate(over="ignore", invalid="ignore"):
-            mu = np.exp(eta)
-            residual = (y - mu) / (1.0 + fit.dispersion[genes, None] * mu)
+            if of_counts(fit):
+                mu = np.exp(eta)
+                residual = (y - mu) / (1.0 + fit.dispersion[genes, None] * mu)
+            else:
+                residual = binomial_slope(y, trials_of(fit, genes).T, eta)
         if fit.weights is not None:
             residual *= np.transpose(_of(fit.weights, genes))
         for row, separated in enumerate(problem.separated):
@@ -126,7 +152,7 @@ class Refitter:
         return np.asarray(np.add.reduce(residual * along, axis=1))
 
 
-def reached(problem: Problem) -> NDArray[np.bool_]:
+def reached(problem: FitArrays) -> NDArray[np.bool_]:
     """Return which genes (g,) came to their optimum."""
     return np.asarray(problem.counters[:, columns.CONVERGED] == 1)
 

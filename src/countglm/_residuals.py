@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._families import require_count_family
 from countglm.errors import InputError
 from countglm.replay._deviance import half_deviance
 
@@ -46,6 +47,7 @@ def residuals(fit: GLMFit, kind: str = "deviance", genes: Any = None, counts: An
     ----------
     McCullagh and Nelder (1989), Generalized Linear Models, section 2.4.
     """
+    require_count_family(fit, "residuals()")
     if kind not in KINDS:
         raise InputError(f"kind={kind!r} is not known; choose from {', '.join(KINDS)}.")
     index = fit.gene_index(genes)

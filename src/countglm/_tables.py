@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._families import of_counts
+from countglm._zeros_told import n_by_rule, zeros_told
 from countglm.errors import InputError
 from countglm.status import Status
 
@@ -43,14 +45,38 @@ def status_words(fit: GLMFit) -> pd.Categorical[str]:
     return words
 
 
+def fit_text(fit: GLMFit) -> str:
+    """Return what a fit shows of itself, a few lines."""
+    words = "  ".join(f"{s.name} {count:,}" for s, count in fit.status_counts().items())
+    formula = fit.design.formula or f"{len(fit.coef_names)} given columns"
+    what = "genes" if of_counts(fit) else "responses"
+    lines = [
+        f"GLMFit: {fit.n_genes:,} {what} x {fit.n_samples:,} samples, {fit.family}, "
+        f"design {formula} ({', '.join(fit.coef_names)})",
+        f"  {words}",
+    ]
+    if fit.converged.any():
+        largest = float(np.max(fit.newton_decrement[fit.converged]))
+        lines.append(
+            f"  largest Newton decrement of converged genes {largest:.1e} standard errors "
+            f"(tol {fit.tol:.0e})"
+        )
+    told = zeros_told(n_by_rule(fit), fit.n_genes)
+    return "\n".join([*lines, *(f"  {line}" for line in told)])
+
+
 def fit_frame(fit: GLMFit) -> pd.DataFrame:
-    """One row per gene; columns ``log2:NAME`` and ``log2SE:NAME`` per coefficient are log2."""
+    """One row per gene; columns ``log2:NAME`` and ``log2SE:NAME`` per coefficient are log2.
+
+    Where the responses are no counts: ``NAME`` and ``SE:NAME``, log odds or units of the response.
+    """
     import pandas as pd
 
     columns: dict[str, object] = {"base_mean": fit.base_mean}
+    prefix, factor = ("log2", LOG2_E) if of_counts(fit) else ("", 1.0)
     for j, name in enumerate(fit.coef_names):
-        columns[f"log2:{name}"] = fit.coefficients[:, j] * LOG2_E
-        columns[f"log2SE:{name}"] = fit.standard_errors[:, j] * LOG2_E
+        columns[f"{prefix}:{name}".removeprefix(":")] = fit.coefficients[:, j] * factor
+        columns[f"{prefix}SE:{name}"] = fit.standard_errors[:, j] * factor
     columns |= {name: getattr(fit, name) for name in _PER_GENE}
     columns["status"] = status_words(fit)
     return pd.DataFrame(columns, index=pd.Index(fit.gene_names, name="gene"))

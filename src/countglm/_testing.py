@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import by_gene, check_share
+from ._families import LN2
 from ._names import Names, plural
 from ._p_adjust import adjustment, check_adjustment
 from ._reduced import reduced_design
 from .errors import InputError
 from .independent_filtering import RULES, Filtering, independent_filtering
 from .inference import (
-    LN2,
     check_threshold,
     contrast_columns,
     contrast_frame,

@@ -1,4 +1,4 @@
-"""``fit_glm``: one negative binomial or Poisson GLM with log link for every gene."""
+"""``fit_glm``: one generalised linear model for every gene, or other response."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from ._arguments import resolve_dispersion
+from ._families import RESPONSES
 from ._model import prepare_model
 from ._provenance import provenance
 from ._resources import resolve_resources
+from ._response_model import fit_responses
+from ._responses import refuse_count_options, resolve_family
 from ._session import open_session
 from ._warn import recorded
+from .errors import InputError
 from .results import GLMFit
 
 if TYPE_CHECKING:
@@ -26,7 +30,8 @@ def fit_glm(
     design: Any,
     *,
     family: str = "nb",
-    size_factors: str | ArrayLike = "ratio",
+    trials: float | ArrayLike | None = None,
+    size_factors: str | ArrayLike | None = None,
     offset: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     dispersion: float | ArrayLike | None = None,
@@ -47,7 +52,7 @@ def fit_glm(
     checkpoint: str | os.PathLike[str] | None = None,
     zeros: str = "auto",
 ) -> GLMFit:
-    """Fit a negative binomial or Poisson GLM with log link to every gene, with a certificate.
+    """Fit a generalised linear model to every gene, with a certificate.
 
     The estimate of each gene is the optimum of its likelihood, and the result proves it: the
     Newton decrement says how many standard errors it can be off.  Where no finite optimum exists
@@ -57,23 +62,32 @@ def fit_glm(
     Parameters
     ----------
     counts : array_like, DataFrame, sparse matrix, AnnData or Dask array, (n_samples, n_genes)
-        Whole numbers from 0 to 2^53.
+        Whole numbers from 0 to 2^53.  Of a binomial successes, from 0 to the trials; of a
+        Gaussian any finite numbers; either may be one response, (n_samples,).
     design : (n_samples, n_coef) array, DataFrame or formula
         A formula such as ``"~ batch + condition"`` takes its variables from ``obs`` or from
         AnnData's ``.obs``.  Fewer columns than samples; as many if the dispersion is given.
-    family : {"nb", "poisson"}
-        Variance ``mu + dispersion mu²`` or ``mu``.
+    family : {"nb", "poisson", "binomial", "bernoulli", "gaussian"}
+        Counts with variance ``mu + dispersion mu²`` or ``mu`` and log link; successes out of
+        ``trials``, or of one trial each, with logit link; real numbers of one variance, with
+        identity link.
+    trials : float, (n_samples,) or (n_samples, n_genes), optional
+        Of a binomial: whole numbers from 0 to 2^53; 1 by default.
     size_factors : {"ratio", "poscounts", "iterate", "tmm", "library", "none"} or (n_samples,)
-        Rule, or positive factors as given; see `estimate_size_factors`.
+        Rule, or positive factors as given; see `estimate_size_factors`.  None is ``"ratio"`` for
+        counts; other families have no size factors.
     offset : (n_samples,) or (n_samples, n_genes), optional
-        Natural logarithms, added to the log size factors.
+        Added to the linear predictor: natural logarithms beside the log size factors, log odds, or
+        units of a Gaussian response.
     weights : (n_samples,) or (n_samples, n_genes), optional
-        Likelihood weights >= 0: weight 2 is the sample counted twice.
+        Likelihood weights >= 0: weight 2 is the sample counted twice.  Of a Gaussian inverse
+        variances, up to a factor: its degrees of freedom count the samples of positive weight.
     dispersion : float or (n_genes,), optional
         Used as given (0 is Poisson); None estimates it for every gene by the maximum of the
         Cox-Reid adjusted profile likelihood (docs/math.md, section 5).
     solver : {"irls", "newton"}
-        Fisher scoring finished by Newton steps, or Newton steps; both reach the same optimum.
+        Fisher scoring finished by Newton steps, or Newton steps; both reach the same optimum, and
+        for binomials they are the same steps.
     tol : float
         Largest Newton decrement of a converged gene, in standard errors.
     max_iter : int
@@ -119,10 +133,24 @@ def fit_glm(
 
     References
     ----------
-    docs/math.md, sections 1 to 6.  McCullagh and Nelder (1989), Generalized Linear Models;
+    docs/math.md, sections 1 to 6 and 17.  McCullagh and Nelder (1989), Generalized Linear Models;
     Cox and Reid (1987), J. R. Stat. Soc. B 49:1; Haberman (1974), The Analysis of Frequency Data.
     """
     begun = time.perf_counter()
+    if resolve_family(family) in RESPONSES:
+        refuse_count_options(
+            family, size_factors=size_factors, dispersion=dispersion,
+            max_dispersion=max_dispersion, client=client, checkpoint=checkpoint,
+        )  # fmt: skip
+        return fit_responses(
+            counts, design, family=family, trials=trials, offset=offset, weights=weights, obs=obs,
+            layer=layer, gene_names=gene_names, allow_noninteger=allow_noninteger, solver=solver,
+            tol=tol, max_iter=max_iter, trace=trace, zeros=zeros,
+            resources=resolve_resources(threads, block_size, memory_limit, progress=progress),
+        )  # fmt: skip
+    if trials is not None:
+        raise InputError(f"trials= is for family='binomial', and family={family!r}; leave it out.")
+    size_factors = "ratio" if size_factors is None else size_factors
     given = dispersion is not None or family == "poisson"
     resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)
     with recorded() as warned, open_session(resources) as session:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import is_number
 from ._contrast_fit import constrained_log_likelihood, contrast_values
+from ._families import GAUSSIAN, named_for, unit_of
 from .errors import InputError
 from .status import Status
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .results import GLMFit
 
 Floats = NDArray[np.float64]
-LN2 = float(np.log(2.0))
 _STATUS_NAMES = np.array([status.name for status in sorted(Status)], dtype=object)
 COLUMNS = (
     *("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj"),
@@ -92,7 +92,7 @@ def wald_test(
     contrast : str, [factor, tested, reference] or (n_coef,) array_like
         Coefficient, comparison of two levels, or weights of the coefficients.
     lfc_threshold : float
-        Bound of the null hypothesis, log2, >= 0.
+        Bound of the null hypothesis, log2 (no counts: in units of the estimate), >= 0.
     alternative : {"greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"}
         Larger than the threshold in absolute value (DESeq2's rule since 1.43, or before), smaller
         in absolute value, above, below minus the threshold.
@@ -101,7 +101,6 @@ def wald_test(
         in place of the normal distribution. Without any, no gene has a p-value.
     counts : optional
         The counts of the fit, samples x genes; only needed after `GLMFit.load`, for ``LRT`` rows.
-
     threads : int, optional
         For ``LRT`` rows; None uses every core of the process's affinity.
 
@@ -110,7 +109,8 @@ def wald_test(
     DataFrame
         One row per gene: ``baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, test, status,
         na_reason``; fold changes and their errors are log2, ``padj`` is Benjamini-Hochberg's,
-        ``na_reason`` a word for every p-value that is NaN.
+        ``na_reason`` a word for every p-value that is NaN.  Where the responses are no counts the
+        first three are ``mean, estimate, se``, in log odds or units of the response.
 
     Raises
     ------
@@ -141,7 +141,8 @@ def wald_columns(
 ) -> dict[str, Any]:
     """Return the columns of `wald_test` but the adjusted p-values; for ``LRT`` rows the counts."""
     estimate, error = contrast_values(fit, vector)
-    lfc, se = estimate / LN2, error / LN2
+    unit = unit_of(fit)
+    lfc, se = estimate / unit, error / unit
     df = residual_df(fit) if use_t else None
     stat, pvalue = wald_statistics(lfc, se, bound, alternative, df)
     pvalue[fit.status == Status.MAX_ITER] = np.nan
@@ -151,7 +152,7 @@ def wald_columns(
     if infinite.size:
         test[infinite] = "LRT"
         sign = np.sign(lfc[infinite])
-        root = _signed_root(fit, counts(), infinite, vector, sign * bound * LN2, threads)
+        root = _signed_root(fit, counts(), infinite, vector, sign * bound * unit, threads)
         stat[infinite], pvalue[infinite] = _at_infinity(root, sign, alternative)
     return contrast_columns(fit, lfc, se, stat, pvalue, test, df)
 
@@ -200,14 +201,20 @@ def contrast_frame(fit: GLMFit, columns: Mapping[str, Any]) -> pd.DataFrame:
     table = {"padj": None, **columns}
     if table["padj"] is None:
         table["padj"] = benjamini_hochberg(table["pvalue"])
-    ordered = {name: table[name] for name in COLUMNS}
+    ordered = named_for(fit, {name: table[name] for name in COLUMNS})
     return pd.DataFrame(ordered, index=pd.Index(fit.gene_names, name="gene"))
 
 
 def residual_df(fit: GLMFit) -> Floats:
-    """Return residual degrees of freedom (n_genes,), the samples counted by relative weight."""
+    """Return residual degrees of freedom (n_genes,), the samples counted by relative weight.
+
+    Of a Gaussian, whose weights are inverse variances, every sample of positive weight is one.
+    """
     effective = np.full(fit.n_genes, float(fit.n_samples))
-    if fit.weights is not None:
+    if fit.weights is not None and fit.family == GAUSSIAN:
+        used = np.count_nonzero(fit.weights.reshape(fit.n_samples, -1) > 0.0, axis=0)
+        effective = np.broadcast_to(used.astype(np.float64), (fit.n_genes,))
+    elif fit.weights is not None:
         by_gene = fit.weights.reshape(fit.n_samples, -1)
         largest = np.max(by_gene, axis=0)
         scaled = by_gene / np.where(largest > 0.0, largest, 1.0)

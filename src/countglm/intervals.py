@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._contrast_fit import contrast_values
+from ._families import GAUSSIAN, named_for, unit_of
 from ._profile_bounds import Ends, profile_ends
 from .errors import InputError
-from .inference import LN2, reasons, residual_df
+from .inference import reasons, residual_df
 from .status import Status
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def confidence_intervals(
     DataFrame
         One row per gene: ``baseMean, log2FoldChange, lower, upper, method, status, na_reason``.
         Ends are log2; ``method`` is ``Wald`` or ``profile``; ``na_reason`` a word for every
-        interval that is NaN.
+        interval that is NaN.  Where the responses are no counts the first two are ``mean,
+        estimate``, and ends are log odds or units of the response.
 
     Raises
     ------
@@ -76,6 +78,11 @@ def confidence_intervals(
 
     if method not in METHODS:
         raise InputError(f"method={method!r} is not known; choose from {', '.join(METHODS)}.")
+    if method == "profile" and fit.family == GAUSSIAN:
+        raise InputError(
+            "method='profile' adds nothing to a Gaussian fit, whose likelihood is a parabola; use "
+            "method='wald' with use_t=True, which is exact."
+        )
     if not isinstance(level, int | float | np.number) or not 0.0 < level < 1.0:
         raise InputError(f"level={level!r} must lie between 0 and 1; 0.95 is usual.")
     vector, _ = fit.design.contrast(contrast)
@@ -98,18 +105,17 @@ def confidence_intervals(
         lower[ends.genes[down]], upper[ends.genes[~down]] = values[down], values[~down]
     lost = np.isnan(lower) | np.isnan(upper)
     lower[lost] = upper[lost] = np.nan
-    return pd.DataFrame(
-        {
-            "baseMean": fit.base_mean,
-            "log2FoldChange": estimate / LN2,
-            "lower": lower / LN2,
-            "upper": upper / LN2,
-            "method": np.where(profiled, "profile", method.replace("wald", "Wald")),
-            "status": [Status(code).name for code in fit.status],
-            "na_reason": _reasons(fit, estimate, lower, profiled, df),
-        },
-        index=pd.Index(fit.gene_names, name="gene"),
-    )
+    unit = unit_of(fit)
+    table = {
+        "baseMean": fit.base_mean,
+        "log2FoldChange": estimate / unit,
+        "lower": lower / unit,
+        "upper": upper / unit,
+        "method": np.where(profiled, "profile", method.replace("wald", "Wald")),
+        "status": [Status(code).name for code in fit.status],
+        "na_reason": _reasons(fit, estimate, lower, profiled, df),
+    }
+    return pd.DataFrame(named_for(fit, table), index=pd.Index(fit.gene_names, name="gene"))
 
 
 def interval_quantiles(n_genes: int, level: float, df: Floats | None) -> Floats:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._contrast_fit import contrast_values
+from ._families import GAUSSIAN, unit_of
 from ._gram_schmidt import gram_schmidt
 from ._points import positive_weights
 from ._reduced import reduced_design
 from ._refit import Refitter, reached
-from .inference import LN2, contrast_columns, contrast_frame
+from .inference import contrast_columns, contrast_frame
 from .kernels import columns
 from .status import Status
 
@@ -38,7 +39,8 @@ def likelihood_ratio_test(
 ) -> pd.DataFrame:
     """Test in every gene all that a smaller design leaves out, several coefficients at once.
 
-    Both models are fitted to their optimum at the same dispersion.  Where no finite optimum
+    Both models are fitted to their optimum at the same dispersion; of a Gaussian each at the
+    variance that maximises its likelihood (docs/math.md, eq. 17.13).  Where no finite optimum
     exists (a group without counts) the suprema of the likelihoods are compared, so such genes
     keep their p-value.
 
@@ -105,7 +107,8 @@ def likelihood_ratio_columns(
     pvalue = np.asarray(gammaincc(np.maximum(df, 1) / 2.0, stat / 2.0))
     nothing = ~np.isnan(stat) & (df == 0)
     stat[nothing] = pvalue[nothing] = np.nan
-    columns = contrast_columns(fit, estimate / LN2, error / LN2, stat, pvalue, "LRT")
+    unit = unit_of(fit)
+    columns = contrast_columns(fit, estimate / unit, error / unit, stat, pvalue, "LRT")
     # Where both designs say the same of a gene, its infinite fold change is no failure.
     columns["na_reason"][nothing] = "not_estimable"
     return columns
@@ -123,15 +126,23 @@ def _statistics(
     And the samples (n,) whose mean tends to 0 in the smaller design, by gene, where there are any.
     """
     stat = np.full(fit.n_genes, np.nan)
-    finished = ~np.isnan(fit.log_likelihood) & ~np.isnan(fit.dispersion)
+    # Infinite where a Gaussian fit leaves no residuals.
+    finished = np.isfinite(fit.log_likelihood) & ~np.isnan(fit.dispersion)
     unfit = (Status.ALL_ZERO, Status.INVALID, Status.MAX_ITER)
     genes = np.flatnonzero(finished & ~np.isin(fit.status, unfit))
     problem = Refitter(fit, design, threads, session)(counts.take_genes(genes), genes)
     # Deviances and not likelihoods: the part of these that both share is large and rounded.
     gain = np.maximum(problem.stats[:, columns.DEVIANCE] - fit.deviance[genes], 0.0)
+    if fit.family == GAUSSIAN:
+        gain = _samples_of_weight(fit, genes) * np.log1p(gain / fit.deviance[genes])
     stat[genes] = np.where(reached(problem), gain, np.nan)
     gone = zip(genes.tolist(), problem.separated, strict=True)
     return stat, {gene: samples for gene, samples in gone if samples is not None}
+
+
+def _samples_of_weight(fit: GLMFit, genes: NDArray[np.intp]) -> Floats:
+    """Return how many samples count (g,)."""
+    return np.array([np.count_nonzero(positive_weights(fit, gene)) for gene in genes.tolist()])
 
 
 def _degrees_of_freedom(fit: GLMFit, design: Floats, gone: dict[int, Mask]) -> NDArray[np.intp]:

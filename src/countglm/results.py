@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._zeros_told import n_by_rule, zeros_told
-from countglm.errors import InputError
 from countglm.status import PRECEDENCE, Status
 
 if TYPE_CHECKING:
@@ -27,21 +25,21 @@ Genes = str | int | slice | Sequence[str] | Sequence[int] | NDArray[Any] | None
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GLMFit:
-    """Fit of one negative binomial or Poisson model with log link per gene.
+    """Fit of one generalised linear model per gene.
 
-    ``G`` genes, ``n`` samples, ``p`` coefficients. Coefficients and standard errors are in
-    natural logarithms; ``var = mu + alpha mu^2`` with ``alpha`` the dispersion.
+    ``G`` genes, ``n`` samples, ``p`` coefficients. Coefficients and standard errors are those of
+    the linear predictor: natural logarithms of counts, log odds (binomial), or units of the
+    response (Gaussian). Counts have ``var = mu + alpha mu^2`` with ``alpha`` the dispersion.
 
     Attributes
     ----------
     coefficients, standard_errors : (G, p)
-        Maximum likelihood estimates and standard errors from the expected information.
-        Separated genes have infinite coefficients where the limit says so; NaN where a
-        coefficient is not determined.
+        Maximum likelihood estimates, infinite where separation makes that the limit, NaN where
+        they are not determined; standard errors from the expected information.
     dispersion : (G,)
-        ``alpha``, estimated or as given; 0 for the Poisson family.
+        ``alpha``; 0 of a Poisson, 1 of a binomial, the residual variance of a Gaussian.
     size_factors : (n,)
-        Divisors of the samples, as used.
+        Divisors of the samples, as used; 1 without counts.
     deviance, log_likelihood : (G,)
         At the estimate; at the supremum for separated genes.
     n_iter : (G,) int32
@@ -58,20 +56,20 @@ class GLMFit:
     max_leverage : (G,)
         Largest leverage of a sample, in [0, 1].
     base_mean : (G,)
-        Mean of counts divided by size factors.
+        Mean of counts divided by size factors; share of successes; mean response.
     finite_coefficients : (G, p)
         `coefficients` where finite; for separated genes a finite vector that gives the linear
         predictor of the samples which keep a finite mean.
     separation_pattern : (G,) int32
         -1, or the row of `separated_samples` that lists the samples with fitted mean 0.
     separated_samples : (K, n) bool
-        Distinct patterns of samples with fitted mean 0.
+        Distinct patterns of samples with fitted mean 0, or fitted probability 0 or 1.
     gene_names : (G,) object; sample_names : (n,) object or None
     design : Design
         Matrix, names and formula.
     offset, weights : None, (n,) or (n, G)
         As the caller gave them; the offset is without size factors.
-    family : {"nb", "poisson"}
+    family : {"nb", "poisson", "binomial", "gaussian"}
     tol : float
         Largest Newton decrement of a converged gene, in standard errors.
     provenance : dict
@@ -87,6 +85,10 @@ class GLMFit:
         Genes whose zeros were told by a Gauss rule instead of visited (docs/math.md, 3.7).
     trace : tuple or None
         Iterates, when the fit was asked to keep them; not saved.
+    trials : None, (n,) or (n, G)
+        Of a binomial as given; None is 1.
+    separated_ones : (K, n) bool or None
+        Of `separated_samples` those whose fitted probability is 1.
     """
 
     coefficients: Floats
@@ -121,6 +123,8 @@ class GLMFit:
     dispersion_lead: Floats | None = None
     zeros_by_rule: NDArray[np.bool_] | None = None
     trace: tuple[Any, ...] | None = None
+    trials: Floats | None = None
+    separated_ones: NDArray[np.bool_] | None = None
 
     @property
     def n_genes(self) -> int:
@@ -144,10 +148,7 @@ class GLMFit:
 
     @property
     def covariance(self) -> Floats:
-        """Covariance (G, p, p) from the expected information, computed on access.
-
-        Entries of coefficients without a standard error are NaN.
-        """
+        """Covariance (G, p, p), expected information, made on access; NaN without an error."""
         return self._covariance(np.arange(self.n_genes), None)
 
     def observed_covariance(self, genes: Genes = None, counts: Any = None) -> Floats:
@@ -168,10 +169,9 @@ class GLMFit:
         return self._covariance(self.gene_index(genes), self.require_counts(counts))
 
     def mu(self, genes: Genes = None, counts: Any = None) -> Floats:
-        """Fitted means (n_samples, g), in counts.
+        """Fitted means (n_samples, g), in counts, successes or units of the response.
 
-        0 for the samples that a separated gene drives to zero; NaN for genes that have no fit
-        (ALL_ZERO, INVALID).
+        0 (or all trials) where a separated gene drives a sample there; NaN for genes without a fit.
 
         Parameters
         ----------
@@ -180,11 +180,38 @@ class GLMFit:
         counts : optional
             Not needed for the means; where given, checked to be the counts of the fit.
         """
-        if counts is not None:
-            self.require_counts(counts)
         from countglm._covariance import fitted_means
 
+        if counts is not None:
+            self.require_counts(counts)
+
         return fitted_means(self, self.gene_index(genes))
+
+    def predict(self, design: Any, offset: Any = 0.0, genes: Genes = None) -> Floats:
+        """Return means (m, g) of new samples: counts at size factor 1, probabilities, responses.
+
+        Parameters
+        ----------
+        design : (m, n_coef) array, or DataFrame with the columns `coef_names`
+            Rows of new samples.
+        offset : float, (m,) or (m, g)
+            Added to the linear predictors: of counts log size factors and more.
+        genes : names, indices, boolean mask, slice or None
+            Which genes; None for all.
+
+        Returns
+        -------
+        (m, g) float64
+            Of a separated gene the limit (0, 1 or infinite), NaN where there is none.
+
+        Raises
+        ------
+        InputError
+            Columns other than the coefficients, missing values, another shape.
+        """
+        from countglm._predict import predict
+
+        return predict(self, design, offset, self.gene_index(genes))
 
     def gene_index(self, genes: Genes) -> NDArray[np.intp]:
         """Positions of ``genes``, given by names, indices, boolean mask, slice or None for all."""
@@ -194,24 +221,9 @@ class GLMFit:
 
     def require_counts(self, counts: Any = None) -> CountMatrix:
         """Return the counts of the fit; ``counts`` are checked by fingerprint."""
-        if counts is None:
-            if self.counts is None:
-                raise InputError(
-                    "The counts are not stored with a loaded or unpickled result; pass them as "
-                    "counts= (samples x genes, the same values)."
-                )
-            return self.counts
-        from countglm.counts import as_count_matrix
+        from countglm._fitted_counts import counts_of_fit
 
-        matrix = as_count_matrix(counts, allow_noninteger=True)
-        if not matrix.has_fingerprint(self.counts_fingerprint):
-            given, own = (matrix.n_samples, matrix.n_genes), (self.n_samples, self.n_genes)
-            how = "in shape" if given != own else "in values or in the order of samples or genes"
-            raise InputError(
-                f"counts ({given[0]} samples x {given[1]} genes) are not the counts of this fit "
-                f"({own[0]} x {own[1]}): they differ {how}. Pass the ones it was fitted to."
-            )
-        return matrix
+        return counts_of_fit(self, counts)
 
     def status_counts(self) -> dict[Status, int]:
         """Number of genes of every status that occurs, the usable ones first."""
@@ -282,18 +294,6 @@ class GLMFit:
         return covariance_of(self, index, counts)
 
     def __repr__(self) -> str:
-        words = "  ".join(f"{s.name} {count:,}" for s, count in self.status_counts().items())
-        formula = self.design.formula or f"{len(self.coef_names)} given columns"
-        lines = [
-            f"GLMFit: {self.n_genes:,} genes x {self.n_samples:,} samples, {self.family}, "
-            f"design {formula} ({', '.join(self.coef_names)})",
-            f"  {words}",
-        ]
-        if self.converged.any():
-            largest = float(np.max(self.newton_decrement[self.converged]))
-            lines.append(
-                f"  largest Newton decrement of converged genes {largest:.1e} standard errors "
-                f"(tol {self.tol:.0e})"
-            )
-        told = zeros_told(n_by_rule(self), self.n_genes)
-        return "\n".join([*lines, *(f"  {line}" for line in told)])
+        from countglm._tables import fit_text
+
+        return fit_text(self)

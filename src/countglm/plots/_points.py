@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from countglm._families import require_count_family
 from countglm._ranking import evidence
 from countglm.deresult import DEResult
 from countglm.dispersion import DispersionFit
@@ -123,6 +124,7 @@ def stages_of(result: Any) -> DispersionFit:
             "dispersion() draws the result of differential_expression, estimate_dispersion or "
             f"fit_glm, not an object of type {type(result).__name__}."
         )
+    require_count_family(result, "dispersion()")
     none = np.full(result.n_genes, np.nan)
     return DispersionFit(
         genewise=none, trend=none, map=none,

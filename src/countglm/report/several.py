@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countglm._families import require_count_family
 from countglm.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def write_report(
     if isinstance(results, DEResult):
         results.report(path, counts=counts, title=title, force=force)
     elif isinstance(results, GLMFit):
+        require_count_family(results, "write_report()")
         write_fit_report(results, path, title=title, force=force)
     elif (
         isinstance(results, Mapping)
