@@ -25,10 +25,10 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_jit _version _warn errors status",
         "kernels",
         "_parallel basis counts design readers results transforms",
-        "aggregation analysis cooks datasets deresult diagnostics dispersion evaluation existence "
-        "expression_filter glm independent_filtering inference intervals likelihood_ratio "
-        "normalization outliers penalized penalties prior_variance replay shrinkage simulate "
-        "size_factors transformations trend",
+        "aggregation analysis conditioning cooks datasets deresult diagnostics dispersion "
+        "evaluation existence expression_filter glm independent_filtering inference intervals "
+        "likelihood_ratio normalization outliers penalized penalties prior_variance replay "
+        "shrinkage simulate size_factors transformations trend",
         "workflows",
         "adapters",
         "plots report cli",
@@ -60,6 +60,7 @@ LINEAR_ALGEBRA = re.compile(
 LAPACK_ALLOWED = {
     ("_zero_rule._gauss", "scipy.linalg.eigh_tridiagonal"),
     ("_collinearity.collinearity", "np.linalg.svd"),
+    ("_condition_number._extremes", "scipy.linalg.eigh_tridiagonal"),
     ("plots._pca.principal_components", "np.linalg.svd"),
 }
 

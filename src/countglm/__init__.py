@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from ._grouped import GroupedResult
     from ._penalized_path import PenalizedFit, PenalizedPath
     from ._penalty_folds import CrossValidation
+    from ._reconditioned import Reconditioned
     from .adapters.parity import ParityCertificate, compare
     from .adapters.r import RResult, run_r
     from .aggregation import collapse_replicates, pseudobulk
+    from .conditioning import recondition
     from .deresult import DEResult
     from .diagnostics import Diagnosis, diagnose
     from .dispersion import DispersionFit, estimate_dispersion
@@ -58,6 +60,7 @@ _LAZY = {
     "PenalizedFit": "_penalized_path",
     "PenalizedPath": "_penalized_path",
     "RResult": "adapters.r",
+    "Reconditioned": "_reconditioned",
     "RegularizedLog": "transformations",
     "Trend": "trend",
     "VarianceStabilizer": "transformations",
@@ -85,6 +88,7 @@ _LAZY = {
     "penalties": "",
     "plots": "",
     "pseudobulk": "aggregation",
+    "recondition": "conditioning",
     "rlog": "transformations",
     "run_r": "adapters.r",
     "shrink": "shrinkage",
@@ -107,6 +111,7 @@ __all__ = [
     "PenalizedFit",
     "PenalizedPath",
     "RResult",
+    "Reconditioned",
     "RegularizedLog",
     "Status",
     "Trend",
@@ -136,6 +141,7 @@ __all__ = [
     "penalties",
     "plots",
     "pseudobulk",
+    "recondition",
     "rlog",
     "run_r",
     "shrink",

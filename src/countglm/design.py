@@ -130,7 +130,7 @@ def as_design(
     elif isinstance(design, str):
         built = _from_formula(design, counts, obs)
     else:
-        built = _from_table(design)
+        built = read_table(design)
     index = getattr(design, "index", None) if hasattr(design, "columns") else built.sample_names
     built = _in_order_of(built, counts, index)
     _check_values(built)
@@ -150,11 +150,16 @@ def _from_formula(formula: str, counts: CountMatrix, obs: Any) -> Design:
     else:
         table = table.iloc[order]
     shown = counts.sample_names if names is None else sample_names_of(table.index)
-    matrix, spec, data = build_formula(formula, table, shown)
+    return read_formula(formula, table, shown)
+
+
+def read_formula(formula: str, table: pd.DataFrame, sample_names: Names | None) -> Design:
+    """Evaluate a formula on a sample table, whose rows are the samples: rank is not looked at."""
+    matrix, spec, data = build_formula(formula, table, sample_names)
     return Design(
         matrix=np.ascontiguousarray(matrix, dtype=np.float64),
         names=tuple(str(name) for name in matrix.columns),
-        sample_names=shown,
+        sample_names=sample_names,
         formula=formula,
         spec=spec,
         factors=dict(spec.factors),
@@ -172,7 +177,8 @@ def _sample_table(formula: str, counts: CountMatrix, obs: Any) -> pd.DataFrame:
     return table
 
 
-def _from_table(design: Any) -> Design:
+def read_table(design: Any) -> Design:
+    """Read a matrix or a table of numbers as it stands: neither values nor rank are looked at."""
     columns = getattr(design, "columns", None)
     names: tuple[str, ...]
     samples = None
