@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "aggregation analysis conditioning cooks datasets deresult diagnostics dispersion "
         "evaluation existence expression_filter glm independent_filtering inference intervals "
         "likelihood_ratio normalization outliers penalized penalties prior_variance replay "
-        "shrinkage simulate size_factors transformations trend",
+        "shrinkage simulate size_factors transformations trend wide",
         "workflows",
         "adapters",
         "plots report cli",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ._penalized_path import PenalizedFit, PenalizedPath
     from ._penalty_folds import CrossValidation
     from ._reconditioned import Reconditioned
+    from ._wide_blocks import ConditionDesign, condition_design
+    from ._wide_folds import WideCrossValidation
+    from ._wide_path import WideFit, WidePath
     from .adapters.parity import ParityCertificate, compare
     from .adapters.r import RResult, run_r
     from .aggregation import collapse_replicates, pseudobulk
@@ -46,10 +49,12 @@ if TYPE_CHECKING:
         vst,
     )
     from .trend import Trend, fit_trend
+    from .wide import fit_penalized_wide
     from .workflows import differential_expression
 
 # Names that load on first use, so that ``import countglm`` stays quick.
 _LAZY = {
+    "ConditionDesign": "_wide_blocks",
     "CrossValidation": "_penalty_folds",
     "DEResult": "deresult",
     "Diagnosis": "diagnostics",
@@ -64,9 +69,13 @@ _LAZY = {
     "RegularizedLog": "transformations",
     "Trend": "trend",
     "VarianceStabilizer": "transformations",
+    "WideCrossValidation": "_wide_folds",
+    "WideFit": "_wide_path",
+    "WidePath": "_wide_path",
     "benjamini_hochberg": "inference",
     "collapse_replicates": "aggregation",
     "compare": "adapters.parity",
+    "condition_design": "_wide_blocks",
     "confidence_intervals": "intervals",
     "datasets": "",
     "diagnose": "diagnostics",
@@ -77,6 +86,7 @@ _LAZY = {
     "filter_by_expression": "expression_filter",
     "fit_glm": "glm",
     "fit_penalized": "penalized",
+    "fit_penalized_wide": "wide",
     "fit_rlog": "transformations",
     "fit_trend": "trend",
     "fit_vst": "transformations",
@@ -99,6 +109,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "ConditionDesign",
     "CountglmWarning",
     "CrossValidation",
     "DEResult",
@@ -116,10 +127,14 @@ __all__ = [
     "Status",
     "Trend",
     "VarianceStabilizer",
+    "WideCrossValidation",
+    "WideFit",
+    "WidePath",
     "__version__",
     "benjamini_hochberg",
     "collapse_replicates",
     "compare",
+    "condition_design",
     "confidence_intervals",
     "datasets",
     "diagnose",
@@ -130,6 +145,7 @@ __all__ = [
     "filter_by_expression",
     "fit_glm",
     "fit_penalized",
+    "fit_penalized_wide",
     "fit_rlog",
     "fit_trend",
     "fit_vst",

@@ -1,0 +1,170 @@
+"""Accelerated proximal gradient steps with backtracking and restarts (docs/math.md, 18.1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._wide_certificate import Certificate, certify
+from ._wide_problem import Local, Nearest, WideProblem
+
+Floats = NDArray[np.float64]
+# The metric is that of the curvature at the point where a run begins; renewed after so many steps.
+RENEW = (10, 30, 100, 300, 1000, 3000)
+# A step's length is tried anew, longer by this, after every restart.
+LONGER, SHORTER = 0.7, 1.5
+# The nearest point is found to this part of what the step gains.
+INEXACT = 1e-3
+# Curvatures below this part of the largest do not make a column's step longer.
+LEAST = 1e-10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When a run ends, and how it steps."""
+
+    tol: float
+    max_iter: int
+    # Whether columns are measured by their curvatures, or all alike.
+    scaled: bool = True
+    # "fista", or "ista" without momentum.
+    momentum: bool = True
+
+
+@dataclass
+class State:
+    """Where a run stands: coefficients, predictors without drift, multipliers, length of steps."""
+
+    beta: Floats
+    eta: Floats
+    v: Floats
+    stiff: float = 1.0
+    metric: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The end of a run: its point, multipliers, certificate and steps."""
+
+    beta: Floats
+    eta: Floats
+    v: Floats
+    certificate: Certificate
+    objective: float
+    steps: int
+    gradients: int
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap as a part of the objective."""
+        return self.certificate.gap / self.objective if self.objective > 0.0 else 0.0
+
+
+def metric_at(problem: WideProblem, at: Local, settings: Settings) -> Floats:
+    """Return the scale (p,) of steps: curvatures of the columns (eq. 18.5)."""
+    diagonal = problem.x.diagonal(at.curve) + problem.ridge
+    largest = float(diagonal.max(initial=0.0)) or 1.0
+    if not settings.scaled:
+        return np.full(diagonal.size, largest)
+    return np.where(diagonal > LEAST * largest, diagonal, largest)
+
+
+class Run:
+    """One minimisation at one penalty; see `minimise`."""
+
+    def __init__(
+        self, problem: WideProblem, lam: float, nearest: Nearest, settings: Settings, state: State
+    ) -> None:
+        self.problem, self.lam, self.nearest = problem, lam, nearest
+        self.settings, self.state = settings, state
+        self.gradients = 0
+        self.exact = True
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the momentum, clear the predictors of rounding and renew the metric."""
+        state = self.state
+        state.eta = self.problem.rows.offset + self.problem.x.times(state.beta)
+        state.metric = metric_at(self.problem, self.problem.local(state.eta), self.settings)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the momentum and try longer steps."""
+        state = self.state
+        self.past_beta, self.past_eta, self.age = state.beta, state.eta, 1.0
+        state.stiff = max(state.stiff * LONGER, 1e-3)
+
+    def step(self) -> float:
+        """Make one step; return the length of the gradient map, squared, in the metric's dual."""
+        state, problem = self.state, self.problem
+        older = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * self.age * self.age))
+        carry = (self.age - 1.0) / older if self.settings.momentum else 0.0
+        y = state.beta + carry * (state.beta - self.past_beta)
+        at = problem.local(state.eta + carry * (state.eta - self.past_eta))
+        slope = problem.gradient(at, y)
+        self.gradients += 1
+        metric = state.metric
+        assert metric is not None
+        floor = 1e-4 * self.settings.tol * self.scale / max(self.problem.structure.n_components, 1)
+        tol = floor
+        while True:
+            tau = state.stiff * metric
+            new, self.exact = self.nearest(tau, y - slope / tau, self.lam, tol, state.v)
+            apart = new - y
+            move = problem.x.times(apart)
+            squared = float(np.add.reduce(metric * apart * apart))
+            risen = problem.divergence(at, move)
+            risen += 0.5 * float(np.add.reduce(problem.ridge * apart * apart))
+            if 2.0 * risen <= state.stiff * squared * (1.0 + 1e-9) or state.stiff > 1e12:
+                break
+            needed = 2.0 * risen / squared if squared > 0.0 else math.inf
+            state.stiff = min(max(SHORTER * state.stiff, needed), 10.0 * state.stiff)
+        # The map against the way that was made: momentum overshoots.
+        turned = float(np.add.reduce(metric * (y - new) * (new - state.beta))) > 0.0
+        self.past_beta, self.past_eta, self.age = state.beta, state.eta, older
+        state.beta, state.eta = new, at.eta + move
+        if turned:
+            self.restart()
+        return state.stiff * squared
+
+    def finish(self, steps: int) -> Found:
+        """Return the point with its certificate, predictors and objective formed anew."""
+        state, problem = self.state, self.problem
+        state.eta = problem.rows.offset + problem.x.times(state.beta)
+        certificate = certify(problem, state.beta, state.eta, state.v, self.lam)
+        objective = problem.objective(state.eta, state.beta, self.lam)
+        return Found(
+            state.beta, state.eta, state.v.copy(), certificate, objective, steps, self.gradients
+        )
+
+    @property
+    def scale(self) -> float:
+        """The objective where the run began."""
+        if not hasattr(self, "_scale"):
+            self._scale = self.problem.objective(self.state.eta, self.state.beta, self.lam)
+        return self._scale
+
+
+def minimise(
+    problem: WideProblem, lam: float, nearest: Nearest, settings: Settings, state: State
+) -> Found:
+    """Minimise from ``state``, which is left at the end, until the certificate holds."""
+    run = Run(problem, lam, nearest, settings, state)
+    wanted = settings.tol * run.scale
+    wait, checked = 0, math.inf
+    for steps in range(1, settings.max_iter + 1):
+        length = run.step()
+        wait -= 1
+        # The map's length is about twice the gap where columns do not lean on each other.
+        if (length <= wanted and length <= 0.5 * checked and wait <= 0) or wait < -200:
+            found = run.finish(steps)
+            if found.relative_gap <= settings.tol:
+                return found
+            wait, checked = 10, length
+            wanted = min(wanted, settings.tol * found.objective)
+        if steps in RENEW:
+            run.begin()
+    return run.finish(settings.max_iter)
