@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ._families import LOG_2PI
 from ._fit_arrays import GeneTrace
 from ._gram_schmidt import gram_schmidt
-from ._response_block import ResponseBlock
-from ._tiles import Layout, Task, make_filled, make_layout, make_learnt, run_kernels, sample_order
+from ._response_block import ResponseBlock, hessian_statistics
+from ._tiles import sample_order
 from .basis import invert_upper
 from .existence import Completion, completion_of
 from .kernels import columns
@@ -24,8 +24,6 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 EPS = 2.220446049250313e-16
-# A Poisson count of 3/4 starts at a mean of exactly 1, where its information is the weight.
-UNIT = 0.75
 # Weights of genes that are remembered.
 KINDS = 128
 
@@ -102,25 +100,12 @@ class LeastSquaresFits:
         errors = np.sqrt(np.add.reduce(to_coef * to_coef, axis=1))
         made = Factored(
             root, np.ascontiguousarray(q.T), to_coef, errors, completion,
-            self._hessian(weight, completion), int(np.count_nonzero(heavy)),
+            hessian_statistics(basis, self._order, weight), int(np.count_nonzero(heavy)),
             float(np.add.reduce(np.log(weight[heavy]))),
         )  # fmt: skip
         if len(self._known) < KINDS:
             self._known[key] = made
         return made
-
-    def _hessian(self, weight: Floats, completion: Completion) -> Floats:
-        """Return statistics of X' W X by the kernels: it is a Poisson's at means of 1 (17.12)."""
-        filled = make_filled(1, self._x.shape[1])
-        layout: Layout = make_layout(completion.basis, self._order)
-        own = weight if self._order is None else weight[self._order]
-        shape = (1, weight.size)
-        task = Task(screened=False, estimate=False, cap=1.0, max_steps=0.0)
-        run_kernels(
-            np.full(shape, UNIT), np.zeros(shape), np.ascontiguousarray(own[None, :]),
-            np.zeros(1), np.zeros(1), layout, task, make_learnt(1, self._x.shape[1]), filled,
-        )  # fmt: skip
-        return np.array(filled.stats[0])
 
     def _write(self, genes: Index, factored: Factored, z: Floats) -> None:
         """Write the fits of genes whose weighted responses are ``z`` (g, n)."""

@@ -7,25 +7,31 @@ Solver, certificate and the theory of separation therefore hold as they are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._cells import distinct_rows
 from ._families import (
     binomial_half_deviance,
     binomial_information,
     binomial_saturated,
 )
 from ._fit_arrays import gene_trace
-from ._response_block import ResponseBlock, copy_certificate, errors_and_leverage, predictors
+from ._logit_far import Walk, walk
+from ._logit_remains import LogitRemains, Remaining, Turned
+from ._response_block import (
+    ResponseBlock,
+    copy_certificate,
+    errors_and_leverage,
+    hessian_statistics,
+    predictors,
+)
 from ._tiles import (
     Filled,
     Layout,
     Task,
     make_filled,
-    make_layout,
     make_learnt,
     narrowed,
     run_kernels,
@@ -33,7 +39,7 @@ from ._tiles import (
 )
 from ._visits import MANY
 from .basis import Basis, make_basis
-from .existence import Completion, ExistenceTest, completion_of
+from .existence import Completion
 from .kernels import columns
 from .status import Status
 
@@ -46,36 +52,6 @@ Mask = NDArray[np.bool_]
 # A bound of at most twice the decrement is proof that there is an optimum (17.8): without one the
 # product of radius and decrement is at least 1, here it is at most 0.8, and rounding is small.
 PROVEN = 2.0
-# Kinds of remaining problems that are remembered.
-KINDS = 128
-# A predictor is clearly on its side if it is this part of its terms.
-CLEAR = 1e-7
-
-
-class Turned(NamedTuple):
-    """The samples of one gene as zero counts of turned rows.
-
-    ``sign`` (n,) is -1 where a cell of the design has successes only; ``mixed`` marks the samples
-    of cells with both, which keep a finite predictor, ``weighted`` those with trials and weight.
-    """
-
-    sign: Floats
-    mixed: Mask
-    weighted: Mask
-
-    @property
-    def key(self) -> bytes:
-        return b"".join(
-            np.packbits(mask).tobytes() for mask in (self.sign < 0.0, self.mixed, self.weighted)
-        )
-
-
-class Remaining(NamedTuple):
-    """What remains of a problem, in the coordinates of the design itself, with its layout."""
-
-    completion: Completion
-    rows: Floats
-    layout: Layout | None
 
 
 class LogitFits:
@@ -84,11 +60,10 @@ class LogitFits:
     def __init__(self, problem: ResponseProblem) -> None:
         self._problem = problem
         self._x = np.ascontiguousarray(problem.design, dtype=np.float64)
-        self._cell = distinct_rows(self._x)[2]
         self._order = sample_order(np.vstack([self._x, -self._x]))
         self._basis = make_basis(self._x)
-        self._layout = self._doubled(self._basis, np.ones(self._x.shape[0]))
-        self._known: dict[bytes, Remaining] = {}
+        self._remains = LogitRemains(self._x, self._order)
+        self._layout = self._remains.doubled(self._basis, np.ones(self._x.shape[0]))
 
     def fit(self, block: ResponseBlock) -> None:
         """Fit the genes of a block."""
@@ -133,21 +108,11 @@ class LogitFits:
         )  # fmt: skip
         return filled
 
-    def _doubled(self, basis: Basis, sign: Floats) -> Layout:
-        """Return the layout of samples as failures, and once more turned as successes."""
-        upright = basis.columns[:, : sign.size] * sign
-        raw = self._x.T
-        both = Basis(
-            np.hstack([upright, -upright]), np.hstack([raw, -raw]), basis.to_coef, basis.skeel,
-            basis.null,
-        )  # fmt: skip
-        return make_layout(both, self._order)
-
     def _fit_remaining(self, block: ResponseBlock, row: int, weight: Floats, at: Floats) -> None:
         """Fit a gene whose optimum was not proven: in what remains of its problem."""
         n = self._x.shape[0]
-        turned = self._turned(weight[n:] > 0.0, weight[:n] > 0.0)
-        remaining = self._remaining(turned, at)
+        turned = self._remains.turned(weight[n:] > 0.0, weight[:n] > 0.0)
+        remaining = self._remains.remaining(turned, at)
         completion = remaining.completion
         kept = np.where(np.tile(completion.separated, 2), 0.0, weight)
         rows = np.array([row])
@@ -156,48 +121,35 @@ class LogitFits:
             filled.stats[:] = 0.0
             filled.counters[:, columns.CONVERGED] = 1
         else:
-            filled = self._run(kept[None, :], _of(block.offset, rows), remaining.layout)
+            offset = _of(block.offset, rows)
+            filled = self._run(kept[None, :], offset, remaining.layout)
+            if filled.counters[0, columns.CONVERGED] == 0:
+                self._walk_on(filled, remaining, kept, offset[0])
         self._write(block, rows, filled, completion.basis, remaining)
         if not completion.exists:
             self._complete(int(block.genes[row]), completion, turned)
 
-    def _turned(self, won: Mask, lost: Mask) -> Turned:
-        """Return how the samples of a gene count, given where it has successes and failures."""
-        cells = int(self._cell.max()) + 1
-        any_won, any_lost = np.zeros((2, cells), dtype=np.bool_)
-        any_won[self._cell[won]] = True
-        any_lost[self._cell[lost]] = True
-        sign = np.where(any_won & ~any_lost, -1.0, 1.0)[self._cell]
-        weighted = won | lost
-        return Turned(sign, (any_won & any_lost)[self._cell] & weighted, weighted)
-
-    def _remaining(self, turned: Turned, at: Floats) -> Remaining:
-        """Return what remains of a problem; ``at`` (p,) is where its steps led."""
-        known = self._known.get(turned.key)
-        if known is not None:
-            return known
-        x = turned.sign[:, None] * self._x
-        if self._all_apart(x, turned, at):
-            completion = completion_of(x, turned.weighted, turned.weighted)
-        else:
-            completion = ExistenceTest(x)(turned.mixed, turned.weighted)
-        rows = np.ascontiguousarray((completion.basis.columns[:, : x.shape[0]] * turned.sign).T)
-        layout = None
-        if completion.basis.to_coef.shape[1]:
-            layout = self._doubled(completion.basis, turned.sign)
-        found = Remaining(completion, rows, layout)
-        if len(self._known) < KINDS:
-            self._known[turned.key] = found
-        return found
-
-    @staticmethod
-    def _all_apart(x: Floats, turned: Turned, at: Floats) -> bool:
-        """Whether ``at`` has all samples clearly on their side: it proves separation by itself."""
-        if turned.mixed.any() or not np.isfinite(at).all():
-            return False
-        terms = x[turned.weighted] * at
-        sides = np.add.reduce(terms, axis=1)
-        return bool((sides < -CLEAR * np.add.reduce(np.abs(terms), axis=1)).all())
+    def _walk_on(
+        self, filled: Filled, remaining: Remaining, weight: Floats, offset: Floats
+    ) -> None:
+        """Go on from where the kernels' steps ran out, and certify where that leads."""
+        options, n = self._problem.options, self._x.shape[0]
+        rows, basis = remaining.rows, remaining.completion.basis
+        lost, won = weight[:n], weight[n:]
+        at = predictors(self._x, filled.coef, np.zeros(1))[0]
+        start = np.add.reduce(rows * at[:, None], axis=0)
+        end = walk(rows, won, lost, offset, start, options.tol, options.max_iter)
+        filled.coef[0] = np.add.reduce(basis.to_coef * end.gamma, axis=1)
+        total, stats = end.decrement + end.floor, filled.stats[0]
+        information = binomial_information(predictors(rows, end.gamma[None], offset)[0], won + lost)
+        stats[:] = hessian_statistics(basis, None, information)
+        stats[columns.DECREMENT], stats[columns.BOUND] = total, end.bound
+        stats[columns.SCORE] = end.score
+        good = total <= options.tol or end.decrement <= 4.0 * end.floor
+        filled.counters[0, columns.CONVERGED] = int(good)
+        filled.counters[0, columns.STEPS] += len(end.lengths) - 1
+        if options.trace:
+            filled.trace = _joined(filled, end)
 
     def _write(
         self,
@@ -266,6 +218,19 @@ class LogitFits:
         if completion.separated.any():
             problem.separated[gene] = completion.separated
             problem.ones[gene] = completion.separated & (turned.sign < 0.0)
+
+
+def _joined(filled: Filled, end: Walk) -> Floats:
+    """Return the trace of the kernels' steps and of those that went on."""
+    steps, width = len(end.lengths) - 1, end.gamma.size
+    kernels = filled.trace[:, : filled.counters[0, columns.STEPS] + 1 - steps]
+    more = np.full((1, steps, filled.trace.shape[2]), np.nan)
+    more[0, :, 0] = 1.0
+    more[0, :, 1] = end.lengths[1:]
+    more[0, :, 2] = end.decrements[1:]
+    more[0, :, 3] = 2.0 * np.array(end.half[1:])
+    more[0, :, 4 : 4 + width] = np.array(end.points[1:]).reshape(steps, width)
+    return np.concatenate([kernels, more], axis=1)
 
 
 def _of(values: Floats, rows: Index) -> Floats:

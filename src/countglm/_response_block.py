@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._covariance import inverse_factor
+from ._tiles import Filled, Task, make_filled, make_layout, make_learnt, run_kernels
+from .basis import Basis
 from .kernels import columns
 
 if TYPE_CHECKING:
     from ._response_fit import ResponseProblem
-    from ._tiles import Filled
+
+# A Poisson count of 3/4 starts at a mean of exactly 1, where its information is the weight.
+UNIT = 0.75
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -58,6 +62,22 @@ def errors_and_leverage(rows: Floats, to_coef: Floats, weight: Floats) -> tuple[
     largest = np.max(leverage * weight, axis=1, initial=0.0)
     # Between rounding of a leverage of 1, and 1.
     return np.sqrt(variance), np.minimum(largest, 1.0)
+
+
+def hessian_statistics(basis: Basis, order: Index | None, weight: Floats) -> Floats:
+    """Return what the kernels say (k,) of X' W X, given W's diagonal (n,), in their columns.
+
+    It is the information of Poisson counts at means of 1 (17.12).
+    """
+    p = basis.to_coef.shape[0]
+    filled, shape = make_filled(1, p), (1, weight.size)
+    own = weight if order is None else weight[order]
+    task = Task(screened=False, estimate=False, cap=1.0, max_steps=0.0)
+    run_kernels(
+        np.full(shape, UNIT), np.zeros(shape), np.ascontiguousarray(own[None, :]), np.zeros(1),
+        np.zeros(1), make_layout(basis, order), task, make_learnt(1, p), filled,
+    )  # fmt: skip
+    return np.array(filled.stats[0])
 
 
 def copy_certificate(problem: ResponseProblem, genes: Index, filled: Filled) -> None:
