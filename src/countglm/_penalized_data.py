@@ -58,7 +58,9 @@ class Data:
             size = np.repeat(self.size[start:stop, None], n, axis=1)
         else:
             size = self.size[None, :]
-        rows = [
-            np.ascontiguousarray(part.rows(start, stop)) for part in (self.offset, self.weights)
-        ]
-        return y, rows[0], rows[1], size
+        # What a caller gave is read-only, which would be another signature of the kernels.
+        offset, weight = (
+            np.require(part.rows(start, stop), requirements=("C", "W"))
+            for part in (self.offset, self.weights)
+        )
+        return y, offset, weight, size

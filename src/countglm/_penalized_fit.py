@@ -193,7 +193,8 @@ def resolve_grid(lambdas: Any, ratio: Any, largest: Floats) -> Floats:
         raise InputError(f"lambda_ratio={ratio!r} must lie in (0, 1].")
     n_genes = largest.shape[0]
     if is_whole(lambdas, 1):
-        # Where the effects are equal as they stand every penalty tells the same.
+        # Where the effects are equal as they stand every penalty tells the same, and none tells
+        # anything where there is no fit.
         top = np.where(largest > 0.0, largest, 1.0)
         return np.asarray(top[:, None] * np.geomspace(1.0, ratio, int(lambdas)))
     values = np.asarray(lambdas, dtype=np.float64)

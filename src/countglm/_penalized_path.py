@@ -32,7 +32,7 @@ class PenalizedPath:
     Attributes
     ----------
     lambdas : (G, L)
-        Penalties.
+        Penalties; from 1 on where a gene without a fit has no largest.
     coefficients : (G, L, p)
         Estimates, natural logarithms (or in the family's link).
     gap : (G, L)

@@ -35,15 +35,31 @@ def criterion_values(path: PenalizedPath, criterion: str, gamma: float) -> Float
     if not lies_within(gamma, 0.0, 1.0):
         raise InputError(f"gamma={gamma!r} must lie in [0, 1].")
     free = path.degrees_of_freedom
-    price = 2.0 if criterion == "aic" else math.log(path.n_samples)
-    value = path.refits.deviance + price * free
+    # A weight of 0 leaves a sample out.
+    weights = path.source.data.weights.rows(0, path.n_genes)
+    n = np.maximum(np.count_nonzero(weights > 0.0, axis=1), 1)[:, None]
+    value = path.refits.deviance + (2.0 if criterion == "aic" else np.log(n)) * free
     if criterion == "ebic":
-        least = int(path.patterns.free.min())
-        most = path.coefficients.shape[2] - least
-        models = np.array([math.log(math.comb(most, k - least)) if k - least <= most else 0.0
-                           for k in range(int(free.max()) + 1)])  # fmt: skip
-        value = value + 2.0 * gamma * models[free]
+        value = value + 2.0 * gamma * _log_models(path)[free]
     return np.where(np.isnan(value), np.inf, value)
+
+
+def _log_models(path: PenalizedPath) -> Floats:
+    """Return the log of the number of models by the coefficients that they leave, from 0 on.
+
+    Ways to part all effects among pairs (Stirling numbers of the second kind), and otherwise
+    choices of the differences that are left, which for a chain are the same.
+    """
+    least, p = path.problem.null.shape[1], path.coefficients.shape[2]
+    number = [math.comb(p - least, k) for k in range(p - least + 1)]
+    if path.differences.kind == "pairwise" and len(path.differences.nodes) == p - least + 1:
+        number = [1]
+        for _ in range(p - least):
+            number = [
+                (k + 1) * left + one
+                for k, (left, one) in enumerate(zip([*number, 0], [0, *number], strict=True))
+            ]
+    return np.array([0.0] * least + [math.log(each) for each in number])
 
 
 def groups_in_words(nodes: tuple[str, ...], labels: NDArray[np.int16]) -> str:

@@ -158,7 +158,7 @@ def cross_validate(path: PenalizedPath, folds: int, seed: int) -> CrossValidatio
         rest = np.add.reduce(training.weights.rows(0, path.n_genes), axis=1)
         # The likelihood is a sum: it is weighed against the penalty as that of all samples is.
         with np.errstate(invalid="ignore", divide="ignore"):
-            scaled = np.ascontiguousarray(path.lambdas * np.nan_to_num(rest / whole)[:, None])
+            scaled = np.nan_to_num(path.lambdas * (rest / whole)[:, None])
         found = problem.with_data(training).paths(scaled, path.null_fits, each_block)
         beta = np.nan_to_num(found.coefficients)
         left = problem.with_data(replace(data, weights=_Part(data.weights, ~kept)))

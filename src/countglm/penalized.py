@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arguments import is_number
 from ._fused_refits import find_patterns, refit
 from ._penalized_fit import make_problem, quadratic_penalty, resolve_grid
 from ._penalized_path import PenalizedPath
@@ -119,10 +120,14 @@ def _fit(
             f"penalty is a {type(penalty).__name__}; make one by countglm.penalties.pairwise, "
             "chain, to_reference, graph or lasso."
         )
+    if not is_number(tol) or not 0.0 < tol < 1.0:
+        raise InputError(f"tol={tol!r} must lie between 0 and 1 (standard errors); 1e-9 is usual.")
     differences = penalty.of(source.design)
     problem = make_problem(source.data, differences, quadratic_penalty(ridge, differences), tol)
     start, status = problem.null_fits(source)
-    grid = resolve_grid(lambdas, ratio, problem.largest(start, source.each_block))
+    largest = problem.largest(start, source.each_block)
+    largest[status != Status.CONVERGED] = 0.0
+    grid = resolve_grid(lambdas, ratio, largest)
     found = problem.paths(grid, start, source.each_block)
     unfinished = ~(found.facts[:, :, SOLVED] == 1.0).all(axis=1)
     status = np.where((status == Status.CONVERGED) & unfinished, Status.MAX_ITER, status)
