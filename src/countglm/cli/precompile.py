@@ -80,6 +80,9 @@ def _use_every_entry() -> None:
     from countglm._fixed_means import dispersion_at_means
     from countglm.counts import as_count_matrix
     from countglm.glm import fit_glm
+    from countglm.penalized import fit_penalized
+    from countglm.penalties import lasso, pairwise
+    from countglm.wide import fit_penalized_wide
     from countglm.workflows import differential_expression
 
     rng = np.random.default_rng(1)
@@ -105,3 +108,8 @@ def _use_every_entry() -> None:
     result = differential_expression(counts, "~ batch + group", interval="profile", **study)
     for method in ("apeglm", "normal", "ash"):
         result.shrink(method=method)
+    path = fit_penalized(
+        counts, "~ group", pairwise("group"), obs=obs, dispersion=0.1, lambdas=2, threads=1
+    )
+    path.cross_validate(folds=2)
+    fit_penalized_wide(counts[:, 2], covariate, lasso([1, 2]), dispersion=0.1, lambdas=2, threads=1)
