@@ -68,7 +68,8 @@ path.cross_validate(folds=2)
 lines = np.array([[0.0, 1.0, -1.0]])
 columns = np.column_stack([np.ones(10), obs["g"] == "a", obs["x"]])
 for given in (columns, sparse.csr_matrix(columns), sparse.csc_matrix(columns.astype(np.float32))):
-    for options in ({"dispersion": 0.2, "prox": "admm"}, {"family": "poisson"}, {"family": "gaussian"}):
+    for options in ({"dispersion": 0.2, "prox": "admm"}, {"family": "poisson"},
+                    {"family": "gaussian"}):
         countglm.fit_penalized_wide(counts[:, 3], given, lines, lambdas=2, threads=2, **options)
 countglm.vst(counts, fit_type="mean")
 countglm.rlog(counts, fit_type="mean")
