@@ -27,8 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_parallel basis counts design readers results transforms",
         "aggregation analysis conditioning cooks datasets deresult diagnostics dispersion "
         "evaluation existence expression_filter glm independent_filtering inference intervals "
-        "likelihood_ratio normalization outliers penalized penalties prior_variance replay "
-        "shrinkage simulate size_factors transformations trend wide",
+        "likelihood likelihood_ratio normalization outliers penalized penalties prior_variance "
+        "replay shrinkage simulate size_factors transformations trend wide",
         "workflows",
         "adapters",
         "plots report cli",

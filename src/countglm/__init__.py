@@ -11,7 +11,7 @@ from .errors import InputError
 from .status import Status
 
 if TYPE_CHECKING:
-    from . import datasets, penalties, plots
+    from . import datasets, likelihood, penalties, plots
     from ._grouped import GroupedResult
     from ._penalized_path import PenalizedFit, PenalizedPath
     from ._penalty_folds import CrossValidation
@@ -93,6 +93,7 @@ _LAZY = {
     "fpkm": "transformations",
     "fpm": "transformations",
     "from_tximport": "normalization",
+    "likelihood": "",
     "likelihood_ratio_test": "likelihood_ratio",
     "normalized_counts": "transformations",
     "penalties": "",
@@ -152,6 +153,7 @@ __all__ = [
     "fpkm",
     "fpm",
     "from_tximport",
+    "likelihood",
     "likelihood_ratio_test",
     "normalized_counts",
     "penalties",
