@@ -33,17 +33,29 @@ class Responses(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class PerGene:
+    """One value a gene, the same for all its ``n`` samples."""
+
+    values: Floats
+    n: int
+
+    def rows(self, start: int, stop: int) -> Floats:
+        """Values (g, n) of genes [start, stop)."""
+        return np.repeat(self.values[start:stop, None], self.n, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
 class Data:
     """Responses of all genes with what their model is given.
 
-    ``size`` is (n_genes,) the dispersion, or (n,) the trials of a binomial.
+    ``size`` has the dispersions of counts, or the trials of a binomial.
     """
 
     responses: Responses
     design: Floats
     offset: Rows
     weights: Rows
-    size: Floats
+    size: Rows
     family: str
 
     @property
@@ -52,15 +64,7 @@ class Data:
 
     def of(self, start: int, stop: int) -> tuple[Any, ...]:
         """What kernels take of genes [start, stop): responses, offset, weight, size."""
-        n = self.responses.n_samples
         y = np.ascontiguousarray(self.responses.block(start, stop), dtype=np.float64)
-        if self.code == COUNTS:
-            size = np.repeat(self.size[start:stop, None], n, axis=1)
-        else:
-            size = self.size[None, :]
-        # What a caller gave is read-only, which would be another signature of the kernels.
-        offset, weight = (
-            np.require(part.rows(start, stop), requirements=("C", "W"))
-            for part in (self.offset, self.weights)
-        )
-        return y, offset, weight, size
+        parts = (self.offset, self.weights, self.size)
+        # Writable, whatever was given: kernels compile once.
+        return y, *(np.require(part.rows(start, stop), requirements=["C", "W"]) for part in parts)

@@ -214,5 +214,8 @@ class PenalizedFit:
         return np.asarray(own[self._of(self.path.patterns.of)])
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per gene: the groups of effects in words, labels, refitted effects (log2)."""
+        """One row per gene: the groups of effects in words, labels, refitted coefficients.
+
+        These are log2 of counts, and otherwise in the units of the link, as `GLMFit.to_frame`.
+        """
         return frame_of(self)

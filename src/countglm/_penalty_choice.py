@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import lies_within
+from ._families import COUNTS, GAUSSIAN
 from .errors import InputError
 from .status import Status
 
@@ -38,7 +39,7 @@ def criterion_values(path: PenalizedPath, criterion: str, gamma: float) -> Float
     # A weight of 0 leaves a sample out.
     weights = path.source.data.weights.rows(0, path.n_genes)
     n = np.maximum(np.count_nonzero(weights > 0.0, axis=1), 1)[:, None]
-    value = path.refits.deviance + (2.0 if criterion == "aic" else np.log(n)) * free
+    value = _explained(path, n) + (2.0 if criterion == "aic" else np.log(n)) * free
     if criterion == "ebic":
         value = value + 2.0 * gamma * _log_models(path)[free]
     return np.where(np.isnan(value), np.inf, value)
@@ -60,6 +61,15 @@ def _log_models(path: PenalizedPath) -> Floats:
                 for k, (left, one) in enumerate(zip([*number, 0], [0, *number], strict=True))
             ]
     return np.array([0.0] * least + [math.log(each) for each in number])
+
+
+def _explained(path: PenalizedPath, n: NDArray[np.int64]) -> Floats:
+    """Return minus twice the log-likelihood (G, L) of the refits, but for what does not change."""
+    deviance: Floats = path.refits.deviance
+    if path.family != GAUSSIAN:
+        return deviance
+    # The variance is not known: its own maximum stands for it.
+    return np.asarray(n * np.log(np.maximum(deviance, 1e-300) / n))
 
 
 def groups_in_words(nodes: tuple[str, ...], labels: NDArray[np.int16]) -> str:
@@ -87,6 +97,8 @@ def frame_of(chosen: PenalizedFit) -> pd.DataFrame:
     }
     for place, node in enumerate(differences.nodes):
         values[f"label:{node}"] = labels[:, place]
+    counts = chosen.path.family in COUNTS
+    prefix, unit = ("log2:", math.log(2.0)) if counts else ("", 1.0)
     for place, name in enumerate(chosen.path.design.names):
-        values[f"log2:{name}"] = chosen.coefficients[:, place] / math.log(2.0)
+        values[f"{prefix}{name}"] = chosen.coefficients[:, place] / unit
     return pd.DataFrame(values, index=pd.Index(chosen.path.gene_names, name="gene"))

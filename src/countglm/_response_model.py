@@ -48,21 +48,12 @@ def fit_responses(
     begun = time.perf_counter()
     name = resolve_family(family)
     with recorded() as warned:
-        model, trials = _prepare(
-            responses, design, name, family, resources,
-            (solver, tol, max_iter, None, trace), zeros, **inputs,
+        model, trials = prepare_responses(
+            responses, design, name, family, resources, (solver, tol, max_iter, None, trace),
+            zeros, **inputs,
         )  # fmt: skip
+        problem = run_responses(model, trials, name)
         options = model.options
-        problem = ResponseProblem(
-            model.counts, model.design.matrix, model.offset, model.weights, trials, name, options
-        )
-        # A binomial's samples stand twice in the kernels, with weights of their own.
-        block = resources.block(4 * model.n_samples if name == BINOMIAL else model.n_samples)
-
-        def each_block(task: Callable[[int, int], None]) -> None:
-            model.each_block(task, "responses", block=block)
-
-        problem.run(each_block)
         record = provenance(
             family=family, solver=solver, tol=options.tol, max_iter=options.max_iter,
             dispersion="none" if name == BINOMIAL else "residual variance", size_factors="none",
@@ -71,22 +62,46 @@ def fit_responses(
             zeros="visit",
             **resources.record(model.n_samples), seconds=time.perf_counter() - begun,
         )  # fmt: skip
-        return assemble_fit(
-            problem, model.counts, model.design, size_factors=model.size_factors,
-            offset=model.offset.given, weights=model.weights.given, family=name, tol=options.tol,
-            provenance=record | {"warnings": warned}, traced=options.trace, trials=trials.given,
-            ones=problem.ones,
-        )  # fmt: skip
+        return assemble_responses(model, problem, trials, name, record | {"warnings": warned})
 
 
-def _prepare(
+def run_responses(model: Model, trials: PerSample, family: str) -> ResponseProblem:
+    """Fit every response of a model whose inputs are checked."""
+    problem = ResponseProblem(
+        model.counts, model.design.matrix, model.offset, model.weights, trials, family,
+        model.options,
+    )  # fmt: skip
+    # A binomial's samples stand twice in the kernels, with weights of their own.
+    copies = 4 if family == BINOMIAL else 1
+    block = model.resources.block(copies * model.n_samples)
+
+    def each_block(task: Callable[[int, int], None]) -> None:
+        model.each_block(task, "responses", block=block)
+
+    problem.run(each_block)
+    return problem
+
+
+def assemble_responses(
+    model: Model, problem: ResponseProblem, trials: PerSample, family: str, record: dict[str, Any]
+) -> GLMFit:
+    """The frozen result of a problem that was run."""
+    return assemble_fit(
+        problem, model.counts, model.design, size_factors=model.size_factors,
+        offset=model.offset.given, weights=model.weights.given, family=family,
+        tol=model.options.tol, provenance=record, traced=model.options.trace,
+        trials=trials.given, ones=problem.ones,
+    )  # fmt: skip
+
+
+def prepare_responses(
     responses: Any,
     design: Any,
     family: str,
     asked: str,
     resources: Resources,
-    choices: tuple[str, float, int, None, bool],
-    zeros: str,
+    choices: tuple[str, float, int, None, bool] = ("newton", 1e-8, 100, None, False),
+    zeros: str = "auto",
     *,
     trials: Any,
     offset: Any,

@@ -34,6 +34,12 @@ def resolve_family(family: Any) -> str:
     return FAMILIES[family]
 
 
+def refuse_trials(trials: Any, family: str) -> None:
+    """Raise InputError where trials were given for a family that has none."""
+    if trials is not None:
+        raise InputError(f"trials= is for family='binomial', and family={family!r}; leave it out.")
+
+
 def refuse_count_options(family: str, **given: Any) -> None:
     """Raise InputError where options were given that have a meaning for counts alone."""
     reasons = {

@@ -13,10 +13,9 @@ from ._model import prepare_model
 from ._provenance import provenance
 from ._resources import resolve_resources
 from ._response_model import fit_responses
-from ._responses import refuse_count_options, resolve_family
+from ._responses import refuse_count_options, refuse_trials, resolve_family
 from ._session import open_session
 from ._warn import recorded
-from .errors import InputError
 from .results import GLMFit
 
 if TYPE_CHECKING:
@@ -148,8 +147,7 @@ def fit_glm(
             tol=tol, max_iter=max_iter, trace=trace, zeros=zeros,
             resources=resolve_resources(threads, block_size, memory_limit, progress=progress),
         )  # fmt: skip
-    if trials is not None:
-        raise InputError(f"trials= is for family='binomial', and family={family!r}; leave it out.")
+    refuse_trials(trials, family)
     size_factors = "ratio" if size_factors is None else size_factors
     given = dispersion is not None or family == "poisson"
     resources = resolve_resources(threads, block_size, memory_limit, client, checkpoint, progress)

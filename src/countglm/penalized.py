@@ -12,7 +12,7 @@ from ._arguments import is_number
 from ._fused_refits import find_patterns, refit
 from ._penalized_fit import make_problem, quadratic_penalty, resolve_grid
 from ._penalized_path import PenalizedPath
-from ._penalized_source import CountSource, Source
+from ._penalized_source import Source, source_of
 from ._provenance import provenance
 from ._warn import recorded
 from .errors import InputError
@@ -34,11 +34,12 @@ def fit_penalized(
     penalty: Penalty,
     *,
     family: str = "nb",
+    trials: float | ArrayLike | None = None,
     dispersion: float | ArrayLike | None = None,
     lambdas: int | ArrayLike = 50,
     lambda_ratio: float = 1e-3,
     ridge: float | ArrayLike = 0.0,
-    size_factors: str | ArrayLike = "ratio",
+    size_factors: str | ArrayLike | None = None,
     offset: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     obs: pd.DataFrame | None = None,
@@ -63,9 +64,14 @@ def fit_penalized(
         As in `fit_glm`.
     penalty : Penalty
         What is compared: `countglm.penalties.pairwise`, `chain`, `to_reference`, `graph`, `lasso`.
-    family : {"nb", "poisson"}
+    family : {"nb", "poisson", "binomial", "bernoulli", "gaussian"}
+        As in `fit_glm`; a Gaussian's likelihood is that of unit variance, half the residual sum of
+        squares.
+    trials : float, (n_samples,) or (n_samples, n_genes), optional
+        Of a binomial, as in `fit_glm`.
     dispersion : float or (n_genes,), optional
-        Used as given; None takes the final dispersions of `estimate_dispersion`.
+        Of negative binomials, used as given; None takes the final dispersions of
+        `estimate_dispersion`.
     lambdas : int or (L,) or (n_genes, L)
         A number of penalties on a logarithmic grid from the least that leaves no difference, gene
         by gene; or the penalties, in units of log-likelihood per unit of difference, falling.
@@ -96,11 +102,11 @@ def fit_penalized(
     """
     begun = time.perf_counter()
     with recorded() as warned:
-        source = CountSource.of(
-            counts, design, family, dispersion, size_factors=size_factors, offset=offset,
-            weights=weights, obs=obs, layer=layer, gene_names=gene_names,
-            allow_noninteger=allow_noninteger, threads=threads, block_size=block_size,
-            progress=progress,
+        source = source_of(
+            counts, design, family, trials=trials, dispersion=dispersion,
+            size_factors=size_factors, offset=offset, weights=weights, obs=obs, layer=layer,
+            gene_names=gene_names, allow_noninteger=allow_noninteger, threads=threads,
+            block_size=block_size, progress=progress,
         )  # fmt: skip
         path = _fit(source, penalty, lambdas, lambda_ratio, ridge, tol)
     record = provenance(
