@@ -52,10 +52,9 @@ class Case:
 
     def problem(self) -> Problem:
         """The package's problem of this one gene."""
-        size = self.size[:1] if self.family in ("nb", "poisson") else self.size
         data = Data(
             Responses(self.y[None]), self.design.matrix, PerSample(self.offset),
-            PerSample(self.weight), size, self.family,
+            PerSample(self.weight), PerSample(self.size), self.family,
         )  # fmt: skip
         return make_problem(data, self.differences, self.ridge, 1e-9)
 
