@@ -7,6 +7,7 @@ from typing import Any
 
 import cost_table
 import million_table
+import penalties_table
 import pipeline_figure
 import pipeline_table
 from machine import RESULTS, machine_text
@@ -200,6 +201,7 @@ SECTIONS = {
     "memory": cost_table.memory,
     "scaling": cost_table.scaling,
     "million": million_table.million,
+    "penalties": penalties_table.penalties,
     "startup": _startup,
     "pydeseq2_backend": _pydeseq2,
     "crossing": _crossing,
