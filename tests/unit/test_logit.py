@@ -165,7 +165,7 @@ def test_the_likelihood_of_separated_responses_is_its_supremum():
 
 
 def test_bits_do_not_depend_on_threads_blocks_or_neighbours():
-    x, y, trials, rng = problem(n=24, genes=6)
+    x, y, trials, rng = problem(n=16, genes=6)
     y[:, 3], y[:, 5] = trials, np.where(x[:, 1] > 0, trials, 0)
     weights = rng.random(len(x))
     whole = countglm.fit_glm(y, x, family="binomial", trials=trials, weights=weights, threads=1)
@@ -232,7 +232,7 @@ def test_a_billion_trials_keep_their_digits():
 
 
 def test_profile_intervals_reject_what_the_ratio_rejects():
-    x, y, trials, _ = problem(n=30, genes=2)
+    x, y, trials, _ = problem(n=20, genes=2)
     y[:, 1] = np.where(x[:, 1] > 0.3, trials, 0.0)
     fit = countglm.fit_glm(y, x, family="binomial", trials=trials)
     table = countglm.confidence_intervals(fit, "x1", method="profile")
