@@ -12,7 +12,6 @@ from ._families import RESPONSES
 from ._model import prepare_model
 from ._provenance import provenance
 from ._resources import resolve_resources
-from ._response_model import fit_responses
 from ._responses import refuse_count_options, refuse_trials, resolve_family
 from ._session import open_session
 from ._warn import recorded
@@ -137,6 +136,9 @@ def fit_glm(
     """
     begun = time.perf_counter()
     if resolve_family(family) in RESPONSES:
+        # Imported here: those who fit counts do not wait for it.
+        from ._response_model import fit_responses
+
         refuse_count_options(
             family, size_factors=size_factors, dispersion=dispersion,
             max_dispersion=max_dispersion, client=client, checkpoint=checkpoint,
