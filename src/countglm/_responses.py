@@ -179,7 +179,7 @@ _REMEDY = {
     "missing": ("missing (NaN)", "drop the sample, or give it weight 0 and any value"),
     "infinite": ("infinite", "look where the table was computed"),
     "negative": ("negative", "successes are numbers from 0 to trials"),
-    "beyond": ("larger than their trials", "give the numbers of attempts as trials="),
+    "beyond": ("larger than the trials", "give the numbers of attempts as trials="),
     "fraction": (
         "no whole numbers",
         "give numbers of successes with their trials=, or allow_noninteger=True",

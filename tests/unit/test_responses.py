@@ -66,7 +66,7 @@ def test_names_layers_and_formulas_are_those_of_counts():
         ((3, 1, np.nan), "bernoulli", "1 response is missing .* sample 3 .*, column '1'"),
         ((3, 1, np.inf), "gaussian", "1 response is infinite"),
         ((0, 0, -1.0), "bernoulli", "1 response is negative; the first is -1"),
-        ((5, 1, 2.0), "bernoulli", "larger than their trials; the first is 2 of 1 trial at"),
+        ((5, 1, 2.0), "bernoulli", "larger than the trials; the first is 2 of 1 trial at"),
         ((5, 1, 0.5), "binomial", "no whole numbers; the first is 0.5 .*allow_noninteger"),
     ],
 )
