@@ -111,7 +111,13 @@ def paths(result: dict[str, Any], path: Path) -> None:
         glm = Glm(*(np.array(each[key]) for key in ("y", "x", "offset")), each["alpha"])
         best, start = np.array(each["optimum"]), glm.start
         half = np.maximum(1.3 * np.abs(start - best), 0.35 * np.abs(start - best).max())
-        limits = tuple((best[k] - half[k], best[k] + half[k]) for k in range(2))
+        seen = np.concatenate([np.array(points) for points in each["paths"].values()])
+        low, high = (
+            np.maximum(seen.min(axis=0), best - half),
+            np.minimum(seen.max(axis=0), best + half),
+        )
+        margin = 0.2 * (high - low)
+        limits = tuple(zip(low - margin, high + margin, strict=True))
         _contours(axis, plt, glm, best, limits)
         for name, points in each["paths"].items():
             line = {"linewidth": 1.3, "marker": ".", "markersize": 4.0, "alpha": 0.9} | STYLES[name]
