@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 LISTS = (
     "separation", "certificate", "dispersion", "bits", "processes",
-    "replay", "closed_form", "exact", "coding", "penalties", "parity", "cluster", "large",
+    "replay", "closed_form", "exact", "coding", "families", "penalties", "parity", "cluster",
+    "large",
 )  # fmt: skip
 
 
