@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._wide_problem import Local, WideProblem
+from .kernels.components import EQUAL
 from .kernels.wide import sum_dual_gaps
 
 Floats = NDArray[np.float64]
 # Rounds in which multipliers at their bounds are kept there; passes to solve for one; its residual.
 ROUNDS, PASSES, SOLVED = 3, 400, 1e-9
+# Conjugate gradients whose residual, squared, has grown so much have lost the way.
+LOST = 1e8
 # A part of the gap that is not worth another round.
 MISSED = 0.01
 # Coefficients are compared with those up to so many times 1 + |beta| away from 0.
@@ -71,6 +74,9 @@ def _gap_of(
     )
     slope = x.transposed(dual) + problem.spread(v)
     there = problem.differences(beta)
+    # Without limit, what differs by rounding is equal.
+    size = problem.absolute_differences(beta)
+    there = np.where(np.isinf(bound) & (np.abs(there) <= EQUAL * size), 0.0, there)
     finite = np.where(np.isfinite(bound), bound, np.abs(v))
     held = np.maximum(finite * np.abs(there) - v * there, 0.0)
     ridge, around = problem.ridge, AROUND * (1.0 + np.abs(beta))
@@ -106,13 +112,18 @@ class System:
         return np.asarray(smooth + problem.spread(held))
 
     def solve(self, right: Floats) -> Floats:
-        """Return an approximate solution by conjugate gradients."""
+        """Return an approximate solution by conjugate gradients: the best on the way.
+
+        Where the system is singular and ``right`` has rounding in what it cannot reach, they leave
+        the solution again.
+        """
         u = np.zeros(right.size)
         rest = right.copy()
         white = self.inverse * rest
         way = white.copy()
         size = float(np.add.reduce(rest * white))
         wanted = SOLVED**2 * size
+        best, least = u.copy(), size
         for _ in range(PASSES):
             if not size > wanted:
                 break
@@ -124,5 +135,9 @@ class System:
             rest -= size / along * image
             white = self.inverse * rest
             size, before = float(np.add.reduce(rest * white)), size
+            if size < least:
+                best, least = u.copy(), size
+            elif size > LOST * least:
+                break
             way = white + size / before * way
-        return u
+        return best

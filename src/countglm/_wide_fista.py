@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 RENEW = (10, 30, 100, 300, 1000, 3000)
 # A step's length is tried anew, longer by this, after every restart.
 LONGER, SHORTER = 0.7, 1.5
-# The nearest point is found to this part of what the step gains.
-INEXACT = 1e-3
+# Steps of this length, squared, are rounding: nothing is gained any more.
+FLOOR = 1e-27
 # Curvatures below this part of the largest do not make a column's step longer.
 LEAST = 1e-10
 
@@ -162,6 +162,8 @@ def minimise(
         if (length <= wanted and length <= 0.5 * checked and wait <= 0) or wait < -200:
             found = run.finish(steps)
             if found.relative_gap <= settings.tol:
+                return found
+            if length <= FLOOR * found.objective:
                 return found
             wait, checked = 10, length
             wanted = min(wanted, settings.tol * found.objective)

@@ -34,7 +34,8 @@ class WidePath:
     lambdas : (L,)
         Penalties.
     largest : float
-        The least penalty that leaves no difference (docs/math.md, 18.8).
+        The least penalty that leaves no difference (docs/math.md, 18.8); NaN where the penalties
+        were given.
     coefficients : (L, p)
         Estimates, on the scale of the linear predictor.
     gap : (L,)

@@ -94,6 +94,11 @@ class WideProblem:
         terms = pieces.values * beta[pieces.places]
         return sums_of(terms, pieces.bounds)
 
+    def absolute_differences(self, beta: Floats) -> Floats:
+        """Return the sizes (m,) of the terms of D beta."""
+        pieces = self.structure.pieces
+        return sums_of(np.abs(pieces.values * beta[pieces.places]), pieces.bounds)
+
     def spread(self, v: Floats) -> Floats:
         """Return D'v (p,)."""
         pieces = self.structure.pieces
@@ -139,15 +144,15 @@ class Nearest:
         if fresh.any():
             room.weight[fresh] = tau[pieces.columns[:-1][fresh]]
         bound = lam * self._structure.cost
+        # A projection has no bounds to split from.
+        force = self._force and not math.isinf(lam)
         b = np.zeros(z.size)
         left = []
 
         def task(start: int, stop: int) -> None:
             # Every thread needs room of its own for small components.
             bench = self._bench if self._threads == 1 else self._make_bench()
-            left.append(
-                nearest(pieces, tau, z, bound, tol, self._force, v, b, room, bench, start, stop)
-            )
+            left.append(nearest(pieces, tau, z, bound, tol, force, v, b, room, bench, start, stop))
 
         run_blocks(task, self._structure.n_components, block_size=COMPONENTS, threads=self._threads)
         return b, sum(left) == 0

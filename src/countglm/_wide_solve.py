@@ -90,7 +90,8 @@ class Solver:
         kept = null >= 0
         np.add.at(ridge, null[kept], self.problem.ridge[kept])
         runs = runaway(collapsed(self.matrix, null), self.problem.rows, ridge)
-        return np.sort(self.structure.columns[kept & (runs[null] != 0)])
+        # Columns that are held at 0 have the number -1: that of none, put at the end.
+        return np.sort(self.structure.columns[np.append(runs, 0)[null] != 0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -129,10 +130,10 @@ def fit_penalized_wide(
     )  # fmt: skip
     _refuse_unbounded(solver, columns)
     state = solver.start()
-    largest, grid = 0.0, np.zeros(1)
+    largest, grid = math.nan, np.zeros(1)
+    if penalty is not None and is_whole(lambdas, 1):
+        largest = solver.largest(solver.null_fit(state))
     if penalty is not None:
-        null = solver.null_fit(state)
-        largest = solver.largest(null)
         grid = _grid(lambdas, lambda_ratio, largest)
     found = solver.path(grid, state)
     options = {"tol": tol, "max_iter": max_iter, "prox": prox, "scaled": scaled}

@@ -19,6 +19,7 @@ Places = NDArray[np.int64]
 SINGLE, EXACT, SPLIT = 0, 1, 2
 # A difference below this part of its terms is rounding; a dual below this part of its bound holds.
 EQUAL, INSIDE = 1e-12, 1e-9
+ROUNDING = 1e-13
 
 
 class Pieces(NamedTuple):
@@ -91,11 +92,14 @@ def gap_of(pieces, c, tau, z, bound, v, b, scratch):
     for j in range(pieces.columns[c], pieces.columns[c + 1]):
         gap += 0.5 * tau[j] * (b[j] - scratch[j]) ** 2
     for k in range(pieces.rows[c], pieces.rows[c + 1]):
-        there, _ = row_product(pieces, k, b)
+        there, size = row_product(pieces, k, b)
         if there != 0.0:
             # Without limit any larger bound has the same solution.
             limit = bound[k] if bound[k] < math.inf else abs(v[k])
-            gap += max(there * ((limit if there > 0.0 else -limit) - v[k]), 0.0)
+            cost = there * ((limit if there > 0.0 else -limit) - v[k])
+            # What holds other differences than those of two columns, holds them to rounding.
+            noise = 0.0 if pieces.plain[k] else ROUNDING * abs(v[k]) * size
+            gap += max(cost - noise, 0.0)
     return gap
 
 

@@ -14,7 +14,8 @@ from .skyline import at, factor_profile, solve_profile
 
 # Over-relaxation; passes between two looks at the residuals and at most; when these are out of
 # balance, by how much the weight then changes, and how far from the stiffest column it may go.
-RELAXED, LOOK, MOST, BALANCE, FACTOR, WIDEST = 1.6, 5, 2000, 10.0, 2.0, 1e3
+RELAXED, LOOK, MOST, BALANCE, FACTOR = 1.6, 5, 2000, 10.0, 2.0
+WIDEST, NARROW = 1e3, 30.0
 
 
 @kernel
@@ -69,7 +70,12 @@ def by_splitting(pieces, c, tau, z, bound, tol, v, b, room):
     scale = 0.0
     for j in range(pieces.columns[c], pieces.columns[c + 1]):
         scale = max(scale, tau[j])
-    weight = min(max(room.weight[c], scale / WIDEST), scale * WIDEST)
+    widest = WIDEST
+    for k in range(pieces.rows[c], pieces.rows[c + 1]):
+        if not pieces.plain[k]:
+            # Nothing is made equal afterwards: a large weight would leave its rounding.
+            widest = NARROW
+    weight = min(max(room.weight[c], scale / widest), scale * widest)
     put_profile(pieces, c, tau, weight, room)
     for _ in range(MOST // LOOK):
         apart, moved = 0.0, 0.0
@@ -81,9 +87,9 @@ def by_splitting(pieces, c, tau, z, bound, tol, v, b, room):
             return True
         # Both in units of a force: the constraint's by the stiffness of the columns.
         apart *= scale * scale
-        if apart > BALANCE**2 * moved and weight * FACTOR <= scale * WIDEST:
+        if apart > BALANCE**2 * moved and weight * FACTOR <= scale * widest:
             weight *= FACTOR
-        elif moved > BALANCE**2 * apart and weight / FACTOR >= scale / WIDEST:
+        elif moved > BALANCE**2 * apart and weight / FACTOR >= scale / widest:
             weight /= FACTOR
         if weight != room.weight[c]:
             put_profile(pieces, c, tau, weight, room)
