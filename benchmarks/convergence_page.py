@@ -295,7 +295,8 @@ def text(result: dict[str, Any]) -> str:
         "![Decrement against steps for every problem: second-order methods fall to rounding within "
         "ten steps, the others in hundreds or not at all](laboratory-steps.svg)",
         "",
-        "![Decrement against evaluations: second-order methods lead as before](laboratory-evaluations.svg)",
+        "![Decrement against evaluations: second-order methods lead as before]"
+        "(laboratory-evaluations.svg)",
         "",
         "## Paths",
         "",
