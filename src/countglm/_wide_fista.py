@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 RENEW = (10, 30, 100, 300, 1000, 3000)
 # A step's length is tried anew, longer by this, after every restart.
 LONGER, SHORTER = 0.7, 1.5
-# Steps of this length, squared, are rounding: nothing is gained any more.
-FLOOR = 1e-27
+# Steps of this length, squared, are rounding where so many certificates have gained nothing.
+FLOOR, STUCK = 1e-18, 3
 # Curvatures below this part of the largest do not make a column's step longer.
 LEAST = 1e-10
 
@@ -154,7 +154,7 @@ def minimise(
     """Minimise from ``state``, which is left at the end, until the certificate holds."""
     run = Run(problem, lam, nearest, settings, state)
     wanted = settings.tol * run.scale
-    wait, checked = 0, math.inf
+    wait, checked, least, stuck = 0, math.inf, math.inf, 0
     for steps in range(1, settings.max_iter + 1):
         length = run.step()
         wait -= 1
@@ -163,7 +163,9 @@ def minimise(
             found = run.finish(steps)
             if found.relative_gap <= settings.tol:
                 return found
-            if length <= FLOOR * found.objective:
+            stuck = stuck + 1 if found.certificate.gap > 0.5 * least else 0
+            least = min(least, found.certificate.gap)
+            if length <= FLOOR * found.objective and stuck >= STUCK:
                 return found
             wait, checked = 10, length
             wanted = min(wanted, settings.tol * found.objective)
