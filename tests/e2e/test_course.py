@@ -66,7 +66,7 @@ def test_text_and_headings_are_those_of_the_lesson(notebook: Any) -> None:
     assert numbers == list(range(1, 9))
     # Every exercise has a solution: a folded cell after it.
     folded = [cell for cell in notebook.cells if "hide-cell" in cell.metadata.get("tags", [])]
-    assert len(folded) == len(re.findall(r"^\*\*\d\.\*\*", text, re.MULTILINE)) == 5
+    assert len(folded) == len(re.findall(r"^\*\*\d\.\*\*", text, re.MULTILINE)) == 6
 
 
 def test_the_page_is_linked_from_the_index() -> None:
