@@ -119,7 +119,7 @@ def _levels(conditions: ArrayLike, n: int) -> tuple[list[str], NDArray[np.intp]]
         raise InputError(
             f"conditions has shape {values.shape}; it must be ({n},), one a row of features."
         )
-    missing = np.flatnonzero(values != values) if values.dtype.kind in "fO" else np.zeros(0, int)
+    missing = np.flatnonzero([value is None or value != value for value in values.tolist()])
     if missing.size:
         raise InputError(
             f"conditions has {missing.size} missing value(s), the first at row {missing[0]} "
