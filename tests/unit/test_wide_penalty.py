@@ -149,6 +149,7 @@ def test_rows_that_are_left_out_choose_a_penalty() -> None:
         y, design, penalties.pairwise("condition"), family="poisson", lambdas=6, tol=1e-6
     )
     found = path.cross_validate(3)
+    # A gap of 1e-6 of the objective leaves about its root to the deviance of other rows.
     assert found.parts.shape == (3, 6)
     assert found.folds.tolist() == [i % 3 for i in range(60)]
     # By hand: one part with weights 0, the penalty smaller by its share.
@@ -160,7 +161,7 @@ def test_rows_that_are_left_out_choose_a_penalty() -> None:
     mu = np.exp(design.matrix @ other.coefficients[0])[found.folds == 1]
     out = y[found.folds == 1]
     deviance = 2.0 * (np.where(out > 0, out * np.log(np.maximum(out, 1) / mu), 0) - out + mu).sum()
-    assert found.parts[1, 3] == pytest.approx(deviance, rel=1e-4)
+    assert found.parts[1, 3] == pytest.approx(deviance, rel=1e-3)
     least, wide = found.choose(), found.choose("one_se")
     assert wide.lam >= least.lam
     assert path.select("cv").index == path.cross_validate().choose().index
