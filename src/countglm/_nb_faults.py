@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 # A share of values from which on a finding is more than a note.
 MANY = 0.01
 # Values that tie with the largest or smallest from this share on lie at a bound nobody told of.
-_TIED = 0.02
+_TIED, _ENOUGH = 0.02, 100
 _SCIPY = "scipy numpy jax pymc"
 
 
@@ -82,14 +82,24 @@ def at_clamps(facts: Facts) -> Iterator[Finding]:
                 at = values <= end + slack if side == "lower" else values >= end - slack
                 if at.any():
                     yield _clamped(f"{name} is at its {side} clamp {end:g}", at)
-    for name, values in facts.given.items():
-        if name in facts.clamps or values.size < 100:
+    for name, given in facts.given.items():
+        values = _told_once(given)
+        if name in facts.clamps or values.size < _ENOUGH:
             continue
         for end, side in ((values.min(), "smallest"), (values.max(), "largest")):
             at = values == end
             trivial = name == "mean" and end == 0.0
             if _TIED <= at.mean() < 0.999 and not trivial and np.isfinite(end):
                 yield _clamped(f"{name} is at its {side} value {end:.6g}, as if clamped there,", at)
+
+
+def _told_once(values: Floats) -> Floats:
+    """Return an array without the axes along which it only repeats itself."""
+    for axis in range(values.ndim):
+        first = values.take([0], axis=axis) if values.shape[axis] else values
+        if (values == first).all():
+            values = first
+    return values
 
 
 def _clamped(words: str, at: NDArray[np.bool_]) -> Finding:
@@ -186,10 +196,11 @@ def _swapped(
 ) -> Finding:
     scipy = facts.library in _SCIPY.split()
     formula = "n (1 - p)/p" if scipy else "total_count probs/(1 - probs)"
+    words = "log odds" if name == "logits" else "probability"
     right = "p = r/(r + mean)" if scipy else "probs = mean/(r + mean), or logits = log(mean/r)"
     return Finding(
         "swapped", "error",
-        f"{name} is the probability of the other outcome in {where_first(wrong)}.",
+        f"{name} is the {words} of the other outcome in {where_first(wrong)}.",
         f"In {facts.library} the mean is {formula}: what was given makes it r²/mean, "
         f"{np.median(has):.4g} in the middle, instead of {np.median(meant):.4g}.",
         f"pass {right}.",

@@ -15,6 +15,9 @@ from ._nb_values import numbers_of
 
 Floats = NDArray[np.float64]
 
+# The least number with all its digits.
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 def parameters(
     *,
@@ -80,6 +83,7 @@ def parameters(
     _check_choice(numbers)
     for name, values in numbers.items():
         _check_range(name, values)
+    _check_shapes(numbers)
     if {"p", "probs"} <= numbers.keys():
         _check_sum(numbers["p"], numbers["probs"])
     found = resolve(numbers)
@@ -99,6 +103,17 @@ def _check_choice(numbers: dict[str, Floats]) -> None:
             f"parameters() was given {', '.join(numbers) or 'nothing'}; it needs one of "
             f"{', '.join(SIZES)} and one of {', '.join(PLACES)} (p and probs may come together)."
         )
+
+
+def _check_shapes(numbers: dict[str, Floats]) -> None:
+    try:
+        np.broadcast_shapes(*(values.shape for values in numbers.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in numbers.items())
+        raise InputError(
+            f"The parameters do not broadcast: {shapes}. Values of genes have shape (genes,), of "
+            "samples (samples, 1)."
+        ) from None
 
 
 def _in_range(name: str, v: Floats) -> tuple[NDArray[np.bool_], str]:
@@ -163,7 +178,7 @@ def resolve(numbers: dict[str, Floats]) -> NBParameters:
             logits = np.where(near, np.log1p((probs - p) / p), apart)
         mean, eta = r * odds, logits - log_alpha
         # A product beyond double precision, where a factor is but the product is not.
-        mean = np.where(np.isfinite(odds) & (odds > 1e-300), mean, np.exp(eta))
+        mean = np.where(np.isfinite(odds) & (odds > _TINY), mean, np.exp(eta))
         return _made(mean, eta, alpha, log_alpha, r, p, probs, logits)
 
 
@@ -194,7 +209,7 @@ def _log_product(mean: Floats, alpha: Floats, r: Floats) -> Floats:
     """Return log(alpha mean)."""
     odds = mean / r
     near = np.abs(odds - 1.0) < 0.5
-    usual = (odds > 1e-300) & (odds < 1e300)
+    usual = (odds > _TINY) & np.isfinite(odds)
     logs = np.where(usual, np.log(odds), np.log(mean) - np.log(r))
     logs = np.where(near, np.log1p((mean - r) / r), logs)
     return np.where(np.isinf(r) & (alpha > 0.0), np.log(mean) + np.log(alpha), logs)
@@ -203,6 +218,6 @@ def _log_product(mean: Floats, alpha: Floats, r: Floats) -> Floats:
 def _share(mean: Floats, alpha: Floats, r: Floats, logits: Floats) -> tuple[Floats, Floats]:
     """Return mean/(r + mean) and r/(r + mean)."""
     total = r + mean
-    usual = np.isfinite(total) & (total > 1e-300)
+    usual = np.isfinite(total) & (total > _TINY)
     by_size = np.where(usual, mean / total, expit(logits))
     return by_size, np.where(usual, r / total, expit(-logits))

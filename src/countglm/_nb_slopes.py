@@ -27,7 +27,7 @@ def slope(e: Entries) -> Floats:
     far = _far_above(e)
     if far.any():
         y, r = e.y[far], e.r[far]
-        grown, _ = _finite_sums(np.minimum(y, _FEW), r)
+        grown, _ = _finite_sums(np.minimum(y, _FEW), e.alpha[far])
         grown = np.where(y <= _FEW, grown, y - count_part[far] - r * e.log1p_z[far])
         value[far] = _rest_of_zero(e)[far] - y * e.p[far] + grown
     return value
@@ -46,7 +46,7 @@ def curvature(e: Entries) -> Floats:
     far = _far_above(e)
     if far.any():
         y, r, p = e.y[far], e.r[far], e.p[far]
-        _, bent = _finite_sums(np.minimum(y, _FEW), r)
+        _, bent = _finite_sums(np.minimum(y, _FEW), e.alpha[far])
         bent = np.where(y <= _FEW, bent, count_part[far] + r * (e.log1p_z[far] - e.s[far]))
         of_zero = e.information[far] * p - _rest_of_zero(e)[far]
         value[far] = of_zero - y * p * e.p_not[far] + bent
@@ -59,8 +59,9 @@ def _apart(e: Entries) -> NDArray[np.bool_]:
 
 
 def _far_above(e: Entries) -> NDArray[np.bool_]:
-    """Tell where the count lies far above mean and size: there the sum of eq. 20.7 cancels less."""
-    return (e.z > 1.0) & (e.x < 0.5)
+    """Tell where the count lies far above its mean: there the sum of eq. 20.7 cancels less."""
+    small = (e.y <= _FEW) & (e.x < 0.5 * e.z)
+    return (e.x < 0.5) & (small | (e.z > 1.0))
 
 
 def _rest_of_zero(e: Entries) -> Floats:
@@ -68,13 +69,14 @@ def _rest_of_zero(e: Entries) -> Floats:
     return e.information * e.p * log_excess(np.where(e.x < 0.5, -e.p, 0.0))
 
 
-def _finite_sums(y: Floats, r: Floats) -> tuple[Floats, Floats]:
+def _finite_sums(y: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     """Return the sums of j/(r + j) and of r j/(r + j)² over j < y (eq. 20.7)."""
     first, second = np.zeros_like(y), np.zeros_like(y)
     for j in range(1, int(y.max())):
-        share = np.where(j < y, j / (r + j), 0.0)
+        steps = np.where(j < y, j * alpha, 0.0)
+        share = steps / (1.0 + steps)
         first += share
-        second += share * (r / (r + j))
+        second += share / (1.0 + steps)
     return first, second
 
 
@@ -121,7 +123,7 @@ def _by_terms(
     first = np.ones_like(y)
     for j in range(1, int(y.max())):
         first += np.where(j < y, r / (r + j), 0.0)
-    _, second = _finite_sums(y, r)
+    _, second = _finite_sums(y, alpha)
     tight = s < 0.5
     bend = np.where(tight, s * s * log_excess(np.where(tight, -s, 0.0)), log1p_z - s)
     return first - r * log1p_z, second - r * bend

@@ -133,7 +133,8 @@ def _log_likelihood(e: Entries) -> tuple[Floats]:
     some = e.y > 0.0
     if some.any():
         present = Entries(e.y[some], e.eta[some], e.theta[some])
-        value[some] = log_normalizer(present) - half_deviance(present)
+        possible = log_normalizer(present) - half_deviance(present)
+        value[some] = np.where(present.eta > -np.inf, possible, -np.inf)
     return (value,)
 
 

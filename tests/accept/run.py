@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 LISTS = (
     "separation", "certificate", "dispersion", "bits", "processes",
     "replay", "closed_form", "exact", "coding", "families", "penalties", "parity", "cluster",
-    "large",
+    "likelihood", "large",
 )  # fmt: skip
 
 
