@@ -10,6 +10,7 @@ import million_table
 import penalties_table
 import pipeline_figure
 import pipeline_table
+import wide_table
 from machine import RESULTS, machine_text
 
 ROOT = RESULTS.parent.parent
@@ -202,6 +203,7 @@ SECTIONS = {
     "scaling": cost_table.scaling,
     "million": million_table.million,
     "penalties": penalties_table.penalties,
+    "wide": wide_table.wide,
     "startup": _startup,
     "pydeseq2_backend": _pydeseq2,
     "crossing": _crossing,
