@@ -9,6 +9,7 @@ from mpmath import mp, mpf
 import countglm
 from countglm import _nb_values, likelihood
 from countglm.likelihood import gradient, hessian, log_likelihood
+from tests.support.fresh import run_python
 from tests.support.nb_digits import errors, usual_points, wide_points
 
 # Errors relative to the number and to what rounding of the arguments decides, of value, slopes and
@@ -154,3 +155,9 @@ def test_mistakes(counts, eta, words: str) -> None:
 def test_the_module_is_an_attribute() -> None:
     assert countglm.likelihood is likelihood
     assert set(likelihood.__all__) <= set(dir(likelihood))
+
+
+def test_it_loads_neither_a_compiler_nor_tables() -> None:
+    heavy = "{'numba', 'pandas', 'anndata', 'scipy.stats', 'scipy.special', 'formulaic'}"
+    code = f"import sys, countglm; countglm.likelihood; print(sorted(set(sys.modules) & {heavy}))"
+    assert run_python(code).strip() == "[]"
