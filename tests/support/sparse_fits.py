@@ -50,7 +50,8 @@ def fit_of(
     x = LEVELS[group]
     fit = SimpleNamespace(
         design=SimpleNamespace(matrix=x), n_samples=n, size_factors=factors, offset=None,
-        weights=None, trials=None, separated_ones=None, family="nb", provenance={}, finite_coefficients=coefficients, separation_pattern=pattern,
+        weights=None, trials=None, separated_ones=None, family="nb", provenance={},
+        finite_coefficients=coefficients, separation_pattern=pattern,
         separated_samples=separated, status=status, dispersion=dispersion,
     )  # fmt: skip
     return SimpleNamespace(counts=counts, x=x, factors=factors, fit=fit, group=group)
