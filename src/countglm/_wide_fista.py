@@ -59,8 +59,8 @@ class Found:
 
     @property
     def relative_gap(self) -> float:
-        """The gap as a part of the objective."""
-        return self.certificate.gap / self.objective if self.objective > 0.0 else 0.0
+        """The gap as a part of the objective, or of 1 where that is less (eq. 18.7)."""
+        return self.certificate.gap / max(1.0, self.objective)
 
 
 def metric_at(problem: WideProblem, at: Local, settings: Settings) -> Floats:
@@ -153,7 +153,7 @@ def minimise(
 ) -> Found:
     """Minimise from ``state``, which is left at the end, until the certificate holds."""
     run = Run(problem, lam, nearest, settings, state)
-    wanted = settings.tol * run.scale
+    wanted = settings.tol * max(1.0, run.scale)
     wait, checked, least, stuck = 0, math.inf, math.inf, 0
     for steps in range(1, settings.max_iter + 1):
         length = run.step()
@@ -165,10 +165,10 @@ def minimise(
                 return found
             stuck = stuck + 1 if found.certificate.gap > 0.5 * least else 0
             least = min(least, found.certificate.gap)
-            if length <= FLOOR * found.objective and stuck >= STUCK:
+            if length <= FLOOR * max(1.0, found.objective) and stuck >= STUCK:
                 return found
             wait, checked = 10, length
-            wanted = min(wanted, settings.tol * found.objective)
+            wanted = min(wanted, settings.tol * max(1.0, found.objective))
         if steps in RENEW:
             run.begin()
     return run.finish(settings.max_iter)

@@ -79,8 +79,8 @@ class WidePath:
 
     @property
     def relative_gap(self) -> Floats:
-        """The gap (L,) as a part of the objective."""
-        return np.where(self.objective > 0.0, self.gap / np.maximum(self.objective, 1e-300), 0.0)
+        """The gap (L,) as a part of the objective, or of 1 where that is less."""
+        return np.asarray(self.gap / np.maximum(self.objective, 1.0))
 
     @property
     def n_coefficients(self) -> NDArray[np.int64]:
@@ -122,7 +122,7 @@ class WidePath:
         ----------
         criterion : {"bic", "aic", "ebic", "cv"}
             Deviance of the refit plus 2 (``"aic"``) or the log of the number of rows for every
-            coefficient; ``"ebic"`` adds ``2 gamma`` times the log of the number of models of
+            coefficient (of ``"gaussian"``, ``n log(deviance / n)``); ``"ebic"`` adds ``2 gamma`` times the log of the number of models of
             that size (Chen and Chen 2008). ``"cv"`` is ``cross_validate().choose()``.
         gamma : float
             Between 0 and 1, for ``"ebic"`` alone.
@@ -150,7 +150,12 @@ class WidePath:
             raise InputError(f"gamma={gamma!r} must lie in [0, 1].")
         price = 2.0 if criterion == "aic" else math.log(self.n_rows)
         free = self.n_coefficients
-        values = [self.refit(i).deviance + price * float(k) for i, k in enumerate(free.tolist())]
+        fits = [self.refit(i).deviance for i in range(free.size)]
+        if self.family == "gaussian":
+            # The variance is not known: the likelihood's best.
+            n = self.n_rows
+            fits = [n * math.log(max(deviance / n, 1e-300)) for deviance in fits]
+        values = [fit + price * float(k) for fit, k in zip(fits, free.tolist(), strict=True)]
         if criterion == "ebic":
             least = int(free.min(initial=len(self.names)))
             most = len(self.names) - least

@@ -83,7 +83,8 @@ def fit_penalized_wide(
     names : (p,), optional
         Names of the columns.
     tol : float
-        Where a fit ends: its gap as a part of the objective (half the deviance and penalties).
+        Where a fit ends: its gap as a part of the objective (half the deviance and penalties),
+        or of 1 where that is less.
     max_iter : int
         Most steps for a penalty.
     prox : {"auto", "admm"}
