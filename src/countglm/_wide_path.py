@@ -121,9 +121,10 @@ class WidePath:
         Parameters
         ----------
         criterion : {"bic", "aic", "ebic", "cv"}
-            Deviance of the refit plus 2 (``"aic"``) or the log of the number of rows for every
-            coefficient (of ``"gaussian"``, ``n log(deviance / n)``); ``"ebic"`` adds ``2 gamma`` times the log of the number of models of
-            that size (Chen and Chen 2008). ``"cv"`` is ``cross_validate().choose()``.
+            Deviance of the refit, ``n log(deviance / n)`` of ``"gaussian"``, plus 2
+            (``"aic"``) or the log of the number of rows for every coefficient; ``"ebic"`` adds
+            ``2 gamma`` times the log of the number of models of that size (Chen and Chen 2008).
+            ``"cv"`` is ``cross_validate().choose()``.
         gamma : float
             Between 0 and 1, for ``"ebic"`` alone.
 
