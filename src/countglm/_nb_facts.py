@@ -218,6 +218,10 @@ def _eps(eps: Any) -> dict[str, float]:
 def _check_shapes(facts: Facts) -> None:
     named = {"counts": facts.counts, **facts.given}
     shapes = {name: a.shape for name, a in named.items() if a is not None}
+    others = {"loss": facts.loss, "start": facts.start, "start_mean": facts.start_mean}
+    for name, values in {**named, **others, **facts.gradients}.items():
+        if values is not None and not values.size:
+            raise InputError(f"{name or 'gradients'} is empty; give a batch with values.")
     told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
     try:
         shape = np.broadcast_shapes(*shapes.values())

@@ -127,7 +127,9 @@ def unreachable_by(
     counts: Floats, end: float, words: str, *, above: bool = True
 ) -> Iterator[Finding]:
     """Genes whose mean count lies beyond an end of the means."""
-    genes = np.nanmean(np.where(np.isfinite(counts), counts, np.nan), axis=0)
+    known = np.isfinite(counts)
+    seen = np.maximum(1, np.count_nonzero(known, axis=0))
+    genes = np.add.reduce(np.where(known, counts, 0.0), axis=0) / seen
     beyond = (genes > end) if above else (genes < end) & (genes > 0.0)
     if beyond.any():
         yield Finding(

@@ -62,15 +62,17 @@ def scales(truth: Exact, eta: float, theta: float) -> list[mpf]:
     ]
 
 
-def wide_points(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return counts to 2^53, eta and log alpha within 700, many of them near the seams."""
+def wide_points(
+    n: int, seed: int, reach: float = 700.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return counts to 2^53, eta and log alpha within ``reach``, many of them near the seams."""
     rng = np.random.default_rng(seed)
     y = np.floor(np.exp(rng.uniform(0.0, 53 * np.log(2.0), n)))
     y[::4] = rng.integers(0, 12, y[::4].size)
-    eta, theta = rng.uniform(-700.0, 700.0, (2, n))
+    eta, theta = rng.uniform(-reach, reach, (2, n))
     near = rng.normal(size=n) * np.exp(rng.uniform(-8.0, 2.0, n))
-    eta[::3] = np.clip(np.log(y + 0.5) + near, -700.0, 700.0)[::3]
-    theta[::5] = np.clip(rng.normal(size=n) - eta, -700.0, 700.0)[::5]
+    eta[::3] = np.clip(np.log(y + 0.5) + near, -reach, reach)[::3]
+    theta[::5] = np.clip(rng.normal(size=n) - eta, -reach, reach)[::5]
     theta[1::5] = 10.0 * rng.normal(size=theta[1::5].size)
     theta[2::5] = np.log(0.1) + 0.1 * rng.normal(size=theta[2::5].size)
     return y, eta, theta

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
+from scipy.sparse import csr_matrix
 from scipy.special import gammaln
 
 import countglm
@@ -251,3 +253,18 @@ def test_the_report_as_a_table() -> None:
 def test_mistakes(arguments: dict, words: str) -> None:
     with pytest.raises(countglm.InputError, match=words):
         check_nb_loss(**arguments)
+
+
+def test_odd_shapes_and_containers() -> None:
+    counts, mean, alpha = study()
+    arguments = {"mean": mean, "dispersion": alpha}
+    frames = {"mean": pd.DataFrame(mean), "dispersion": pd.Series(alpha)}
+    for same in (counts.tolist(), csr_matrix(counts), pd.DataFrame(counts), AnnData(counts)):
+        assert check_nb_loss(same, **frames).findings == ()
+    assert check_nb_loss(counts[0], mean=mean[0], dispersion=alpha).findings == ()
+    assert check_nb_loss(3, mean=4.0, dispersion=0.5).findings == ()
+    # Genes without a known count have no mean to be reached.
+    lost = np.where(np.arange(25) == 3, np.nan, counts)
+    assert check_nb_loss(lost, **arguments, clamps={"mean": (1e-9, 1e9)}).codes == ("counts",)
+    with pytest.raises(countglm.InputError, match="counts is empty; give a batch"):
+        check_nb_loss([], mean=1.0, n=1.0)
