@@ -104,6 +104,7 @@ bench: $(VENV)/bench-installed $(VENV)/r-installed
 	$(VENV)/bench/bin/python benchmarks/pipelines.py
 	$(VENV)/bench/bin/python benchmarks/pydeseq2_backend.py
 	$(VENV)/bench/bin/python benchmarks/crossing.py
+	$(VENV)/bench/bin/python benchmarks/reconditioning.py
 	$(VENV)/bench/bin/python benchmarks/million.py
 	$(VENV)/bench/bin/python benchmarks/convergence.py
 

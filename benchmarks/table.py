@@ -10,6 +10,7 @@ import million_table
 import penalties_table
 import pipeline_figure
 import pipeline_table
+import reconditioning_table
 import wide_table
 from machine import RESULTS, machine_text
 
@@ -207,6 +208,7 @@ SECTIONS = {
     "startup": _startup,
     "pydeseq2_backend": _pydeseq2,
     "crossing": _crossing,
+    "reconditioning": reconditioning_table.reconditioning,
 }
 
 

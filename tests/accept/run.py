@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 LISTS = (
     "separation", "certificate", "dispersion", "bits", "processes",
-    "replay", "closed_form", "exact", "coding", "conditioning", "families", "penalties", "wide", "parity",
-    "cluster", "likelihood", "large",
+    "replay", "closed_form", "exact", "coding", "conditioning", "families", "penalties", "wide",
+    "parity", "cluster", "likelihood", "large",
 )  # fmt: skip
 
 
