@@ -64,7 +64,8 @@ def sides(along: Floats, rows: Floats) -> Floats:
     cone, along = scaled(rows), scaled(along)
     edges = cone_edges(cone)
     if edges is None:
-        ends = [[_extreme(each, cone, sign) for sign in (1.0, -1.0)] for each in along]
+        inside = _Inside(cone)
+        ends = [[inside.reached(each, sign) for sign in (1.0, -1.0)] for each in along]
         high, low = np.array(ends).reshape(-1, 2).T
     else:
         values = products(along, edges.directions)
@@ -171,13 +172,50 @@ def _cut(edges: Floats, on: Codes, values: Floats, signs: Signs, bit: int) -> tu
     )
 
 
+class _Inside:
+    """Directions of a cone that are known: many a function takes either sign on them.
+
+    From a direction that is clear of all rows one may go along a function and against it, so that
+    only functions of one sign are left to linear programs.
+    """
+
+    def __init__(self, rows: Floats) -> None:
+        self._rows = rows
+        k = rows.shape[1]
+        found = _solve(
+            np.r_[np.zeros(k), -1.0],
+            np.hstack([rows, np.ones((len(rows), 1))]),
+            [(-1.0, 1.0)] * k + [(0.0, 1.0)],
+        )
+        self._middle = found[:k]
+        self._distance = -np.add.reduce(rows * self._middle, axis=1)
+        self._clear = bool(self._distance.min() > CLEARLY_NOT)
+
+    def reached(self, along: Floats, sign: float) -> float:
+        """Return a value of ``along`` on the cone, |u| <= 1: of ``sign`` if it takes any."""
+        if self._clear:
+            step = sign * along
+            toward = np.add.reduce(self._rows * step, axis=1)
+            hit = toward > 0.0
+            # Half of the way to the first row that is in the way.
+            longest = np.min(self._distance[hit] / toward[hit], initial=1.0)
+            direction = self._middle + 0.5 * longest * step
+            value = float(np.add.reduce(along * direction) / max(1.0, np.abs(direction).max()))
+            if sign * value > CLEARLY_NOT:
+                return value
+        return _extreme(along, self._rows, sign)
+
+
 def _largest_separation(rows: Floats) -> Mask:
     """Maximise sum(t) subject to rows @ u + t <= 0, 0 <= t <= 1: t is 1 on separable rows."""
+    from scipy import sparse
+
     distinct, where = np.unique(rows, axis=0, return_inverse=True)
     m, k = distinct.shape
     found = _solve(
         np.r_[np.zeros(k), -np.ones(m)],
-        np.hstack([distinct, np.eye(m)]),
+        # Of thousands of samples the identity alone would take gigabytes.
+        sparse.hstack([sparse.csr_array(distinct), sparse.eye_array(m)], format="csr"),
         [(None, None)] * k + [(0.0, 1.0)] * m,
     )
     return np.asarray(found[k:] > 0.5)[where.reshape(-1)]
@@ -189,7 +227,7 @@ def _extreme(along: Floats, rows: Floats, sign: float) -> float:
     return float(np.add.reduce(along * found))
 
 
-def _solve(cost: Floats, rows: Floats, bounds: list[Any]) -> Floats:
+def _solve(cost: Floats, rows: Any, bounds: list[Any]) -> Floats:
     """Return the minimum of ``cost @ z`` subject to ``rows @ z <= 0`` within bounds."""
     from scipy.optimize import linprog
 
