@@ -83,7 +83,7 @@ def at_clamps(facts: Facts) -> Iterator[Finding]:
                 if at.any():
                     yield _clamped(f"{name} is at its {side} clamp {end:g}", at)
     for name, given in facts.given.items():
-        values = _told_once(given)
+        values = _told_once(_of_seen_genes(facts, given))
         if name in facts.clamps or values.size < _ENOUGH:
             continue
         for end, side in ((values.min(), "smallest"), (values.max(), "largest")):
@@ -91,6 +91,14 @@ def at_clamps(facts: Facts) -> Iterator[Finding]:
             trivial = name == "mean" and end == 0.0
             if _TIED <= at.mean() < 0.999 and not trivial and np.isfinite(end):
                 yield _clamped(f"{name} is at its {side} value {end:.6g}, as if clamped there,", at)
+
+
+def _of_seen_genes(facts: Facts, values: Floats) -> Floats:
+    """Return the values of genes with counts: those without say nothing of their parameters."""
+    y = facts.counts
+    if y is None or y.ndim != 2 or values.ndim == 0 or values.shape[-1] != y.shape[1]:
+        return values
+    return values[..., (np.nan_to_num(y) > 0.0).any(axis=0)]
 
 
 def _told_once(values: Floats) -> Floats:

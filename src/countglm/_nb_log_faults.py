@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 _GRADIENT = re.compile(r"grad")
 _LOSS = re.compile(r"(^|[_/ .-])(loss|nll)([_/ .-]|$)")
+_OTHER_LOSS = re.compile(r"val|test|kl|reg|l1|l2|penal|aux|adv|disc|class")
 _ENDS = ("_min", "_max", "_mean", "_median")
 # Of the median, beyond which a gradient norm is a jump; and below which it has died away.
 _JUMP, _DEAD = 1e3, 1e-9
@@ -42,7 +43,7 @@ def read_log(log: Any) -> dict[str, Floats]:
             raise InputError(f"There is no training log {os.fspath(log)!r}; give a CSV file.")
         log = pd.read_csv(log)
     if hasattr(log, "columns") and hasattr(log, "to_dict"):
-        log = {str(name): log[name].tolist() for name in log.columns}
+        log = {str(name): _told(log[name].tolist()) for name in log.columns}
     if isinstance(log, list | tuple) and log and all(isinstance(row, Mapping) for row in log):
         names = dict.fromkeys(name for row in log for name in row)
         log = {name: [row.get(name, None) for row in log] for name in names}
@@ -57,6 +58,18 @@ def read_log(log: Any) -> dict[str, Floats]:
     if not columns:
         raise InputError("The training log has no column of numbers; log the loss of every step.")
     return columns
+
+
+def _told(values: list[Any]) -> list[Any]:
+    """Return a table's column without the cells that are empty because others were logged there.
+
+    A loss that has become NaN stays NaN; a cell before a later number was never filled.
+    """
+    empty = [isinstance(v, float) and v != v for v in values]
+    told = [k for k, missing in enumerate(empty) if not missing]
+    if not told or not any(empty[: told[-1]]):
+        return values
+    return [values[k] for k in told]
 
 
 def _columns(name: str, values: Any) -> Iterator[tuple[str, Floats]]:
@@ -81,7 +94,14 @@ def parameter_of(column: str) -> str | None:
     base = column.lower().replace("/", "_")
     for end in _ENDS:
         base = base.removesuffix(end)
-    return base if base in CLAMPED else None
+    # These are too short to be of a parameter: "n" counts batches as often.
+    return base if base in CLAMPED and base not in ("n", "p") else None
+
+
+def is_loss(column: str) -> bool:
+    """Tell whether a column is the loss that is trained, not a penalty or one that is watched."""
+    word = column.lower()
+    return bool(_LOSS.search(word)) and not _OTHER_LOSS.search(word)
 
 
 def first_not_finite(facts: Facts) -> Iterator[Finding]:
@@ -179,7 +199,7 @@ def logged_clamps(facts: Facts) -> Iterator[Finding]:
 def frozen(facts: Facts) -> Iterator[Finding]:
     """What does not move at all."""
     for name, values in facts.log.items():
-        about = parameter_of(name) is not None or _LOSS.search(name.lower())
+        about = parameter_of(name) is not None or is_loss(name)
         if not about or values.size < 5 or not np.isfinite(values).all():
             continue
         fixed = any(name.lower().endswith(end) for end in _ENDS) and any(
@@ -199,8 +219,7 @@ def frozen(facts: Facts) -> Iterator[Finding]:
 def rising_loss(facts: Facts) -> Iterator[Finding]:
     """Training losses that end well above their least value."""
     for name, values in facts.log.items():
-        word = name.lower()
-        if not _LOSS.search(word) or "val" in word or "test" in word or values.size < 10:
+        if not is_loss(name):
             continue
         known = values[np.isfinite(values)]
         if known.size < 10:
@@ -209,7 +228,8 @@ def rising_loss(facts: Facts) -> Iterator[Finding]:
         smooth = np.array([np.median(known[k : k + width]) for k in range(known.size - width + 1)])
         best, last, first = float(smooth.min()), float(smooth[-1]), float(smooth[0])
         gained = max(first - best, 0.0)
-        if last - best > max(0.25 * gained, 0.02 * abs(best)):
+        noise = 2.0 * float(np.median(np.abs(np.diff(known))))
+        if last - best > max(0.25 * gained, 0.02 * abs(best), noise):
             yield Finding(
                 "rising", "warning",
                 f"{name} ends at {last:.6g}, above the {best:.6g} around step "
@@ -235,7 +255,7 @@ def too_low(facts: Facts) -> Iterator[Finding]:
         floor = float(np.mean(exact_loss(y, np.log(y), np.full_like(y, -np.inf))))
     for name, values in facts.log.items():
         known = values[np.isfinite(values)]
-        if _LOSS.search(name.lower()) and known.size and known.min() < 0.999 * floor:
+        if is_loss(name) and known.size and known.min() < 0.999 * floor:
             yield Finding(
                 "too-low", "error" if known.min() >= 0.0 else "note",
                 f"{name} falls to {known.min():.6g}; the best that any mean and dispersion could "

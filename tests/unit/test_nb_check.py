@@ -216,6 +216,24 @@ def test_logs_of_every_kind_are_read(tmp_path) -> None:
     assert report.codes == ("clamped", "clamped")
 
 
+def test_what_looks_like_a_fault_in_a_log_and_is_none() -> None:
+    steps = np.arange(60)
+    loss = 2.5 + np.exp(-steps / 9.0) + 0.02 * np.cos(steps)
+    rows = np.where(steps % 5 == 4, np.nan, loss)
+    rows[-1] = np.nan
+    log = pd.DataFrame({
+        "step": steps, "train_loss": rows, "val_loss": np.where(np.isnan(rows), loss + 1.0, np.nan),
+        "kl_loss": np.minimum(0.02 * steps, 0.3), "n": np.full(60, 128), "l2_loss": 1e-9 * steps,
+        "grad_norm": 0.1 + np.exp(-steps / 9.0),
+    })  # fmt: skip
+    assert check_nb_loss(study()[0] * 0 + 3, log=log).findings == ()
+    # Genes without counts share their start, and one number for all genes is no clamp.
+    counts = np.where(np.arange(25) < 10, 0, study()[0])
+    mean = np.where(np.arange(25) < 10, 1e-4, study()[1])
+    report = check_nb_loss(counts, mean=mean, dispersion=np.full(25, 0.4))
+    assert report.findings == ()
+
+
 def test_the_report_as_a_table() -> None:
     report = check_nb_loss(start=2.3, start_mean=10.0)
     table = report.to_frame()
