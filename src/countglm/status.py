@@ -49,8 +49,9 @@ _SENTENCES: dict[Status, str] = {
     ),
     Status.SEPARATED: (
         "No finite maximum exists: the zero counts let some coefficients run to infinity, as when "
-        "a whole group is zero. Infinite coefficients are the true limits and the log-likelihood "
-        "is its supremum; test with a likelihood ratio instead of Wald."
+        "a whole group is zero, or when successes and failures lie apart. Infinite coefficients "
+        "are the true limits and the log-likelihood is its supremum; test with a likelihood ratio "
+        "instead of Wald."
     ),
     Status.SINGULAR: (
         "The samples with positive weight do not determine all coefficients of this gene, or "
