@@ -99,7 +99,7 @@ def solve_free(low, free, rank, r, step):
 
 
 @kernel
-def solve_inside(quad, target, v, bound, m, r, low, free, step):
+def solve_inside(quad, v, bound, m, r, low, free, step):
     """Solve on the entries inside their bounds, as far as these allow; return whether all went."""
     n_free = 0
     for k in range(m):
@@ -121,20 +121,22 @@ def solve_inside(quad, target, v, bound, m, r, low, free, step):
             length, first = reach, a
     for a in range(rank):
         k = free[a]
-        v[k] = min(max(v[k] + length * step[a], -bound[k]), bound[k])
-    if first >= 0:
-        k = free[first]
-        v[k] = bound[k] if step[first] > 0.0 else -bound[k]
-    residual_of(quad, target, v, m, r)
+        wanted = min(max(v[k] + length * step[a], -bound[k]), bound[k])
+        if a == first:
+            wanted = bound[k] if step[a] > 0.0 else -bound[k]
+        move = wanted - v[k]
+        v[k] = wanted
+        for j in range(m):
+            r[j] += move * quad[k, j]
     return first < 0
 
 
 @kernel
-def finish(quad, target, v, bound, m, r, low, free, step):
+def finish(quad, v, bound, m, r, low, free, step):
     """Solve on the entries inside their bounds; return whether that is the minimum of the box."""
     # Every round but the last puts one more entry at its bound.
     for _ in range(m + 1):
-        if solve_inside(quad, target, v, bound, m, r, low, free, step):
+        if solve_inside(quad, v, bound, m, r, low, free, step):
             break
     for k in range(m):
         # At a bound the objective must fall outwards; inside it must be level.
@@ -155,14 +157,24 @@ NEAR = 1e-10
 
 
 @kernel
+def minimise_from(quad, bound, m, v, r, low, free, step):
+    """Set ``v`` to the minimum, from where it is; return whether it was reached.
+
+    ``v`` is in the box and ``r = Q v - c`` there.  Where a start is nearly the minimum, ``r`` is
+    small and known to more digits than the difference of ``Q v`` and ``c`` would be.
+    """
+    for _ in range(MOST // SWEEPS):
+        for _ in range(SWEEPS):
+            moved = sweep(quad, v, bound, m, r)
+        if moved == 0.0 or finish(quad, v, bound, m, r, low, free, step):
+            return True
+    return False
+
+
+@kernel
 def minimise_in_box(quad, target, bound, m, v, r, low, free, step):
     """Set ``v`` to the minimum, from where it is; return whether it was reached."""
     for k in range(m):
         v[k] = min(max(v[k], -bound[k]), bound[k])
     residual_of(quad, target, v, m, r)
-    for _ in range(MOST // SWEEPS):
-        for _ in range(SWEEPS):
-            moved = sweep(quad, v, bound, m, r)
-        if moved == 0.0 or finish(quad, target, v, bound, m, r, low, free, step):
-            return True
-    return False
+    return minimise_from(quad, bound, m, v, r, low, free, step)

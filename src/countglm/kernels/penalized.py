@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from countglm._jit import entry, kernel
 
-from .box import minimise_in_box
+from .box import minimise_from
 from .families import (
     GAUSSIAN,
     gap_bound,
@@ -27,9 +27,12 @@ from .triangular import backward, factor, forward
 
 Floats = NDArray[np.float64]
 
-MAX_STEPS = 60
-# A duality gap, in units of log-likelihood, that needs no other proof.
-SURE = 1e-9
+# Most steps of a fit, and of them after the first that is small.
+MAX_STEPS, MORE_STEPS = 60, 4
+# The duality gap of a fit that is done, as a part of its objective (or of 1, if that is more).
+LIMIT = 1e-8
+# Below this decrement a step that shrinks it by less than half meets the rounding.
+ROUNDING = 1e-5
 # Columns of what is said of a fit.
 GAP, KKT, DEVIANCE, STEPS, SOLVED, N_FACTS = 0, 1, 2, 3, 4, 5
 
@@ -46,7 +49,7 @@ class Work(NamedTuple):
     step: Floats  # (p,)
     half: Floats  # (m, p): rows of D by the inverse of the factor
     quad: Floats  # (m, m)
-    target: Floats  # (m,)
+    before: Floats  # (m,): the dual point before the step
     bound: Floats  # (m,)
     rest: Floats  # (m,)
     low: Floats  # (m, m)
@@ -105,28 +108,34 @@ def whiten(d, work, p, m):
 
 @kernel
 def model_step(d, beta, v, work, p, m):
-    """Set the step to the minimum of the penalised quadratic model; return its length."""
-    # In white coordinates: the Newton point z, then z - half' v.
+    """Set the step to the minimum of the penalised quadratic model; return its length.
+
+    In white coordinates it is ``z - half' (v - v0)``, with ``z`` the Newton step against the dual
+    point ``v0`` at hand: both are small near the optimum, however flat it is.
+    """
     for j in range(p):
         work.step[j] = -work.score[j]
+    for k in range(m):
+        v[k] = min(max(v[k], -work.bound[k]), work.bound[k])
+        work.before[k] = v[k]
+        for j in range(p):
+            work.step[j] -= d[k, j] * v[k]
     forward(work.chol, p, work.step)
     for k in range(m):
         total = 0.0
         for j in range(p):
             total += work.half[k, j] * work.step[j] + d[k, j] * beta[j]
-        work.target[k] = total
-    solved = minimise_in_box(
-        work.quad, work.target, work.bound, m, v, work.rest, work.low, work.free, work.move
-    )
+        work.rest[k] = -total
+    minimise_from(work.quad, work.bound, m, v, work.rest, work.low, work.free, work.move)
     squared = 0.0
     for j in range(p):
         total = work.step[j]
         for k in range(m):
-            total -= work.half[k, j] * v[k]
+            total -= work.half[k, j] * (v[k] - work.before[k])
         work.step[j] = total
         squared += total * total
     backward(work.chol, p, work.step)
-    return math.sqrt(squared), solved
+    return math.sqrt(squared)
 
 
 @kernel
@@ -144,7 +153,7 @@ def safe_length(code, x, work):
 
 
 @kernel
-def duality_gap(code, y, x, weight, size, ridge, d, lam, beta, v, work):
+def duality_gap(code, y, x, weight, size, ridge, d, beta, v, work):
     """Return a bound of the duality gap (eq. 16.5) and the KKT residual in standard errors.
 
     The slopes at ``beta`` are moved along ``W X`` so that they balance ``D'v``; what the move
@@ -191,36 +200,49 @@ def duality_gap(code, y, x, weight, size, ridge, d, lam, beta, v, work):
 
 
 @kernel
-def fit_at(code, y, x, offset, weight, size, ridge, d, lam, tol, beta, v, work, facts):
+def certify(code, y, x, weight, size, ridge, d, beta, v, work, facts):
+    """Fill ``facts`` but for the steps; return whether the gap is that of a fit that is done."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        if weight[i] > 0.0:
+            total += weight[i] * half_unit_deviance(code, y[i], work.eta[i], size[i])
+    facts[DEVIANCE] = 2.0 * total
+    facts[GAP], facts[KKT] = duality_gap(code, y, x, weight, size, ridge, d, beta, v, work)
+    for k in range(d.shape[0]):
+        held = 0.0
+        for j in range(x.shape[1]):
+            held += d[k, j] * beta[j]
+        total += work.bound[k] * abs(held)
+    return facts[GAP] <= LIMIT * max(1.0, total)
+
+
+@kernel
+def fit_at(code, y, x, offset, weight, size, ridge, d, tol, beta, v, work, facts):
     """Fit at one penalty from ``beta`` and ``v``, which it replaces; fill ``facts``."""
-    n, p = x.shape
-    m = d.shape[0]
-    steps, exact, near = 0, False, False
+    p, m = x.shape[1], d.shape[0]
+    steps, last, before, near, solved = 0, MAX_STEPS, math.inf, False, False
     while True:
         expand(code, y, x, offset, weight, size, ridge, beta, work)
+        solved = False
         if not factor(work.hessian, work.chol, p):
-            near = False
             break
-        if near or steps >= MAX_STEPS:
-            break
+        if near or steps >= last:
+            solved = certify(code, y, x, weight, size, ridge, d, beta, v, work, facts) and near
+            if solved or steps >= last:
+                break
+            # The steps are small, but from a dual point far away: they know few digits of it.
+            last = min(last, steps + MORE_STEPS)
         whiten(d, work, p, m)
-        decrement, exact = model_step(d, beta, v, work, p, m)
+        decrement = model_step(d, beta, v, work, p, m)
         length = safe_length(code, x, work)
         for j in range(p):
             beta[j] += length * work.step[j]
         steps += 1
-        # A full step from here leaves an error of its square.
-        near = length == 1.0 and decrement <= tol
+        # A full step from here leaves an error of its square, or meets the rounding.
+        near = length == 1.0 and (decrement <= tol or 0.5 * before < decrement <= ROUNDING)
+        before = decrement
     facts[STEPS] = steps
-    total = 0.0
-    for i in range(n):
-        if weight[i] > 0.0:
-            total += weight[i] * half_unit_deviance(code, y[i], work.eta[i], size[i])
-    facts[DEVIANCE] = 2.0 * total
-    facts[GAP], facts[KKT] = duality_gap(code, y, x, weight, size, ridge, d, lam, beta, v, work)
-    # At the least penalty that leaves no difference many answers of the box are as good as each
-    # other, and rounding may choose anew in every step: the gap then says that the fit is done.
-    facts[SOLVED] = 1.0 if near and (exact or facts[GAP] <= SURE) else 0.0
+    facts[SOLVED] = 1.0 if solved else 0.0
 
 
 @entry
@@ -243,11 +265,8 @@ def fit_paths(
             for k in range(d.shape[0]):
                 work.bound[k] = lambdas[g, t] * cost[k]
                 v[k] = 0.0 if t == 0 else v_out[g, t - 1, k]
-            fit_at(
-                code, y[g], x, o, w, s, ridge, d, lambdas[g, t], tol, beta, v, work, facts_out[g, t]
-            )  # fmt: skip
-            # Where there is no fit at a large penalty, as without any count, smaller ones lead
-            # no nearer to one.
+            fit_at(code, y[g], x, o, w, s, ridge, d, tol, beta, v, work, facts_out[g, t])
+            # Without a fit at a large penalty, as without any count, smaller ones have none.
             if facts_out[g, t, SOLVED] != 1.0:
                 break
 
