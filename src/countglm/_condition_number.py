@@ -20,7 +20,9 @@ TOLERANCE = 1e-4
 # Rounding of the factorisation, which the condition number itself multiplies.
 _FACTORED = 1e-12
 _FIRST_LOOK, _LOOKS_APART = 32, 1.25
+# Most steps, and most multiplications of all of them.
 _LONGEST = 20_000
+_WORK = 4_000_000_000
 # Below this part of the largest a singular value is rounding of the recurrence.
 _NOTHING = 1e-12
 
@@ -99,7 +101,8 @@ def _bidiagonalised(matrix: SparseMap, values: Floats) -> tuple[float, float]:
     beside: list[float] = []
     look = _FIRST_LOOK
     ratio, error = np.inf, np.inf
-    while len(diagonal) < _LONGEST:
+    longest = min(_LONGEST, max(2 * _FIRST_LOOK, _WORK // values.size))
+    while len(diagonal) < longest:
         left /= diagonal[-1]
         right = _sums(cols, values * left[rows], p) - diagonal[-1] * right
         beside.append(_length(right))

@@ -35,8 +35,8 @@ class Reconditioned:
         Names of its columns; one whose coefficient means what it did keeps its name.
     original_names : tuple of str
     coding : str
-        ``"cell_means"``, ``"sum"``, ``"rereference"`` or ``"qr"``; ``"as given"`` where nothing
-        else had a smaller condition number.
+        ``"cell_means"``, ``"sum"``, ``"rereference"``, ``"qr"``, or ``"as given"``, which is also
+        what ``"auto"`` gives where nothing has a smaller condition number.
     scaled : bool
         Whether columns were divided by powers of two as well.
     exact : bool

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-CODINGS = ("auto", "cell_means", "sum", "rereference", "qr")
+CODINGS = ("auto", "as given", "cell_means", "sum", "rereference", "qr")
 # A sparse design with more entries than this is not made dense for a dense coding.
 _DENSE = 50_000_000
 # What "auto" tries costs a look at every pair of columns.
@@ -58,14 +58,15 @@ def recondition(
     design : formula, DataFrame, array (n, p), scipy sparse matrix, Design or GLMFit
         Columns may depend on each other (not for ``"qr"``): the maps hold, and the condition
         number is infinite.
-    coding : {"auto", "cell_means", "sum", "rereference", "qr"}
+    coding : {"auto", "as given", "cell_means", "sum", "rereference", "qr"}
         ``"cell_means"``: a coefficient per cell where the design is a one-way layout (interactions
         in full), else per level of its first factor. ``"sum"``: levels about the mean of the
         levels, numbers about their (rounded) mean, products along with them. ``"rereference"``:
         columns of 0 and 1 told from what each condition's own wild type has. ``"qr"``: orthonormal
         columns, which no person reads. ``"auto"``: of the first three and the design as it
         stands, what has the smallest scaled condition number, and ``"qr"`` where that is still 30
-        or more.
+        or more; of wide or sparse designs re-referencing alone is tried. ``"as given"``: for
+        ``scale``, and for the figures.
     obs : DataFrame, optional
         Sample table of a formula.
     names : (p,) str, optional

@@ -91,6 +91,9 @@ def test_a_sparse_design_stays_sparse_and_is_rereferenced() -> None:
     assert sparse.issparse(made.matrix)
     assert made.condition_after.scaled < 0.5 * made.condition_before.scaled
     assert "wild type of homolog1: 5 columns other than 0 ('homolog1:s" in str(made)
+    plain = countglm.recondition(scan.design, "as given")
+    assert plain.condition_before == plain.condition_after == made.condition_before
+    assert abs(plain.matrix - scan.design).max() == 0.0
     with pytest.raises(countglm.InputError, match="fits gene by gene take a dense one"):
         _ = made.design
     scaled = countglm.recondition(scan.design, conditions=scan.conditions, scale=True)
