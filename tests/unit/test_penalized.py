@@ -169,6 +169,7 @@ def test_no_reference_is_special_to_pairs(formula: str) -> None:
     np.testing.assert_array_equal(*fused)
 
 
+@pytest.mark.compiled
 def test_threads_and_blocks_change_no_bit() -> None:
     one = path_of(threads=1)
     for two in (path_of(threads=2, block_size=2), path_of(threads=2, block_size=1)):
@@ -213,6 +214,7 @@ def test_a_gene_that_another_term_separates_is_told() -> None:
     assert np.isnan(path.coefficients[3]).all()
 
 
+@pytest.mark.compiled
 def test_refits_are_ordinary_fits_of_merged_levels() -> None:
     counts, obs = study()
     path = path_of(lambdas=12)
@@ -265,6 +267,7 @@ def test_a_penalty_of_costs_is_that_of_another_strength() -> None:
     np.testing.assert_allclose(two.coefficients[1:], one.coefficients[1:], atol=1e-9)
 
 
+@pytest.mark.compiled
 def test_a_ridge_is_the_same_in_every_coding() -> None:
     one = path_of(ridge=0.5)
     two = path_of("~ 0 + g + b", ridge=0.5, lambdas=one.lambdas)
@@ -306,6 +309,7 @@ def test_effects_equal_as_they_stand_have_a_path_too() -> None:
     assert (path.labels == 0).all()
 
 
+@pytest.mark.compiled
 def test_a_shift_of_the_reference_alone() -> None:
     # Group a is twice the others: one difference among pairs that hold the rest together, but
     # three among differences to a, of which the noisiest goes first.

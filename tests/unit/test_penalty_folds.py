@@ -62,6 +62,7 @@ def test_each_part_is_predicted_by_the_others() -> None:
     assert np.isnan(found.deviance[3]).all()
 
 
+@pytest.mark.compiled
 def test_rules_choose_the_least_or_a_larger_penalty() -> None:
     path = path_of(lambdas=8)
     found = path.cross_validate(4)
@@ -87,6 +88,7 @@ def test_genes_may_share_a_place() -> None:
     assert np.ptp(found.choose("one_se", shared=True).index) == 0
 
 
+@pytest.mark.compiled
 def test_folds_are_the_same_again_and_others_by_another_seed() -> None:
     path = path_of()
     one, two, three = (path.cross_validate(4, seed=seed) for seed in (0, 0, 5))

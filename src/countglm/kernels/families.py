@@ -17,7 +17,7 @@ COUNTS, BINOMIAL, GAUSSIAN = 0, 1, 2
 
 @kernel
 def slope_and_curvature(code, y, eta, size):
-    """Return ``f'`` and ``f''`` at a linear predictor (eqs. 1.2, 1.4; 16.1, 16.2)."""
+    """Return ``f'`` and ``f''`` at a linear predictor (eqs. 1.2, 1.4; 17.2, 17.3)."""
     if code == COUNTS:
         mu = exp(eta)
         share = poisson_share(mu, size)
@@ -35,7 +35,7 @@ def slope_and_curvature(code, y, eta, size):
 
 @kernel
 def half_unit_deviance(code, y, eta, size):
-    """Return ``f`` less its least value for this observation (eqs. 2.5; 16.1, 16.2), >= 0."""
+    """Return ``f`` less its least value for this observation (eqs. 2.5; 17.4), >= 0."""
     if code == COUNTS:
         mu = exp(eta)
         return half_deviance(y, mu, size, poisson_share(mu, size))
