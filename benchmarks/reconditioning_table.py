@@ -17,10 +17,10 @@ def reconditioning(result: dict[str, Any]) -> list[str]:
         "in the codings of `countglm.recondition(..., 'rereference')`, by the same accelerated "
         "gradient method (FISTA, backtracking, restarts; a few lines of "
         "`benchmarks/reconditioning.py`) from the same start, until the objective is within a "
-        f"relative {result['tolerance']:.0e} of its minimum. **Condition** is that of the design with "
-        "columns of length 1, **as it stands** that of the design itself, which this method meets. "
-        "**Mapped back** is the largest difference between the coefficients of the optimum, found "
-        "in this coding and mapped to the given one, and those found in the last coding. "
+        f"relative {result['tolerance']:.0e} of its minimum. **Condition** is that of the design "
+        "with columns of length 1, **as it stands** that of the design itself, which this "
+        "method meets. **Mapped back** is the largest difference between the coefficients of the "
+        "optimum, found in this coding and mapped to the given one, and those found in the last coding. "
         + machine_text(result),
     ]
     for label, scan in result["scans"].items():

@@ -125,7 +125,7 @@ def recondition(
     groups = _conditions(conditions, obs, given.matrix.shape[0])
     told = _Told(groups, wild_type, sites)
     before = condition_number(given.matrix, rows)
-    tried: dict[str, float] = {}
+    tried: dict[str, ConditionNumber] = {}
     if coding == "auto":
         coding, made, tried = _best(given, told, before, rows)
     else:
@@ -134,6 +134,7 @@ def recondition(
     if scale:
         changed = changed.then(scaled(given.matrix.times(changed.forward), changed.names))
     matrix = given.matrix.times(changed.forward)
+    after = None if scale else tried.get(coding)
     wild = zip(groups.labels, made.wild_type, strict=False)
     return Reconditioned(
         matrix=matrix.csr() if given.sparse else matrix.dense(),
@@ -143,8 +144,8 @@ def recondition(
         scaled=scale,
         exact=changed.exact,
         condition_before=before,
-        condition_after=condition_number(matrix, rows),
-        considered=tried,
+        condition_after=condition_number(matrix, rows) if after is None else after,
+        considered={name: found.scaled for name, found in tried.items()},
         wild_types={d: tuple(given.names[k] for k in np.flatnonzero(row)) for d, row in wild},
         turned=tuple(given.names[k] for k in np.flatnonzero(made.turned)),
         sample_names=given.sample_names,
@@ -259,10 +260,10 @@ def _make(coding: str, given: _Given, told: _Told) -> Rereferenced:
 
 def _best(
     given: _Given, told: _Told, before: ConditionNumber, weights: Floats | None
-) -> tuple[str, Rereferenced, dict[str, float]]:
+) -> tuple[str, Rereferenced, dict[str, ConditionNumber]]:
     """Return the coding of the smallest condition number, and those of all that were tried."""
-    best, chosen, tried = "as given", _make("", given, told), {}
-    tried[best] = least = before.scaled
+    best, chosen, least = "as given", _make("as given", given, told), before.scaled
+    tried = {best: before}
     few = given.matrix.shape[1] <= _FEW_COLUMNS and not given.sparse
     for coding in ("cell_means", "sum", "rereference") if few else ("rereference",):
         try:
@@ -272,11 +273,10 @@ def _best(
             if told.wild_type is not None and coding == "rereference":
                 raise
             continue
-        after = condition_number(given.matrix.times(made.coding.forward), weights)
-        tried[coding] = after.scaled
+        tried[coding] = after = condition_number(given.matrix.times(made.coding.forward), weights)
         if after.scaled * _WORTH < least:
             best, chosen, least = coding, made, after.scaled
     if few and NOTABLE <= least < np.inf:
         best, chosen = "qr", _make("qr", given, told)
-        tried[best] = condition_number(given.matrix.times(chosen.coding.forward), weights).scaled
+        tried[best] = condition_number(given.matrix.times(chosen.coding.forward), weights)
     return best, chosen, tried
