@@ -20,8 +20,8 @@ def reconditioning(result: dict[str, Any]) -> list[str]:
         f"relative {result['tolerance']:.0e} of its minimum. **Condition** is that of the design "
         "with columns of length 1, **as it stands** that of the design itself, which this "
         "method meets. **Mapped back** is the largest difference between the coefficients of the "
-        "optimum, found in this coding and mapped to the given one, and those found in the last coding. "
-        + machine_text(result),
+        "optimum, found in this coding and mapped to the given one, and those found in "
+        "the last coding. " + machine_text(result),
     ]
     for label, scan in result["scans"].items():
         lines += [
