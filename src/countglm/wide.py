@@ -13,6 +13,7 @@ from ._names import first_few, plural
 from ._parallel import is_whole, resolve_threads
 from ._provenance import provenance
 from ._warn import warn
+from ._wide_blocks import ConditionDesign
 from ._wide_fista import Settings
 from ._wide_path import WidePath, path_of
 from ._wide_penalty import differences_of
@@ -122,7 +123,7 @@ def fit_penalized_wide(
     """
     matrix, columns = resolve_matrix(design, names)
     rows = resolve_rows(y, matrix.shape[0], family, dispersion, trials, offset, weights)
-    own = design if hasattr(design, "factor") else matrix
+    own = design if isinstance(design, ConditionDesign) else matrix
     differences = differences_of(penalty, own, columns)
     settings = _settings(tol, max_iter, prox, scaled)
     solver = Solver.of(

@@ -216,6 +216,17 @@ def test_without_a_penalty_it_is_the_ordinary_fit() -> None:
     assert np.isnan(path.largest)
 
 
+def test_a_column_may_have_any_name() -> None:
+    x = pd.DataFrame({"factor": [1.0, 1, 0, 0], "matrix": [0.0, 0, 1, 1]})
+    path = fit_penalized_wide(
+        [1.0, 2.0, 5.0, 6.0], x, penalties.pairwise(["factor", "matrix"]), family="gaussian",
+        lambdas=[1.0], tol=1e-12,
+    )  # fmt: skip
+    # Means 1.5 and 5.5 of two each, drawn together by lambda / 2.
+    np.testing.assert_allclose(path.coefficients[0], [2.0, 5.0], atol=1e-6)
+    assert path.names == ("factor", "matrix")
+
+
 MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("family='beta' is not known", {"family": "beta"}),
     ("needs dispersion=", {"dispersion": None}),
