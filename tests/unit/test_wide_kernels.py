@@ -55,7 +55,7 @@ def test_a_divergence_is_bounded_and_never_by_far(code: int, size: float, y: flo
 @pytest.mark.parametrize(("code", "size", "y"), CASES)
 def test_a_dual_gap_is_that_of_fenchel_at_the_ends_too(code: int, size: float, y: float) -> None:
     one, dual = np.ones(1), np.zeros(1)
-    grid = np.linspace(-60.0, 60.0, 240_001)
+    grid = np.linspace(-60.0, 60.0, 60_001)
     for eta in (-2.0, 0.3, 1.7):
         slope, curve = slopes(code, y, size, eta)
         for shift in (-20.0, -0.7, 1e-3, 0.7, 20.0):
@@ -65,9 +65,9 @@ def test_a_dual_gap_is_that_of_fenchel_at_the_ends_too(code: int, size: float, y
             tilted = loss(code, y, size, grid) - dual[0] * grid.astype(np.longdouble)
             here = loss(code, y, size, np.array([eta]))[0] - dual[0] * np.longdouble(eta)
             truth = float(here - tilted.min())
-            # The grid misses the least by at most its curvature times 2.5e-4 squared.
-            assert gap >= truth - 1e-12
-            assert gap <= 3.0 * truth + 2e-6
+            # The grid misses the least by its curvature times 0.001 squared, over 2.
+            assert gap >= truth * (1.0 - 1e-12)
+            assert gap <= 3.0 * truth + 3e-5
 
 
 def test_deviances_leave_out_rows_without_weight() -> None:
