@@ -145,9 +145,10 @@ def fit_penalized_wide(
     left = int((~path.converged).sum())
     if left:
         warn(
-            f"{plural(left, 'penalty')} of {grid.size}: the gap is above tol={tol:g} of the "
-            f"objective after {max_iter} steps, at worst {path.relative_gap.max():.1e}. Raise "
-            "max_iter, add a ridge, or give the design a better conditioned coding."
+            f"{left} of {grid.size} fits: the gap is above tol={tol:g} of the objective, at worst "
+            f"{path.relative_gap.max():.1e}, after up to {path.n_iter[~path.converged].max()} "
+            "steps. Raise max_iter (fewer steps than that: tol is below the rounding), add a "
+            "ridge, or give the design a better conditioned coding."
         )
     return path
 
