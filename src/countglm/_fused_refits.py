@@ -41,17 +41,10 @@ class Patterns:
     free: Integers
 
 
-def find_patterns(differences: Differences, coefficients: Floats, tolerance: float) -> Patterns:
-    """Return the patterns of coefficients (n_genes, L, p)."""
-    n_genes, steps, p = coefficients.shape
-    m = differences.rows.shape[0]
-    bits = np.zeros((n_genes * steps, m), dtype=np.bool_)
-    flat = coefficients.reshape(-1, p)
-    for k in range(m):
-        value = np.zeros(flat.shape[0])
-        for j in np.flatnonzero(differences.rows[k]):
-            value += differences.rows[k, j] * flat[:, j]
-        bits[:, k] = np.abs(value) <= tolerance
+def find_patterns(differences: Differences, held: NDArray[np.bool_]) -> Patterns:
+    """Return the patterns of differences that are 0 (n_genes, L, m)."""
+    n_genes, steps, m = held.shape
+    bits = held.reshape(-1, m)
     packed, place = np.unique(np.packbits(bits, axis=1), axis=0, return_inverse=True)
     held = np.unpackbits(packed, axis=1, count=m).astype(np.bool_)
     free = np.array([null_space(differences.rows[row]).shape[1] for row in held], dtype=np.int64)

@@ -48,7 +48,9 @@ class PerGene:
 class Data:
     """Responses of all genes with what their model is given.
 
-    ``size`` has the dispersions of counts, or the trials of a binomial.
+    ``size`` has the dispersions of counts, or the trials of a binomial.  A Gaussian's responses
+    and offsets reach the kernels in a ``unit`` (n_genes,) of their own, so that tolerances mean the
+    same whatever they were measured in.
     """
 
     responses: Responses
@@ -57,6 +59,12 @@ class Data:
     weights: Rows
     size: Rows
     family: str
+    unit: Floats | None = None
+
+    @property
+    def units(self) -> Floats:
+        """Unit of every gene (n_genes,): 1 but for a Gaussian."""
+        return np.ones(self.responses.n_genes) if self.unit is None else self.unit
 
     @property
     def code(self) -> int:
@@ -65,6 +73,10 @@ class Data:
     def of(self, start: int, stop: int) -> tuple[Any, ...]:
         """What kernels take of genes [start, stop): responses, offset, weight, size."""
         y = np.ascontiguousarray(self.responses.block(start, stop), dtype=np.float64)
-        parts = (self.offset, self.weights, self.size)
+        offset = self.offset.rows(start, stop)
+        if self.unit is not None:
+            y = y / self.unit[start:stop, None]
+            offset = offset / self.unit[start:stop, None]
+        parts = (offset, self.weights.rows(start, stop), self.size.rows(start, stop))
         # Writable, whatever was given: kernels compile once.
-        return y, *(np.require(part.rows(start, stop), requirements=["C", "W"]) for part in parts)
+        return y, *(np.require(part, requirements=["C", "W"]) for part in parts)

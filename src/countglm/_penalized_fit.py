@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import lies_within
+from ._arguments import as_real_array, lies_within
 from ._parallel import is_whole
 from ._penalized_data import Data, EachBlock
 from ._penalized_source import Source
 from ._penalty_strength import largest_penalties, null_space
 from .basis import make_basis, products
 from .errors import InputError
-from .kernels.penalized import N_FACTS, SOLVED, Work, deviances_at, fit_paths, scores_at
+from .kernels.duality import DEVIANCE, GAP, N_FACTS, SOLVED
+from .kernels.families import GAUSSIAN
+from .kernels.penalized import Work, deviances_at, fit_paths, scores_at
 from .penalties import Differences
 from .status import Status
 
@@ -58,19 +60,26 @@ class Problem:
             z(m), z((m, m)), z(m, dtype=np.int64), z(m),
         )  # fmt: skip
 
-    def null_fits(self, source: Source) -> tuple[Floats, NDArray[np.int8]]:
-        """Return coordinates (n_genes, q) of the fits without any difference, and their status."""
+    def null_fits(self, source: Source) -> tuple[Problem, Floats, NDArray[np.int8]]:
+        """Return coordinates (n_genes, q) of the fits without any difference, and their status.
+
+        And before them this problem, with a Gaussian's responses in the unit of what these fits
+        leave of them.
+        """
         genes = np.arange(self.data.responses.n_genes)
         fit = source.fused_fit(genes, products(self.x, self.null))
         usable = fit.converged
         found = np.where(usable[:, None], fit.coefficients, 0.0)
         status = np.where(usable, Status.CONVERGED, fit.status)
+        problem = self
+        if self.data.code == GAUSSIAN:
+            problem = self.with_data(replace(self.data, unit=_units(fit.dispersion)))
         within = products(products(self.null.T.copy(), self.ridge), self.null)
         if within.any():
             # A prior that is not on differences alone moves these fits too.
             rows = np.zeros((0, self.null.shape[1]))
             part = replace(
-                self, x=np.ascontiguousarray(products(self.x, self.null)), rows=rows,
+                problem, x=np.ascontiguousarray(products(self.x, self.null)), rows=rows,
                 ridge=np.ascontiguousarray(within), to_coef=np.eye(self.null.shape[1]),
                 differences=replace(self.differences, rows=rows, cost=np.zeros(0)),
             )  # fmt: skip
@@ -78,39 +87,46 @@ class Problem:
             found = paths.coefficients[:, 0]
             unfinished = usable & (paths.facts[:, 0, SOLVED] != 1.0)
             status = np.where(unfinished, Status.MAX_ITER, status)
-        return products(found, self.null.T.copy()), np.asarray(status)
+        return problem, products(found, self.null.T.copy()), np.asarray(status)
 
     def largest(self, start: Floats, each_block: EachBlock) -> Floats:
         """Return the least penalty (n_genes,) that leaves no difference, from the null fits."""
-        score = np.zeros((self.data.responses.n_genes, self.x.shape[1]))
+        score, unit = np.zeros((start.shape[0], self.x.shape[1])), self.data.units
 
         def task(first: int, last: int) -> None:
             y, offset, weight, size = self.data.of(first, last)
+            begin = np.ascontiguousarray(start[first:last] / unit[first:last, None])
             scores_at(
-                self.data.code, y, self.x, offset, weight, size, self.ridge, start[first:last],
-                self.work(), score[first:last],
+                self.data.code, y, self.x, offset, weight, size, self.ridge, begin, self.work(),
+                score[first:last],
             )  # fmt: skip
 
         each_block(task)
-        return largest_penalties(self.differences, self.rows, score)
+        return largest_penalties(self.differences, self.rows, score) * unit
 
     def paths(self, lambdas: Floats, start: Floats, each_block: EachBlock) -> Paths:
         """Fit every gene (n_genes,) at its penalties (n_genes, L), from largest to smallest."""
         n_genes, steps = lambdas.shape
+        m, unit = self.rows.shape[0], self.data.units
         found = Paths(
-            np.zeros((n_genes, steps, self.to_coef.shape[0])), np.zeros((n_genes, steps, N_FACTS))
-        )
+            np.zeros((n_genes, steps, self.to_coef.shape[0])), np.zeros((n_genes, steps, N_FACTS)),
+            np.ones((n_genes, steps, m), dtype=np.bool_),
+        )  # fmt: skip
 
         def task(first: int, last: int) -> None:
             y, offset, weight, size = self.data.of(first, last)
             gamma = np.zeros((last - first, steps, self.x.shape[1]))
-            dual = np.zeros((last - first, steps, self.rows.shape[0]))
+            dual = np.zeros((last - first, steps, m))
+            here = unit[first:last, None]
             fit_paths(
                 self.data.code, y, self.x, offset, weight, size, self.ridge, self.rows,
-                self.differences.cost, lambdas[first:last], self.tol, start[first:last],
-                self.work(), gamma, dual, found.facts[first:last],
+                self.differences.cost, np.ascontiguousarray(lambdas[first:last] / here), self.tol,
+                np.ascontiguousarray(start[first:last] / here), self.work(), gamma, dual,
+                found.held[first:last], found.facts[first:last],
             )  # fmt: skip
-            found.coefficients[first:last] = _mapped(gamma, self.to_coef)
+            found.coefficients[first:last] = _mapped(gamma, self.to_coef) * here[:, :, None]
+            for fact in (GAP, DEVIANCE):
+                found.facts[first:last, :, fact] *= here * here
 
         each_block(task)
         return found
@@ -118,17 +134,18 @@ class Problem:
     def deviances(self, coefficients: Floats, each_block: EachBlock) -> Floats:
         """Return the deviances (n_genes, L) of coefficients (n_genes, L, p) of the design."""
         deviance = np.zeros(coefficients.shape[:2])
-        x = np.ascontiguousarray(self.data.design)
+        x, unit = np.ascontiguousarray(self.data.design), self.data.units
 
         def task(first: int, last: int) -> None:
             y, offset, weight, size = self.data.of(first, last)
+            beta = np.ascontiguousarray(coefficients[first:last] / unit[first:last, None, None])
             deviances_at(
-                self.data.code, y, x, offset, weight, size, coefficients[first:last],
-                self.work(), deviance[first:last],
+                self.data.code, y, x, offset, weight, size, beta, self.work(),
+                deviance[first:last],
             )  # fmt: skip
 
         each_block(task)
-        return deviance
+        return np.asarray(deviance * (unit * unit)[:, None])
 
     def quadratic(self, coefficients: Floats) -> Floats:
         """Return the quadratic penalty (n_genes, L) of coefficients (n_genes, L, p)."""
@@ -144,10 +161,20 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """Coefficients (n_genes, L, p) and facts (n_genes, L, N_FACTS) of penalised fits."""
+    """Coefficients (n_genes, L, p) and facts (n_genes, L, N_FACTS) of penalised fits.
+
+    ``held`` (n_genes, L, m) marks the differences that are 0.
+    """
 
     coefficients: Floats
     facts: Floats
+    held: NDArray[np.bool_]
+
+
+def _units(variance: Floats) -> Floats:
+    """Return standard deviations (n_genes,) as powers of 2, by which nothing is rounded."""
+    known = (variance > 0.0) & (variance < np.inf)
+    return np.asarray(np.exp2(np.round(0.5 * np.log2(np.where(known, variance, 1.0)))))
 
 
 def _mapped(gamma: Floats, to_coef: Floats) -> Floats:
@@ -174,7 +201,7 @@ def make_problem(data: Data, differences: Differences, ridge: Floats, tol: float
 
 def quadratic_penalty(ridge: Any, differences: Differences) -> Floats:
     """Return the matrix (p, p) of the quadratic penalty that a user's ``ridge`` asks for."""
-    values = np.asarray(ridge, dtype=np.float64)
+    values = as_real_array(ridge, "ridge")
     p = differences.rows.shape[1]
     if values.shape not in ((), (p,)) or not ((values >= 0.0) & (values < np.inf)).all():
         raise InputError(
@@ -192,18 +219,18 @@ def resolve_grid(lambdas: Any, ratio: Any, largest: Floats) -> Floats:
     if not lies_within(ratio, 1e-12, 1.0):
         raise InputError(f"lambda_ratio={ratio!r} must lie in (0, 1].")
     n_genes = largest.shape[0]
-    if is_whole(lambdas, 1):
+    if isinstance(lambdas, int | np.integer) and is_whole(lambdas, 1):
         # Where the effects are equal as they stand every penalty tells the same, and none tells
         # anything where there is no fit.
         top = np.where(largest > 0.0, largest, 1.0)
         return np.asarray(top[:, None] * np.geomspace(1.0, ratio, int(lambdas)))
-    values = np.asarray(lambdas, dtype=np.float64)
+    values = as_real_array(lambdas, "lambdas")
     if values.ndim == 1 and values.size:
         values = np.tile(values, (n_genes, 1))
     sound = values.ndim == 2 and values.shape[0] == n_genes and values.shape[1] > 0
     if not sound or not ((values > 0.0) & (values < np.inf)).all() or (np.diff(values) > 0).any():
         raise InputError(
-            "lambdas must be a number of penalties, or penalties (L,) or (n_genes, L) that are "
-            "positive, finite and do not grow."
+            "lambdas must be a whole number of penalties, or penalties (L,) or (n_genes, L) that "
+            "are positive, finite and do not grow."
         )
     return np.ascontiguousarray(values)

@@ -96,8 +96,8 @@ class PenalizedPath:
 
     @property
     def relative_gap(self) -> Floats:
-        """Duality gap (G, L) by the objective, or by 1 where the objective is smaller."""
-        return self.gap / np.maximum(1.0, self.objective)
+        """Duality gap (G, L) by the objective, or by 1 (of a Gaussian its unit) if that is more."""
+        return self.gap / np.maximum((self.problem.data.units**2)[:, None], self.objective)
 
     @property
     def degrees_of_freedom(self) -> NDArray[np.int64]:

@@ -119,11 +119,17 @@ class ResponseSource(_OfModel):
 
     @property
     def data(self) -> Data:
-        model = self.model
+        model, weights = self.model, self.model.weights
+        if (self.trials.values == 0.0).any():
+            # No trials are no sample, and have no slope.
+            flat = self.trials.values.ndim == weights.values.ndim
+            shape = (model.n_samples, -1)
+            tried = self.trials.values if flat else self.trials.values.reshape(shape)
+            given = weights.values if flat else weights.values.reshape(shape)
+            weights = PerSample((tried > 0.0) * given)
         return Data(
-            model.counts, model.design.matrix, model.offset, model.weights, self.trials,
-            self.family,
-        )  # fmt: skip
+            model.counts, model.design.matrix, model.offset, weights, self.trials, self.family
+        )
 
     def fused_fit(self, genes: Index, columns: Floats) -> GLMFit:
         """Return the certified fit of some genes at the columns (n, q) of a fused design."""

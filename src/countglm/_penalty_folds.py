@@ -12,7 +12,7 @@ from ._exact_sum import exact_sum
 from ._gram_schmidt import gram_schmidt
 from ._parallel import is_whole
 from .errors import InputError
-from .kernels.penalized import SOLVED
+from .kernels.duality import SOLVED
 
 if TYPE_CHECKING:
     from ._penalized_data import Rows
@@ -149,7 +149,7 @@ def cross_validate(path: PenalizedPath, folds: int, seed: int) -> CrossValidatio
         raise InputError(f"seed={seed!r} must be a whole number of at least 0.")
     part_of = _sound_deal(path, int(folds), int(seed))
     problem, source = path.problem, path.source
-    data, each_block = source.data, source.each_block
+    data, each_block = problem.data, source.each_block
     whole = np.add.reduce(data.weights.rows(0, path.n_genes), axis=1)
     parts = np.empty((int(folds), *path.lambdas.shape))
     for part in range(int(folds)):

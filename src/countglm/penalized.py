@@ -16,7 +16,7 @@ from ._penalized_source import Source, source_of
 from ._provenance import provenance
 from ._warn import recorded
 from .errors import InputError
-from .kernels.penalized import DEVIANCE, GAP, KKT, SOLVED, STEPS
+from .kernels.duality import DEVIANCE, GAP, KKT, SOLVED, STEPS
 from .penalties import Penalty
 from .status import Status
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
-# Differences below this are none (natural logarithms).
-EQUAL = 1e-7
 
 
 def fit_penalized(
@@ -130,7 +128,7 @@ def _fit(
         raise InputError(f"tol={tol!r} must lie between 0 and 1 (standard errors); 1e-9 is usual.")
     differences = penalty.of(source.design)
     problem = make_problem(source.data, differences, quadratic_penalty(ridge, differences), tol)
-    start, status = problem.null_fits(source)
+    problem, start, status = problem.null_fits(source)
     largest = problem.largest(start, source.each_block)
     largest[status != Status.CONVERGED] = 0.0
     grid = resolve_grid(lambdas, ratio, largest)
@@ -139,9 +137,8 @@ def _fit(
     status = np.where((status == Status.CONVERGED) & unfinished, Status.MAX_ITER, status)
     lost = status != Status.CONVERGED
     n_iter = np.where(lost[:, None], 0.0, found.facts[:, :, STEPS]).astype(np.int32)
-    patterns = find_patterns(
-        differences, np.where(lost[:, None, None], 0.0, found.coefficients), EQUAL
-    )
+    found.held[lost] = True
+    patterns = find_patterns(differences, found.held)
     found.coefficients[lost] = np.nan
     found.facts[lost] = np.nan
     return PenalizedPath(

@@ -12,7 +12,7 @@ from countglm._arguments import PerSample
 from countglm._penalized_data import Data
 from countglm._penalized_fit import Problem, make_problem
 from countglm.design import Design
-from countglm.kernels.penalized import GAP, KKT, SOLVED
+from countglm.kernels.duality import GAP, KKT, SOLVED
 from countglm.penalties import Differences, Penalty, chain, graph, lasso, pairwise, to_reference
 
 FAMILIES = ("poisson", "nb", "binomial", "gaussian")

@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 
 import countglm
 from countglm import InputError, PenalizedPath, Status, fit_glm, fit_penalized
-from countglm.kernels import penalized, triangular
+from countglm.kernels import duality, penalized, triangular
 from countglm.penalties import chain, lasso, pairwise, to_reference
 from tests.support import convex
 from tests.support.compiled import compiled
@@ -90,7 +90,7 @@ def test_another_solver_finds_the_same(seed: int) -> None:
 def gap_at(code, y, x, offset, weight, size, ridge, d, beta, v, work):
     penalized.expand(code, y, x, offset, weight, size, ridge, beta, work)
     triangular.factor(work.hessian, work.chol, x.shape[1])
-    return penalized.duality_gap(code, y, x, weight, size, ridge, d, beta, v, work)
+    return duality.duality_gap(code, y, x, weight, size, ridge, d, beta, v, work)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

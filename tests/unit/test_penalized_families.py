@@ -110,3 +110,72 @@ def test_options_of_another_family_are_refused(options: dict[str, object], words
     y, _ = responses("binomial")
     with pytest.raises(InputError, match=words):
         countglm.fit_penalized(y, "~ group", penalties.pairwise("group"), obs=OBS, **options)
+
+
+def test_samples_without_trials_are_left_out() -> None:
+    y, trials = responses("binomial")
+    none = trials.copy()
+    none[[0, 7]] = 0
+    kept = none > 0
+    options = {"lambdas": 4, "family": "binomial"}
+    path = countglm.fit_penalized(
+        np.where(kept[:, None], y, 0), "~ group", penalties.pairwise("group"), obs=OBS,
+        trials=none, **options,
+    )  # fmt: skip
+    other = countglm.fit_penalized(
+        y[kept], "~ group", penalties.pairwise("group"), obs=OBS[kept], trials=none[kept], **options
+    )
+    assert (path.status == Status.CONVERGED).all()
+    np.testing.assert_allclose(path.coefficients, other.coefficients, rtol=1e-9, atol=1e-12)
+    assert (path.select("bic").index == other.select("bic").index).all()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e12])
+def test_a_gaussian_has_the_same_groups_in_every_unit(unit: float) -> None:
+    path, y, _ = path_of("gaussian")
+    again = countglm.fit_penalized(
+        unit * y, "~ group", penalties.pairwise("group"), obs=OBS, family="gaussian",
+        lambdas=6, lambda_ratio=0.02,
+    )  # fmt: skip
+    assert (again.status == Status.CONVERGED).all()
+    np.testing.assert_allclose(
+        again.coefficients, unit * path.coefficients, rtol=1e-9, atol=1e-12 * unit
+    )
+    assert (again.labels == path.labels).all()
+    np.testing.assert_allclose(again.deviance, unit**2 * path.deviance, rtol=1e-9)
+    assert again.relative_gap.max() < 1e-12
+    assert (again.select("cv").index == path.select("cv").index).all()
+
+
+def test_an_effect_per_base_is_no_difference_of_zero() -> None:
+    place = np.linspace(1e8, 2e8, 24)
+    y = np.random.default_rng(2).poisson(np.exp(4e-8 * (place - 1.5e8) + 3.0))
+    rows = pd.DataFrame({"place": place})
+    found = [
+        countglm.fit_penalized(
+            y[:, None], "~ place", penalties.lasso(["place"]), obs=table, family="poisson",
+            size_factors="none", lambdas=5,
+        )
+        for table in (rows, rows * 1e-8)
+    ]  # fmt: skip
+    assert (found[0].labels == found[1].labels).all()
+    assert (found[0].degrees_of_freedom[:, 1:] == 2).all()
+    np.testing.assert_allclose(
+        found[0].refits.coefficients[0, -1, 1] * 1e8, found[1].refits.coefficients[0, -1, 1], 1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"lambdas": "many"}, "lambdas must hold real numbers"),
+        ({"lambdas": 1.0}, "lambdas must be a whole number"),
+        ({"ridge": "some"}, "ridge must hold real numbers"),
+    ],
+)
+def test_strengths_that_are_none_are_refused(options: dict[str, object], words: str) -> None:
+    y, _ = responses("gaussian")
+    with pytest.raises(InputError, match=words):
+        countglm.fit_penalized(
+            y, "~ group", penalties.pairwise("group"), obs=OBS, family="gaussian", **options
+        )

@@ -16,25 +16,16 @@ from numpy.typing import NDArray
 from countglm._jit import entry, kernel
 
 from .box import minimise_from
-from .families import (
-    GAUSSIAN,
-    gap_bound,
-    half_unit_deviance,
-    predictor_of_slope,
-    slope_and_curvature,
-)
+from .duality import SOLVED, STEPS, certify, mark_held
+from .families import GAUSSIAN, half_unit_deviance, slope_and_curvature
 from .triangular import backward, factor, forward
 
 Floats = NDArray[np.float64]
 
 # Most steps of a fit, and of them after the first that is small.
 MAX_STEPS, MORE_STEPS = 60, 4
-# The duality gap of a fit that is done, as a part of its objective (or of 1, if that is more).
-LIMIT = 1e-8
 # Below this decrement a step that shrinks it by less than half meets the rounding.
 ROUNDING = 1e-5
-# Columns of what is said of a fit.
-GAP, KKT, DEVIANCE, STEPS, SOLVED, N_FACTS = 0, 1, 2, 3, 4, 5
 
 
 class Work(NamedTuple):
@@ -153,70 +144,6 @@ def safe_length(code, x, work):
 
 
 @kernel
-def duality_gap(code, y, x, weight, size, ridge, d, beta, v, work):
-    """Return a bound of the duality gap (eq. 16.5) and the KKT residual in standard errors.
-
-    The slopes at ``beta`` are moved along ``W X`` so that they balance ``D'v``; what the move
-    costs is the gap of the smooth part.
-    """
-    n, p = x.shape
-    m = d.shape[0]
-    for j in range(p):
-        total = work.score[j]
-        for k in range(m):
-            total += d[k, j] * v[k]
-        work.step[j] = total
-    forward(work.chol, p, work.step)
-    residual = 0.0
-    for j in range(p):
-        residual += work.step[j] * work.step[j]
-    backward(work.chol, p, work.step)
-    gap = 0.0
-    for i in range(n):
-        move = 0.0
-        for j in range(p):
-            move += x[i, j] * work.step[j]
-        if weight[i] <= 0.0:
-            continue
-        known, eta = predictor_of_slope(code, y[i], work.slope[i] - work.curve[i] * move, size[i])
-        if not known:
-            return math.inf, math.sqrt(residual)
-        # The difference of predictors is -move to first order: so computed where it is small.
-        apart = work.eta[i] - eta
-        if abs(move) < 1e-5:
-            apart = move * (1.0 + abs(move))
-        _, curve = slope_and_curvature(code, y[i], eta, size[i])
-        gap += weight[i] * gap_bound(code, curve, apart)
-    for j in range(p):
-        for k in range(p):
-            gap += 0.5 * work.step[j] * ridge[j, k] * work.step[k]
-    for k in range(m):
-        total = 0.0
-        for j in range(p):
-            total += d[k, j] * beta[j]
-        # Never negative but for rounding: |v| is at most the bound.
-        gap += max(work.bound[k] * abs(total) - v[k] * total, 0.0)
-    return gap, math.sqrt(residual)
-
-
-@kernel
-def certify(code, y, x, weight, size, ridge, d, beta, v, work, facts):
-    """Fill ``facts`` but for the steps; return whether the gap is that of a fit that is done."""
-    total = 0.0
-    for i in range(x.shape[0]):
-        if weight[i] > 0.0:
-            total += weight[i] * half_unit_deviance(code, y[i], work.eta[i], size[i])
-    facts[DEVIANCE] = 2.0 * total
-    facts[GAP], facts[KKT] = duality_gap(code, y, x, weight, size, ridge, d, beta, v, work)
-    for k in range(d.shape[0]):
-        held = 0.0
-        for j in range(x.shape[1]):
-            held += d[k, j] * beta[j]
-        total += work.bound[k] * abs(held)
-    return facts[GAP] <= LIMIT * max(1.0, total)
-
-
-@kernel
 def fit_at(code, y, x, offset, weight, size, ridge, d, tol, beta, v, work, facts):
     """Fit at one penalty from ``beta`` and ``v``, which it replaces; fill ``facts``."""
     p, m = x.shape[1], d.shape[0]
@@ -248,7 +175,7 @@ def fit_at(code, y, x, offset, weight, size, ridge, d, tol, beta, v, work, facts
 @entry
 def fit_paths(
     code, y, x, offset, weight, size, ridge, d, cost, lambdas, tol, start, work, beta_out, v_out,
-    facts_out,
+    held_out, facts_out,
 ):  # fmt: skip
     """Fit every gene (g, n) along its penalties (g, L), from its start (g, p).
 
@@ -266,6 +193,7 @@ def fit_paths(
                 work.bound[k] = lambdas[g, t] * cost[k]
                 v[k] = 0.0 if t == 0 else v_out[g, t - 1, k]
             fit_at(code, y[g], x, o, w, s, ridge, d, tol, beta, v, work, facts_out[g, t])
+            mark_held(d, beta, work, held_out[g, t])
             # Without a fit at a large penalty, as without any count, smaller ones have none.
             if facts_out[g, t, SOLVED] != 1.0:
                 break
