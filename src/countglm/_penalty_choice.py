@@ -68,8 +68,9 @@ def _explained(path: PenalizedPath, n: NDArray[np.int64]) -> Floats:
     deviance: Floats = path.refits.deviance
     if path.family != GAUSSIAN:
         return deviance
-    # The variance is not known: its own maximum stands for it.
-    return np.asarray(n * np.log(np.maximum(deviance, 1e-300) / n))
+    # The variance is not known: its own maximum stands for it, if anything is left to tell it.
+    left = n * np.log(np.maximum(deviance, 1e-300) / n)
+    return np.asarray(np.where(n > path.degrees_of_freedom, left, np.inf))
 
 
 def groups_in_words(nodes: tuple[str, ...], labels: NDArray[np.int16]) -> str:

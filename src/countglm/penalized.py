@@ -17,6 +17,7 @@ from ._provenance import provenance
 from ._warn import recorded
 from .errors import InputError
 from .kernels.duality import DEVIANCE, GAP, KKT, SOLVED, STEPS
+from .kernels.penalized import SINGULAR
 from .penalties import Penalty
 from .status import Status
 
@@ -133,8 +134,7 @@ def _fit(
     largest[status != Status.CONVERGED] = 0.0
     grid = resolve_grid(lambdas, ratio, largest)
     found = problem.paths(grid, start, source.each_block)
-    unfinished = ~(found.facts[:, :, SOLVED] == 1.0).all(axis=1)
-    status = np.where((status == Status.CONVERGED) & unfinished, Status.MAX_ITER, status)
+    status = np.where(status == Status.CONVERGED, _statuses(found.facts[:, :, SOLVED]), status)
     lost = status != Status.CONVERGED
     n_iter = np.where(lost[:, None], 0.0, found.facts[:, :, STEPS]).astype(np.int32)
     found.held[lost] = True
@@ -149,3 +149,10 @@ def _fit(
         design=source.design, gene_names=source.gene_names, n_samples=source.data.design.shape[0],
         family=source.family, problem=problem, source=source, null_fits=start,
     )  # fmt: skip
+
+
+def _statuses(solved: Floats) -> NDArray[np.int8]:
+    """Return the status (n_genes,) of paths, from what is said of their fits (n_genes, L)."""
+    singular = (solved == SINGULAR).any(axis=1)
+    other = np.where(singular, Status.SINGULAR, Status.MAX_ITER)
+    return np.where((solved == 1.0).all(axis=1), Status.CONVERGED, other).astype(np.int8)

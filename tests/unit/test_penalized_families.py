@@ -179,3 +179,24 @@ def test_strengths_that_are_none_are_refused(options: dict[str, object], words: 
         countglm.fit_penalized(
             y, "~ group", penalties.pairwise("group"), obs=OBS, family="gaussian", **options
         )
+
+
+def test_a_group_without_weight_is_singular_and_not_unfinished() -> None:
+    y, _ = responses("gaussian")
+    weights = np.repeat([1.0, 0.0, 1.0], EACH)
+    path = countglm.fit_penalized(
+        y, "~ group", penalties.pairwise("group"), obs=OBS, family="gaussian", weights=weights
+    )
+    assert (path.status == Status.SINGULAR).all()
+
+
+def test_a_gaussian_model_without_residuals_is_not_chosen() -> None:
+    y, _ = responses("gaussian")
+    weights = np.zeros(GROUPS * EACH)
+    weights[::EACH] = 1.0
+    path = countglm.fit_penalized(
+        y, "~ group", penalties.pairwise("group"), obs=OBS, family="gaussian", weights=weights
+    )
+    assert (path.degrees_of_freedom[:, -1] == GROUPS).all()
+    for criterion in ("bic", "aic", "ebic"):
+        assert (path.select(criterion).labels.max(axis=1) < GROUPS - 1).all()

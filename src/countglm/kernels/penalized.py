@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 MAX_STEPS, MORE_STEPS = 60, 4
 # Below this decrement a step that shrinks it by less than half meets the rounding.
 ROUNDING = 1e-5
+# In the column of what is solved: the Hessian has no inverse.
+SINGULAR = -1.0
 
 
 class Work(NamedTuple):
@@ -148,10 +150,12 @@ def fit_at(code, y, x, offset, weight, size, ridge, d, tol, beta, v, work, facts
     """Fit at one penalty from ``beta`` and ``v``, which it replaces; fill ``facts``."""
     p, m = x.shape[1], d.shape[0]
     steps, last, before, near, solved = 0, MAX_STEPS, math.inf, False, False
+    singular = False
     while True:
         expand(code, y, x, offset, weight, size, ridge, beta, work)
         solved = False
         if not factor(work.hessian, work.chol, p):
+            singular = True
             break
         if near or steps >= last:
             solved = certify(code, y, x, weight, size, ridge, d, beta, v, work, facts) and near
@@ -169,7 +173,7 @@ def fit_at(code, y, x, offset, weight, size, ridge, d, tol, beta, v, work, facts
         near = length == 1.0 and (decrement <= tol or 0.5 * before < decrement <= ROUNDING)
         before = decrement
     facts[STEPS] = steps
-    facts[SOLVED] = 1.0 if solved else 0.0
+    facts[SOLVED] = 1.0 if solved else (SINGULAR if singular else 0.0)
 
 
 @entry
