@@ -22,6 +22,7 @@ MARK = "2:"
 _ENTRIES = 65_536
 _FIRST_ENTRIES = 262_144
 _FRACTIONS = 0x9E3779B97F4A7C15
+_WORD = 2.0**63
 
 
 class Blocks(Protocol):
@@ -98,7 +99,13 @@ def _words(values: NDArray[Any]) -> Hashes:
         return values.astype(np.uint64)
     values = values.astype(np.float64)
     whole = np.floor(values)
-    words: Hashes = whole.astype(np.int64).view(np.uint64)
+    # What no word can hold is whole, and its bits stand for it.
+    if whole.size and max(whole.max(), -whole.min()) >= _WORD:
+        far = np.abs(whole) >= _WORD
+        words: Hashes = np.where(far, 0.0, whole).astype(np.int64).view(np.uint64)
+        words[far] = _mixed(values[far].view(np.uint64))
+    else:
+        words = whole.astype(np.int64).view(np.uint64)
     values -= whole
     if values.any():
         words += _mixed(values.view(np.uint64)) * np.uint64(_FRACTIONS)

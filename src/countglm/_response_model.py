@@ -17,6 +17,7 @@ from ._resources import Resources
 from ._response_fit import ResponseProblem
 from ._responses import (
     check_responses,
+    check_size_of_weights,
     read_responses,
     resolve_family,
     resolve_shift,
@@ -25,6 +26,7 @@ from ._responses import (
 from ._spellings import warn_of_like_levels
 from ._warn import recorded
 from .design import as_design
+from .errors import InputError
 from .results import GLMFit
 
 
@@ -52,6 +54,7 @@ def fit_responses(
             responses, design, name, family, resources, (solver, tol, max_iter, None, trace),
             zeros, **inputs,
         )  # fmt: skip
+        _require_residuals(model, name)
         problem = run_responses(model, trials, name)
         options = model.options
         record = provenance(
@@ -63,6 +66,15 @@ def fit_responses(
             **resources.record(model.n_samples), seconds=time.perf_counter() - begun,
         )  # fmt: skip
         return assemble_responses(model, problem, trials, name, record | {"warnings": warned})
+
+
+def _require_residuals(model: Model, family: str) -> None:
+    n, p = model.design.matrix.shape
+    if family != BINOMIAL and p == n:
+        raise InputError(
+            f"The design has as many columns as samples ({n}), which leaves nothing to estimate "
+            "the variance of a Gaussian from; use fewer terms."
+        )
 
 
 def run_responses(model: Model, trials: PerSample, family: str) -> ResponseProblem:
@@ -113,12 +125,13 @@ def prepare_responses(
 ) -> tuple[Model, PerSample]:
     """Check all inputs; return the model, whose size factors are 1, and the trials."""
     matrix = read_responses(responses, family, layer=layer, gene_names=gene_names)
-    tries = resolve_trials(trials, family, asked, matrix)
+    tries = resolve_trials(trials, family, asked, matrix, allow_noninteger)
     check_responses(matrix, family, tries, allow_noninteger)
-    built = as_design(design, matrix, obs=obs, allow_saturated=family == BINOMIAL)
+    built = as_design(design, matrix, obs=obs, allow_saturated=True)
     if isinstance(design, str):
         warn_of_like_levels(built.factors)
     weight = resolve_weights(weights, matrix)
+    check_size_of_weights(weight, family)
     shift = resolve_shift(offset, family, matrix)
     ones = np.ones(matrix.n_samples)
     options = resolve_options(*choices, matrix.n_samples, zeros)

@@ -12,8 +12,8 @@ from ._backed import Reading, Unread
 from ._containers import open_counts
 from ._count_matrix import CountMatrix, given_names, warn_of_repeated_genes
 from ._families import BINOMIAL, FAMILIES
-from ._kinds import is_a
 from ._names import check_unique_samples, label, plural, positions_as_names
+from ._response_tables import as_table
 from ._sources import Source
 from .errors import InputError
 
@@ -22,6 +22,11 @@ _LARGEST = 2.0**53
 # Entries looked at together.
 _BLOCK = 131_072
 _MAX_OFFSET = 600.0
+# Largest Gaussian response, whose square and a weight's product with it are far from overflow; the
+# largest of a column is at least its inverse.
+MOST = 1e100
+# The same of weights.
+_MOST_WEIGHT = 1e50
 
 
 def resolve_family(family: Any) -> str:
@@ -73,13 +78,7 @@ def read_responses(
     """
     if isinstance(responses, CountMatrix):
         return responses if gene_names is None else responses.renamed(gene_names)
-    if is_a(responses, "pandas", "Series"):
-        named = responses.name is not None
-        responses = responses.to_frame(str(responses.name) if named else "0")
-    elif isinstance(responses, list | tuple | np.ndarray) and np.ndim(responses) == 1:
-        responses = np.asarray(responses)[:, None]
-    if isinstance(responses, np.ndarray) and responses.dtype.kind == "O":
-        responses = as_real_array(responses, "responses")
+    responses = as_table(responses)
     opened = open_counts(responses, layer, Reading())
     if isinstance(opened.source, Unread):
         raise InputError(
@@ -103,7 +102,9 @@ def read_responses(
     return CountMatrix(opened.source, opened.sample_names, names, opened.obs, opened.var)
 
 
-def resolve_trials(trials: Any, family: str, asked: Any, responses: CountMatrix) -> PerSample:
+def resolve_trials(
+    trials: Any, family: str, asked: Any, responses: CountMatrix, allow_noninteger: bool = False
+) -> PerSample:
     """Return the trials, 1 by default; ``asked`` is the family as the caller named it."""
     n = responses.n_samples
     if trials is None:
@@ -116,16 +117,20 @@ def resolve_trials(trials: Any, family: str, asked: Any, responses: CountMatrix)
     single = np.ndim(trials) == 0
     array = as_real_array(trials, "trials")
     given = np.full(n, float(array)) if single else shaped(trials, "trials", responses)
-    bad = ~((given >= 0.0) & (given <= _LARGEST))
+    negative = ~((given >= 0.0) & (given <= _LARGEST))
+    broken = np.zeros_like(negative) if allow_noninteger else given != np.floor(given)
+    bad = negative if negative.any() else broken
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         place = "" if single else f", first at sample {first[0]}"
         place += f", column {first[1]}" if len(first) > 1 else ""
         many = 1 if single else int(bad.sum())
+        fault = ("negative, missing or beyond 2^53" if bad is negative
+                 else "no whole number" if many == 1 else "no whole numbers")  # fmt: skip
         raise InputError(
-            f"trials has {plural(many, 'value')} that {'is' if many == 1 else 'are'} negative, "
-            f"missing or beyond 2^53 ({given[first]}{place}); trials are numbers of attempts, 0 "
-            "for none."
+            f"trials has {plural(many, 'value')} that {'is' if many == 1 else 'are'} {fault} "
+            f"({given[first]}{place}); trials are numbers of attempts, 0 for none"
+            + ("." if bad is negative else "; allow_noninteger=True takes fractions.")
         )
     return PerSample(given, given)
 
@@ -172,6 +177,11 @@ def _offences(y: Floats, t: Floats, family: str, allow: bool) -> list[tuple[str,
             finite = np.isfinite(y)
             rules += [("negative", y < 0.0), ("beyond", finite & (y > t))]
             rules += [] if allow else [("fraction", finite & (y != np.floor(y)))]
+        else:
+            size = np.abs(y)
+            rules += [("huge", np.isfinite(y) & (size > MOST))]
+            small = (size > 0.0) & (np.max(size, axis=1, keepdims=True) < 1.0 / MOST)
+            rules += [("tiny", small)]
     return rules
 
 
@@ -184,6 +194,8 @@ _REMEDY = {
         "no whole numbers",
         "give numbers of successes with their trials=, or allow_noninteger=True",
     ),
+    "huge": ("too large to be squared", "measure them in a larger unit"),
+    "tiny": ("too small to be squared", "measure the column in a smaller unit"),
 }
 
 
@@ -203,13 +215,26 @@ def resolve_shift(offset: Any, family: str, responses: CountMatrix) -> PerSample
     if offset is None:
         return PerSample(np.zeros(responses.n_samples))
     given = shaped(offset, "offset", responses)
-    limit = _MAX_OFFSET if family == BINOMIAL else np.inf
-    bad = ~(np.abs(given) <= limit) | np.isinf(given)
+    limit = _MAX_OFFSET if family == BINOMIAL else MOST
+    bad = ~(np.abs(given) <= limit)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InputError(
             f"offset has {plural(int(bad.sum()), 'value')} that cannot be used, first "
-            f"{given[first]} at sample {first[0]}; offsets are finite"
-            + (f" and, as log odds, within ±{_MAX_OFFSET:.0f}." if family == BINOMIAL else ".")
-        )
+            f"{given[first]} at sample {first[0]}; offsets are finite and"
+            + (f", as log odds, within ±{limit:.0f}." if family == BINOMIAL
+               else f" within ±{limit:g}, so that they can be squared.")
+        )  # fmt: skip
     return PerSample(given, given)
+
+
+def check_size_of_weights(weights: PerSample, family: str) -> None:
+    """Raise InputError where a Gaussian's weights leave sums of squares no digits."""
+    top = weights.values.max(axis=0)
+    bad = (top > 0.0) & ~((top <= _MOST_WEIGHT) & (top >= 1.0 / _MOST_WEIGHT))
+    if family != BINOMIAL and bad.any():
+        raise InputError(
+            f"weights of a Gaussian are at most {np.max(top, where=bad, initial=0.0):g}, and sums "
+            "of squares leave double precision; weights matter up to a factor: divide them by "
+            "their largest."
+        )

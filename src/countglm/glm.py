@@ -61,7 +61,7 @@ def fit_glm(
     ----------
     counts : array_like, DataFrame, sparse matrix, AnnData or Dask array, (n_samples, n_genes)
         Whole numbers from 0 to 2^53.  Of a binomial successes, from 0 to the trials; of a
-        Gaussian any finite numbers; either may be one response, (n_samples,).
+        Gaussian any numbers up to 1e100; either may be one response, (n_samples,).
     design : (n_samples, n_coef) array, DataFrame or formula
         A formula such as ``"~ batch + condition"`` takes its variables from ``obs`` or from
         AnnData's ``.obs``.  Fewer columns than samples; as many if the dispersion is given.
@@ -70,7 +70,7 @@ def fit_glm(
         ``trials``, or of one trial each, with logit link; real numbers of one variance, with
         identity link.
     trials : float, (n_samples,) or (n_samples, n_genes), optional
-        Of a binomial: whole numbers from 0 to 2^53; 1 by default.
+        Of a binomial: whole numbers from 0 to 2^53, 1 by default; 0 leaves the sample out.
     size_factors : {"ratio", "poscounts", "iterate", "tmm", "library", "none"} or (n_samples,)
         Rule, or positive factors as given; see `estimate_size_factors`.  None is ``"ratio"`` for
         counts; other families have no size factors.
@@ -87,7 +87,8 @@ def fit_glm(
         Fisher scoring finished by Newton steps, or Newton steps; both reach the same optimum, and
         for binomials they are the same steps.
     tol : float
-        Largest Newton decrement of a converged gene, in standard errors.
+        Largest Newton decrement of a converged gene, in standard errors, but for what is rounding
+        (docs/math.md, 3.5), as of 1e12 trials.
     max_iter : int
         Steps of the coefficient fit.
     threads : int, optional
@@ -101,7 +102,7 @@ def fit_glm(
     layer : str, optional
         Layer of an AnnData to use as counts.
     allow_noninteger : bool
-        Accept counts that are not whole numbers (a quasi-likelihood then).
+        Accept counts, successes and trials that are not whole numbers (a quasi-likelihood then).
     max_dispersion : float, optional
         Upper end of the estimated dispersion; ``max(10, n_samples)`` by default.
     trace : bool

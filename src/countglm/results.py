@@ -71,7 +71,7 @@ class GLMFit:
         As the caller gave them; the offset is without size factors.
     family : {"nb", "poisson", "binomial", "gaussian"}
     tol : float
-        Largest Newton decrement of a converged gene, in standard errors.
+        Largest Newton decrement of a converged gene, but for rounding (docs/math.md, 3.5).
     provenance : dict
         Versions, CPU, options, time, and the warnings of the call.
     counts : CountMatrix or None

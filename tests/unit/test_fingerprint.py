@@ -84,3 +84,10 @@ def test_a_result_of_before_takes_its_counts() -> None:
     assert fit.require_counts(counts).n_genes == 20
     with pytest.raises(InputError, match="not the counts of this fit"):
         fit.require_counts(counts + 1)
+
+
+def test_values_that_no_word_holds_are_told_apart() -> None:
+    large = np.array([1e19, -1e19, 2e19, 1e90, -1e90, 2.0**63, -(2.0**63), -(2.0**62), 1.0, 0.0])
+    sources = [DenseSource(np.array([[value, 1.0], [2.0, value]])) for value in large]
+    hashes = np.concatenate([gene_hashes(source) for source in sources])
+    assert np.unique(hashes).size == 2 * large.size

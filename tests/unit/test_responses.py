@@ -68,6 +68,7 @@ def test_names_layers_and_formulas_are_those_of_counts():
         ((0, 0, -1.0), "bernoulli", "1 response is negative; the first is -1"),
         ((5, 1, 2.0), "bernoulli", "larger than the trials; the first is 2 of 1 trial at"),
         ((5, 1, 0.5), "binomial", "no whole numbers; the first is 0.5 .*allow_noninteger"),
+        ((5, 1, 1e155), "gaussian", "1 response is too large to be squared; .* larger unit"),
     ],
 )
 def test_a_wrong_response_is_named(change, family, words):
@@ -102,7 +103,12 @@ def test_all_offenders_are_counted():
         ({"trials": np.ones(3), "family": "binomial"}, r"trials has shape \(3,\)"),
         ({"offset": np.full(8, 601.0)}, "as log odds, within ±600"),
         ({"offset": np.full(8, np.inf), "family": "gaussian"}, "offsets are finite"),
+        ({"offset": np.full(8, 1e155), "family": "gaussian"}, "within ±1e.100, so that"),
+        ({"trials": 2.5, "family": "binomial"}, "1 value that is no whole number .*noninteger"),
+        ({"trials": np.arange(8) + 1.5, "family": "binomial"}, "8 values .* no whole numbers"),
         ({"weights": np.zeros(8)}, "All weights are zero"),
+        ({"weights": np.full(8, 1e60), "family": "gaussian"}, "at most 1e.60.*divide them"),
+        ({"weights": np.full(8, 1e-60), "family": "gaussian"}, "at most 1e-60.*divide them"),
         ({"tol": 2.0}, "tol=2.0"),
         ({"solver": "adam"}, "solver='adam'"),
     ],
@@ -125,6 +131,11 @@ def test_no_size_factors_may_be_said():
         (np.zeros((8, 0)), "0 columns"),
         (np.zeros((1, 3)), "1 sample"),
         (["a"] * 8, "no plain numbers"),
+        (5, "The responses are of type int; give an array"),
+        (None, "of type NoneType"),
+        (np.zeros((2, 2, 2)), "The responses have 3 dimensions"),
+        ([[1], [0, 1]], "no rectangular table"),
+        (pd.Categorical(list("ababbaab")), "responses must hold real numbers"),
     ],
 )
 def test_what_is_no_table_of_numbers_is_refused(responses, words):
@@ -137,6 +148,74 @@ def test_gaussian_offsets_may_be_large():
     fit = fitted(y, family="gaussian", offset=np.full(8, 1e6))
     np.testing.assert_allclose(fit.coefficients, fitted(Y, family="gaussian").coefficients,
                                atol=1e-9)  # fmt: skip
+
+
+GAPS = [1, 0, None, 0, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        GAPS,
+        pd.Series(GAPS),
+        pd.Series(GAPS, dtype="Int64"),
+        pd.array(GAPS),
+        pd.DataFrame({"0": pd.array(GAPS, dtype="boolean")}),
+        pd.Index(GAPS, dtype="Int64"),
+        np.ma.array([1, 0, 1, 0, 1, 1, 0, 1], mask=[value is None for value in GAPS]),
+    ],
+)
+def test_a_gap_is_told_as_a_response(responses):
+    with pytest.raises(InputError, match=r"1 response is missing .* sample 2 .*, column '0'"):
+        fitted(responses)
+
+
+def test_columns_of_pandas_are_vectors():
+    whole = fitted([1, 0, 1, 0, 1, 1, 0, 1]).coefficients
+    for one in (pd.array([1, 0, 1, 0, 1, 1, 0, 1]), pd.Index([1, 0, 1, 0, 1, 1, 0, 1])):
+        np.testing.assert_array_equal(fitted(one).coefficients, whole)
+
+
+def test_small_values_are_refused_only_where_all_of_a_column_are():
+    y = np.column_stack([Y[:, 0], np.arange(8) * 1e-170])
+    with pytest.raises(InputError, match=r"7 responses are too small .* column '1'. .*smaller"):
+        fitted(y, family="gaussian")
+    y[0, 1] = 1.0
+    assert fitted(y, family="gaussian").converged.all()
+
+
+@pytest.mark.parametrize("unit", [1e99, 1e-99])
+def test_every_unit_that_is_taken_has_its_digits(unit):
+    y = Y[:, 0] + 0.1 * X[:, 1]
+    one, other = (fitted(k * y, family="gaussian", weights=np.full(8, 1e49)) for k in (1.0, unit))
+    assert other.status.tolist() == [0]
+    np.testing.assert_allclose(other.standard_errors, unit * one.standard_errors, rtol=1e-12)
+    np.testing.assert_allclose(other.coefficients, unit * one.coefficients, rtol=1e-12)
+    assert other.counts_fingerprint != one.counts_fingerprint
+
+
+def test_fractions_of_trials_may_be_asked_for():
+    fit = fitted(Y[:, 0] * 1.5, family="binomial", trials=2.5, allow_noninteger=True)
+    twice = fitted(Y[:, 0] * 3.0, family="binomial", trials=5)
+    np.testing.assert_allclose(fit.coefficients, twice.coefficients, rtol=1e-12)
+
+
+def test_what_rounding_leaves_is_converged():
+    trials = np.full(8, 2.0**50)
+    fit = fitted(np.floor(trials * (0.3 + 0.05 * X[:, 1])), family="binomial", trials=trials)
+    assert fit.converged.all()
+    assert fit.newton_decrement[0] > fit.tol
+
+
+def test_as_many_columns_as_samples_leave_a_gaussian_no_variance():
+    with pytest.raises(InputError, match=r"variance of a Gaussian from; use fewer terms\.$"):
+        countglm.fit_glm(Y, np.eye(8), family="gaussian")
+    obs = pd.DataFrame({"g": list("abcdefgh")})
+    pairs = countglm.penalties.chain("g")
+    path = countglm.fit_penalized(
+        X[:, 1] ** 2, "~ g", pairs, family="gaussian", obs=obs, lambdas=[1.0, 0.1]
+    )
+    assert (path.gap <= 1e-9).all()
 
 
 def test_shares_with_weights_are_successes_of_trials():
