@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countglm._formula import FormulaSpec, Levels, factor_variables
+from countglm._formula import FormulaSpec, Levels, factor_variables, parse_formula
 from countglm._names import did_you_mean, first_few, plural
 from countglm.errors import InputError
 
@@ -43,6 +43,16 @@ def _main_effect_columns(model_spec: Any, factor: str) -> NDArray[np.bool_]:
         alone = bool(names) and all(factor in used for used in names)
         main += [alone] * len(term.columns)
     return np.array(main, dtype=np.bool_)
+
+
+def interacting_with(formula: str, factor: str) -> list[str]:
+    """Return the variables that stand in a term of the formula together with a factor."""
+    found: dict[str, None] = {}
+    for term in parse_formula(formula):
+        parts = [factor_variables(part) for part in term.factors]
+        if any(factor in names for names in parts):
+            found |= dict.fromkeys(name for names in parts if factor not in names for name in names)
+    return list(found)
 
 
 def resolve_contrast(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._contrasts import interacting_with
 from ._names import first_few
 from .design import Design
 from .errors import InputError
@@ -156,6 +157,7 @@ def _effects(asked: Any, design: Design) -> tuple[tuple[str, ...], Floats]:
         )
     if isinstance(asked, str):
         if asked in design.codings:
+            _refuse_interactions(asked, design)
             return tuple(map(str, design.factors[asked])), np.array(design.codings[asked])
         known = first_few(design.codings, 10) or "none"
         raise InputError(
@@ -168,6 +170,19 @@ def _effects(asked: Any, design: Design) -> tuple[tuple[str, ...], Floats]:
         again = next(label for label in labels if labels.count(label) > 1)
         raise InputError(f"The effect {again!r} is given twice; name every effect once.")
     return labels, np.array([vector for vector, _ in found]).reshape(len(found), -1)
+
+
+def _refuse_interactions(factor: str, design: Design) -> None:
+    """Raise InputError where the levels of a factor differ by more than its main effect."""
+    others = interacting_with(design.formula, factor) if design.formula else []
+    if others:
+        cells = ", ".join(map(repr, (factor, *others)))
+        raise InputError(
+            f"{factor!r} interacts with {first_few(others)}, so that its levels differ in another "
+            "way at each level of these, and no penalty on its main effect is the same for every "
+            f"reference. Make one factor of the cells of {cells} and penalise that, leave the "
+            "interaction out, or give a list of contrasts."
+        )
 
 
 def _pairs(penalty: Penalty, names: Sequence[str]) -> list[tuple[int, int]]:

@@ -200,3 +200,18 @@ def test_a_gaussian_model_without_residuals_is_not_chosen() -> None:
     assert (path.degrees_of_freedom[:, -1] == GROUPS).all()
     for criterion in ("bic", "aic", "ebic"):
         assert (path.select(criterion).labels.max(axis=1) < GROUPS - 1).all()
+
+
+def test_the_main_effect_of_an_interacting_factor_is_no_effect_to_share() -> None:
+    y, _ = responses("gaussian")
+    obs = OBS.assign(sex=np.tile(["f", "m"], GROUPS * EACH // 2))
+    for formula in ("~ sex * group", "~ group + group:sex"):
+        with pytest.raises(InputError, match="'group' interacts with 'sex'"):
+            countglm.fit_penalized(
+                y, formula, penalties.pairwise("group"), obs=obs, family="gaussian"
+            )
+    merged = obs.assign(cell=obs["group"] + obs["sex"])
+    path = countglm.fit_penalized(
+        y, "~ cell", penalties.pairwise("cell"), obs=merged, family="gaussian", lambdas=4
+    )
+    assert (path.status == Status.CONVERGED).all()
