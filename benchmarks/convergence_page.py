@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import convergence_figure
+from convergence_text import CURVATURE, INTRODUCTION, METHOD, NATURAL, RATES, REPEAT
 from laboratory import TARGETS
 from machine import RESULTS, machine_text
 
@@ -19,93 +20,6 @@ SECOND = (
     'fit_glm, "newton"',
 )  # fmt: skip
 TINIEST = f"{TARGETS[-1]:.0e}"
-
-INTRODUCTION = """# Laboratory of solvers
-
-Written by `benchmarks/convergence.py`; run it for your machine.
-
-The coefficients of one gene at a given dispersion are the minimum of a convex function. Many
-methods find it, and most are taught with a rate of convergence and a picture. Here all of them
-start from the same point of the same problems, and one certificate judges every point that any of
-them visits, so that "converged" means the same for all: the optimum exists, and is *proven* to
-lie within so many standard errors ([the mathematics](math.md#4-certificate), 4.4). The solvers
-are those of a textbook, a page of NumPy in `benchmarks/laboratory_methods.py`; `fit_glm` is there
-by its own `trace=True`.
-
-What to take from it:
-
-- With the Hessian and a safe length of the steps 1e-8 takes {second_steps} steps on all of these
-  problems, whatever the counts, the conditioning or the dispersion. Without it it takes
-  {well_steps} steps where the design is well conditioned, and more than {limit:,} where the year of
-  birth stands uncentred in it; only L-BFGS arrives there ({bfgs_steps} steps), because it learns
-  the curvature on its way.
-- Full Newton steps are a promise about a parabola: on {newton_lost} of {finite} problems with an
-  optimum they lead to a singular system. With the safe length of 3.4 they arrive on all of them.
-- Natural gradient is IRLS, for every family. For the Poisson it is Newton's method as well; for
-  the negative binomial it is not, and converges at a rate that is known beforehand, or, with a
-  large dispersion, not at all. That is why `fit_glm` scores first and then hands over to Newton.
-- Where a gene is separated, decrements fall to 0 as if the method converged. The theorem is not
-  fooled, and neither is `fit_glm`, which looks at the zeros before it iterates.
-"""
-
-METHOD = """## How it is measured
-
-**Start.** The mean count in the intercept, no effects; `fit_glm` takes its own
-([3.2](math.md#3-coefficients-at-a-given-dispersion)). **Step.** One change of all coefficients;
-for coordinate descent a round through them. **Evaluation.** Means at a new point, and what
-follows from them: value, gradient or second derivatives; trials of a search along a line count.
-**Seconds** are spent in the method alone, without certificates, in NumPy on one core; those of
-`fit_glm` are a whole call for one gene, with reading, existence, checks, certificate, standard
-errors and report, and in a batch of {batch:,} such genes the time of one of them. **Certified**
-within a distance means that the bound 4.4 is below it; the bound is claimed where R times the
-decrement is at most a half. A method stops when 1e-8 standard errors are certified, or after
-{limit:,} steps.
-
-| method | a step |
-|---|---|
-| gradient descent, 1/L | against the gradient; L bounds all curvature on the start's level set |
-| gradient descent, backtracking | the same with twice the last rate, halved until the loss falls |
-| Adam | Kingma and Ba 2015; the constant rate that gets furthest of {rates} |
-| L-BFGS | the last 10 steps make an inverse Hessian; halved until the loss falls |
-| coordinate descent | a safe Newton step in each coefficient by turns |
-| natural gradient | full step in the metric of the Fisher information |
-| IRLS | regression of the working response with working weights |
-| Newton | full step with the observed information |
-| Newton, safe length | log(1 + S)/S of it where it moves a linear predictor by S > 1 |
-
-Changes of the loss are computed from changes of the means, and not as differences of two losses:
-those are rounding from about 1e-6 standard errors on, where a search along a line would end.
-"""
-
-NATURAL = """## Natural gradient, IRLS, Newton
-
-For an exponential family in its own coordinates the Fisher information in the coefficients is
-`X'WX`, so that a full step of natural gradient, `beta + (X'WX)⁻¹ U`, is the regression of the
-working response: Fisher scoring, IRLS. For the Poisson with log link `W` is also the second
-derivative, so that it is Newton's step too. For the negative binomial it is not (1.3 and 1.4 of
-[the mathematics](math.md#1-model-score-information) differ).
-
-Largest difference of the coefficients in the first eight steps, relative to the largest
-coefficient. None of the three methods depends on coordinates, but for rounding; in an orthonormal
-basis of the design there is least of that.
-
-| problem | natural gradient and IRLS | the same, orthonormal basis | natural gradient and Newton |
-|---|---|---|---|"""
-
-RATES = """
-Near the optimum a step of natural gradient multiplies the error by `I - H_expected⁻¹ H_observed`,
-so that it shrinks by the spectral radius of this matrix each step. Foretold from the two
-informations at the optimum, and measured over the last two steps from an error of 1e-5 standard
-errors:
-
-| problem | spectral radius | measured | difference | so that scoring |
-|---|---|---|---|---|"""
-
-REPEAT = """
-The radius is 0 where every group has a mean of its own and depths are equal: then both
-informations agree at the optimum. In these problems it grows with the dispersion; beyond 1
-scoring leaves the optimum, however near it begins.
-"""
 
 
 def _number(value: float) -> str:
@@ -224,30 +138,64 @@ def _problem(problem: dict[str, Any]) -> list[str]:
     return [*lines, text, "", *_infinite(problem)]
 
 
+def _steps(problem: dict[str, Any], name: str) -> int | None:
+    """Return the steps to the smallest distance, None where it was not reached."""
+    found = problem["methods"][name]["reached"].get(TINIEST)
+    return None if found is None else int(found["steps"])
+
+
 def _summary(result: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers of the introduction."""
     finite = [problem for problem in result["problems"] if problem["has_optimum"]]
-    steps = [
-        problem["methods"][name]["reached"][TINIEST]["steps"]
-        for problem in finite
-        for name in ("Newton, safe length", *SECOND[-2:])
-    ]
-    well = [
-        problem["methods"][name]["reached"][TINIEST]["steps"]
-        for problem in finite
-        if problem["name"].endswith("well conditioned")
-        for name in FIRST
-    ]
-    bad = [each for each in finite if each["name"].endswith("badly conditioned")]
-    bfgs = [each["methods"]["L-BFGS"]["reached"][TINIEST]["steps"] for each in bad]
+    second = [_steps(each, name) or 0 for each in finite for name in (SECOND[3], *SECOND[-2:])]
+    slowest, first_order = FIRST[0], [name for name in FIRST if name != "L-BFGS"]
+    bad = [each for each in finite if _steps(each, slowest) is None]
+    usual = sorted((each for each in finite if each not in bad), key=lambda each: each["ratio"])
+    least, most = usual[0], usual[-1]
+    per = [(_steps(each, slowest) or 0) / each["ratio"] for each in usual]
+    middle = [_steps(each, name) or 0 for each in usual for name in first_order[1:]]
+    conditions = [each["condition"] for each in usual]
+    arrived = [name for name in first_order if all(_steps(each, name) for each in bad)]
     return {
-        "second_steps": f"{min(steps)} to {max(steps)}",
-        "well_steps": f"{min(well):,} to {max(well):,}",
-        "bfgs_steps": " and ".join(map(str, bfgs)),
-        "newton_lost": sum(TINIEST not in each["methods"]["Newton"]["reached"] for each in finite),
+        "second_steps": f"{min(second)} to {max(second)}",
+        "per_ratio": f"{min(per):.0f} to {max(per):.0f}",
+        "fewest": f"{_steps(least, slowest):,}",
+        "least_ratio": f"{least['ratio']:,.0f}",
+        "most": f"{_steps(most, slowest):,}",
+        "most_ratio": f"{most['ratio']:,.0f}",
+        "least_condition": _number(min(conditions)),
+        "most_condition": _number(max(conditions)),
+        "middle_steps": f"{min(middle):,} to {max(middle):,}",
+        "bad_ratios": " and ".join(f"{each['ratio']:.0e}" for each in bad),
+        "bad_arrived": f"only {', '.join(arrived)} arrive" if arrived else "none of these arrives",
+        "bfgs_steps": " and ".join(f"{_steps(each, 'L-BFGS'):,}" for each in bad),
+        "newton_lost": sum(_steps(each, "Newton") is None for each in finite),
         "finite": len(finite),
         "limit": result["limit"],
     }
+
+
+def _steps(problem: dict[str, Any], name: str) -> int | None:
+    """Return the steps to the smallest distance, None where it was not reached."""
+    found = problem["methods"][name]["reached"].get(TINIEST)
+    return None if found is None else int(found["steps"])
+
+
+def _curvatures(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for problem in result["problems"]:
+        if problem["has_optimum"]:
+            steps, ratio = _steps(problem, FIRST[0]), problem["ratio"]
+            cells = (f"{steps:,}", f"{steps / ratio:.0f}") if steps else ("not reached", "-")
+            lines.append(
+                f"| {problem['name']} | {_number(problem['condition'])} "
+                f"| {_number(problem['weighted'])} | {_ratio(ratio)} | {' | '.join(cells)} |"
+            )
+    return lines
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.0e}"
 
 
 def _differences(result: dict[str, Any]) -> list[str]:
@@ -291,6 +239,11 @@ def text(result: dict[str, Any]) -> str:
         "With the Hessian or the Fisher information:",
         "",
         *_overview(result, SECOND),
+        "",
+        CURVATURE,
+        *_curvatures(result),
+        "",
+        "## Pictures",
         "",
         "![Decrement against steps for every problem: second-order methods fall to rounding within "
         "ten steps, the others in hundreds or not at all](laboratory-steps.svg)",

@@ -16,7 +16,7 @@ import countglm
 from tests.support.fresh import REPOSITORY
 
 BENCHMARKS = REPOSITORY / "benchmarks"
-NAMES = ("laboratory", "laboratory_methods", "laboratory_problems", "convergence")
+NAMES = ("laboratory", "laboratory_methods", "laboratory_problems", "convergence_theory")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_natural_gradient_is_irls_and_for_the_poisson_newton(
     for glm in (problems.groups(alpha), problems.cohort(alpha), problems.factorial(alpha)):
         q, r = np.linalg.qr(glm.x)
         turned = lab.laboratory.Glm(glm.y, q, glm.offset, alpha)
-        apart = lab.convergence.apart(turned, r @ glm.start)
+        apart = lab.convergence_theory.apart(turned, r @ glm.start)
         assert apart["IRLS"] < 1e-12
         if alpha == 0.0:
             assert apart["Newton"] < 1e-12
@@ -125,18 +125,33 @@ def test_natural_gradient_is_irls_and_for_the_poisson_newton(
 def test_natural_gradient_converges_at_the_rate_of_theory(lab: types.SimpleNamespace) -> None:
     factorial = lab.laboratory_problems.factorial
     for alpha in (0.1, 0.5, 2.0, 8.0):
-        found = lab.convergence.rate(factorial(alpha))
+        found = lab.convergence_theory.rate(factorial(alpha))
         # The error of 1e-5 standard errors enters once more through third derivatives.
         assert found["measured"] == pytest.approx(found["foretold"], abs=2e-5)
-    assert lab.convergence.rate(factorial(8.0))["foretold"] > 1
+    assert lab.convergence_theory.rate(factorial(8.0))["foretold"] > 1
 
 
 def test_both_informations_agree_where_each_group_has_its_mean(lab: types.SimpleNamespace) -> None:
     glm = lab.laboratory_problems.groups(0.5)
     level = lab.laboratory.Glm(glm.y, glm.x, np.zeros(glm.y.size), 0.5)
-    mu = level.means(lab.convergence.optimum(level))
+    mu = level.means(lab.convergence_theory.optimum(level))
     expected, observed = level.gram(level.expected(mu)), level.gram(level.observed(mu))
     np.testing.assert_allclose(expected, observed, rtol=1e-12, atol=1e-12 * expected.max())
+
+
+def test_steps_of_1_over_l_go_with_the_ratio_of_curvatures(lab: types.SimpleNamespace) -> None:
+    """And not with the condition number of the design, which is 4 where they are 42,601."""
+    result = json.loads((BENCHMARKS / "results" / "convergence.json").read_text())
+    kept = {each["name"]: each for each in result["problems"]}
+    for problem in lab.laboratory_problems.made():
+        if problem.has_optimum:
+            found = lab.convergence_theory.curvature(problem.glm)
+            assert found == pytest.approx({k: kept[problem.name][k] for k in found}, rel=1e-6)
+    for each in kept.values():
+        steps = each["methods"]["gradient descent, 1/L"]["reached"].get("1e-08")
+        if steps is not None:
+            # An error shrinks by 1 - 1/ratio a step, from about a standard error and more to 1e-8.
+            assert np.log(1e7) < steps["steps"] / each["ratio"] < np.log(1e11)
 
 
 def test_fit_glm_steps_as_the_laboratory_does(lab: types.SimpleNamespace) -> None:
