@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._wide_certificate import Certificate, certify
 from ._wide_problem import Local, Nearest, WideProblem
+from .kernels.families import COUNTS
 
 Floats = NDArray[np.float64]
 # The metric is that of the curvature at the point where a run begins; renewed after so many steps.
@@ -18,6 +19,8 @@ RENEW = (10, 30, 100, 300, 1000, 3000)
 LONGER, SHORTER = 0.7, 1.5
 # Steps of this length, squared, are rounding where so many certificates have gained nothing.
 FLOOR, STUCK = 1e-18, 3
+# Momentum raises no logarithm of a mean by more: what it meets there would be another curvature.
+FARTHEST = 1.0
 # Curvatures below this part of the largest do not make a column's step longer.
 LEAST = 1e-10
 
@@ -88,7 +91,11 @@ class Run:
         """Forget the momentum, clear the predictors of rounding and renew the metric."""
         state = self.state
         state.eta = self.problem.rows.offset + self.problem.x.times(state.beta)
+        before = state.metric
         state.metric = metric_at(self.problem, self.problem.local(state.eta), self.settings)
+        if before is not None:
+            # Steps stay as long as they were where curvatures have grown.
+            state.stiff *= min(1.0, float((before / state.metric).max(initial=0.0)) or 1.0)
         self.restart()
 
     def restart(self) -> None:
@@ -97,11 +104,19 @@ class Run:
         self.past_beta, self.past_eta, self.age = state.beta, state.eta, 1.0
         state.stiff = max(state.stiff * LONGER, 1e-3)
 
+    def momentum(self) -> tuple[float, float]:
+        """Return the age after this step, and the part of the last step that is made again."""
+        older = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * self.age * self.age))
+        carry = (self.age - 1.0) / older if self.settings.momentum else 0.0
+        if self.problem.rows.code == COUNTS:
+            ahead = float((self.state.eta - self.past_eta).max(initial=0.0))
+            carry = min(carry, FARTHEST / ahead) if ahead > 0.0 else carry
+        return older, carry
+
     def step(self) -> float:
         """Make one step; return the length of the gradient map, squared, in the metric's dual."""
         state, problem = self.state, self.problem
-        older = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * self.age * self.age))
-        carry = (self.age - 1.0) / older if self.settings.momentum else 0.0
+        older, carry = self.momentum()
         y = state.beta + carry * (state.beta - self.past_beta)
         at = problem.local(state.eta + carry * (state.eta - self.past_eta))
         slope = problem.gradient(at, y)
@@ -118,9 +133,10 @@ class Run:
             squared = float(np.add.reduce(metric * apart * apart))
             risen = problem.divergence(at, move)
             risen += 0.5 * float(np.add.reduce(problem.ridge * apart * apart))
-            if 2.0 * risen <= state.stiff * squared * (1.0 + 1e-9) or state.stiff > 1e12:
+            if 2.0 * risen <= state.stiff * squared * (1.0 + 1e-9):
                 break
-            needed = 2.0 * risen / squared if squared > 0.0 else math.inf
+            # Beyond double precision, not a number included, it has risen without end.
+            needed = 2.0 * risen / squared if squared > 0.0 and risen < math.inf else math.inf
             state.stiff = min(max(SHORTER * state.stiff, needed), 10.0 * state.stiff)
         # The map against the way that was made: momentum overshoots.
         turned = float(np.add.reduce(metric * (y - new) * (new - state.beta))) > 0.0

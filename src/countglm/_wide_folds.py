@@ -93,11 +93,11 @@ def cross_validate(path: WidePath, folds: Any, seed: int) -> WideCrossValidation
                 "rows so that every part has some."
             )
         others = solver.weighted(weight, settings)
-        state = others.start()
-        state.beta = path.coefficients[0][solver.structure.columns].copy()
+        state = others.start(path.coefficients[0][solver.structure.columns] / solver.unit)
         left_out = replace(rows, weight=np.where(out, rows.weight, 0.0))
         for place, end in enumerate(others.path(path.lambdas * share, state)):
-            parts[fold, place] = 2.0 * left_out.deviance(problem.x, end.eta)
+            deviance = 2.0 * left_out.deviance(problem.x, end.eta)
+            parts[fold, place] = deviance * solver.unit**2
     return WideCrossValidation(path, part, parts)
 
 

@@ -79,8 +79,8 @@ class WidePath:
 
     @property
     def relative_gap(self) -> Floats:
-        """The gap (L,) as a part of the objective, or of 1 where that is less."""
-        return np.asarray(self.gap / np.maximum(self.objective, 1.0))
+        """The gap (L,) as a part of the objective, or of 1 where that is less (eq. 18.7)."""
+        return np.asarray(self.gap / np.maximum(self.objective, self.solver.unit**2))
 
     @property
     def n_coefficients(self) -> NDArray[np.int64]:
@@ -274,19 +274,19 @@ def path_of(
     differences: WideDifferences, names: tuple[str, ...], provenance: dict[str, Any],
 ) -> WidePath:  # fmt: skip
     """Return the result of runs, in the order of the design's columns."""
-    order = solver.structure.columns
+    order, unit = solver.structure.columns, solver.unit
     beta = np.empty((len(found), order.size))
     clusters = np.empty((len(found), order.size), dtype=np.int64)
     for place, end in enumerate(found):
-        beta[place, order] = end.beta
+        beta[place, order] = end.beta * unit
         clusters[place, order] = clusters_of(solver.structure, end.beta)
-    rows = solver.problem.rows
+    rows, x = solver.problem.rows, solver.problem.x
     return WidePath(
         lambdas=lambdas, largest=largest, coefficients=beta,
-        gap=np.array([end.certificate.gap for end in found]),
-        objective=np.array([end.objective for end in found]),
-        kkt_residual=np.array([end.certificate.kkt for end in found]),
-        deviance=np.array([2.0 * rows.deviance(solver.problem.x, end.eta) for end in found]),
+        gap=np.array([end.certificate.gap for end in found]) * unit**2,
+        objective=np.array([end.objective for end in found]) * unit**2,
+        kkt_residual=np.array([end.certificate.kkt for end in found]) * unit,
+        deviance=2.0 * unit**2 * np.array([rows.deviance(x, end.eta) for end in found]),
         n_iter=np.array([end.steps for end in found], dtype=np.int64),
         converged=np.array([end.relative_gap <= solver.settings.tol for end in found]),
         clusters=clusters, groups=differences.groups, names=names,

@@ -15,6 +15,8 @@ from .errors import InputError
 from .kernels.families import BINOMIAL, COUNTS, GAUSSIAN
 
 Floats = NDArray[np.float64]
+# Squares of more leave double precision.
+LARGEST = 1e150
 CODES = {
     "nb": COUNTS, "poisson": COUNTS, "binomial": BINOMIAL, "bernoulli": BINOMIAL,
     "gaussian": GAUSSIAN,
@@ -75,7 +77,7 @@ def resolve_rows(
     if y is None:
         raise InputError("y is missing: give one response a row of the design.")
     code = CODES[family]
-    response = _per_row(y, "y", n, -np.inf if code == GAUSSIAN else 0.0, np.inf)
+    response = _per_row(y, "y", n, -LARGEST if code == GAUSSIAN else 0.0, LARGEST)
     size = _sizes(family, n, dispersion, trials)
     over = np.flatnonzero(response > size) if code == BINOMIAL else np.zeros(0, dtype=np.intp)
     if over.size:
@@ -85,7 +87,8 @@ def resolve_rows(
             "counts successes; give trials= where a row has more than one."
         )
     logs = "Offsets are on the scale of the linear predictor, such as logarithms of depths."
-    shift = _per_row(0.0 if offset is None else offset, "offset", n, -MAX_OFFSET, MAX_OFFSET, logs)
+    most = LARGEST if code == GAUSSIAN else MAX_OFFSET
+    shift = _per_row(0.0 if offset is None else offset, "offset", n, -most, most, logs)
     weight = _per_row(1.0 if weights is None else weights, "weights", n, 0.0, np.inf)
     if not (weight > 0.0).any():
         raise InputError("All weights are zero, so there is nothing to fit. Give positive weights.")

@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._wide_clusters import Labels, clusters_of, collapsed, runaway, touched
+from ._wide_certificate import certify
+from ._wide_clusters import Labels, collapsed, runaway, touched
 from ._wide_fista import Found, Settings, State, minimise
 from ._wide_matrix import SparseDesign
 from ._wide_problem import Nearest, Rows, WideProblem
+from ._wide_start import null_clusters, null_ridge, null_start, top_of, unit_of
 from ._wide_strength import largest_penalty
 from ._wide_structure import Structure, structure_of
 
 Floats = NDArray[np.float64]
+# The fit without differences is closer to its best than the others.
+CLOSER, LEAST_TOL = 1e-4, 1e-14
+ROUND_UP = (0.0, 1e-9, 1e-6, 1e-4, 1e-2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,8 @@ class Solver:
     settings: Settings
     prox: str
     threads: int
+    # In which coefficients, and penalties, are measured here; of a Gaussian alone not 1.
+    unit: float = 1.0
 
     @staticmethod
     def of(
@@ -48,47 +55,69 @@ class Solver:
 
     def weighted(self, weight: Floats, settings: Settings) -> Solver:
         """Return the same with other weights."""
-        return Solver(self.matrix, self.problem.weighted(weight), settings, self.prox, self.threads)
+        return replace(self, problem=self.problem.weighted(weight), settings=settings)
 
     def nearest(self) -> Nearest:
         """Return the step of the penalty with fresh room."""
         return Nearest(self.structure, self.threads, self.prox)
 
-    def start(self) -> State:
-        """Return the state of a run from 0."""
-        p = self.problem.x.shape[1]
-        return State(
-            np.zeros(p), self.problem.rows.offset.copy(), np.zeros(self.structure.rows.size)
-        )
+    def start(self, beta: Floats) -> State:
+        """Return the state of a run from coefficients."""
+        eta = self.problem.rows.offset + self.problem.x.times(beta)
+        return State(beta, eta, np.zeros(self.structure.rows.size))
 
-    def null_fit(self, state: State) -> Found:
-        """Return the fit in which no difference is left."""
-        return minimise(self.problem, math.inf, self.nearest(), self.settings, state)
+    def begun(self) -> tuple[Solver, State]:
+        """Return this, a Gaussian in a unit of its own, and the state from which it begins."""
+        ready = self.measured(top_of(self.problem.rows))
+        beta = null_start(ready)
+        unit = unit_of(ready.problem, beta)
+        ready = ready.measured(unit)
+        return ready, ready.start(beta / unit)
 
-    def largest(self, null: Found) -> float:
-        """Return the least penalty that leaves no difference."""
-        return largest_penalty(self.structure, null.v)
+    def measured(self, unit: float) -> Solver:
+        """Return the same with responses in a unit, which is 1 but for a Gaussian."""
+        rows = self.problem.rows
+        if unit == 1.0:
+            return self
+        rows = replace(rows, y=rows.y / unit, offset=rows.offset / unit)
+        return replace(self, problem=replace(self.problem, rows=rows), unit=self.unit * unit)
 
-    def path(self, lambdas: Floats, state: State) -> list[Found]:
-        """Return the fits at penalties from large to small, each from the last."""
-        nearest, found = self.nearest(), []
-        for lam in lambdas.tolist():
+    def null_fit(self, state: State) -> tuple[float, Found | None]:
+        """Return the least penalty that leaves no difference, and the fit there, if certified.
+
+        The penalty is rounded up by what the fit without differences leaves open of it.
+        """
+        # It is known to about the root of the gap.
+        close = replace(self.settings, tol=max(CLOSER * self.settings.tol, LEAST_TOL))
+        found = minimise(self.problem, math.inf, self.nearest(), close, state)
+        largest, state.v = largest_penalty(self.structure, found.v)
+        for part in ROUND_UP if largest > 0.0 else ():
+            lam = largest * (1.0 + part)
             bound = lam * self.structure.cost
+            v = np.clip(state.v, -bound, bound)
+            certificate = certify(self.problem, found.beta, found.eta, v, lam)
+            there = replace(found, v=v, certificate=certificate)
+            if there.relative_gap <= self.settings.tol:
+                return lam * self.unit, there
+        return largest * self.unit, None
+
+    def path(self, lambdas: Floats, state: State, first: Found | None = None) -> list[Found]:
+        """Return the fits at penalties from large to small, each from the last.
+
+        ``first`` is that at the first penalty, where it is known.
+        """
+        nearest, found = self.nearest(), [] if first is None else [first]
+        for lam in lambdas[len(found) :].tolist():
+            here = lam / self.unit
+            bound = here * self.structure.cost
             state.v = np.clip(state.v, -bound, bound)
-            found.append(minimise(self.problem, lam, nearest, self.settings, state))
+            found.append(minimise(self.problem, here, nearest, self.settings, state))
         return found
 
     def unbounded(self) -> NDArray[np.intp]:
         """Return columns (of the design) that run to infinity and that no penalty holds back."""
-        null = clusters_of(self.structure, np.zeros(self.structure.columns.size))
-        if not self.structure.tells_equals:
-            pieces = self.structure.pieces
-            free = np.ones(null.size, dtype=np.bool_)
-            free[pieces.places] = False
-            null = np.where(free, np.cumsum(free) - 1, -1)
-        ridge = np.zeros(int(null.max(initial=-1)) + 1)
-        kept = null >= 0
-        np.add.at(ridge, null[kept], self.problem.ridge[kept])
+        null = null_clusters(self.structure)
+        ridge = null_ridge(null, self.problem.ridge)
         runs = runaway(collapsed(self.matrix, null), self.problem.rows, ridge)
         # Columns that are held at 0 have the number -1: that of none, put at the end.
         return np.sort(self.structure.columns[np.append(runs, 0)[null] != 0])
@@ -117,9 +146,8 @@ def refit(solver: Solver, clusters: Labels, beta: Floats) -> Refitted:
     """Fit the model of clusters of columns, beginning at ``beta``."""
     problem, count = solver.problem, int(clusters.max(initial=-1)) + 1
     kept = clusters >= 0
-    ridge, start = np.zeros(count), np.zeros(count)
-    np.add.at(ridge, clusters[kept], problem.ridge[kept])
-    start[clusters[kept]] = beta[kept]
+    ridge, start = null_ridge(clusters, problem.ridge), np.zeros(count)
+    start[clusters[kept]] = beta[kept] / solver.unit
     matrix, rows, limit = _without_runaways(collapsed(solver.matrix, clusters), problem.rows, ridge)
     value = np.where(limit == 0, 0.0, np.where(limit > 0, math.inf, -math.inf))
     deviance, converged = 0.0, True
@@ -129,8 +157,7 @@ def refit(solver: Solver, clusters: Labels, beta: Floats) -> Refitted:
             matrix[:, free], rows, ridge[free], Unpenalised(free.size), solver.settings, "auto",
             solver.threads,
         )  # fmt: skip
-        state = inner.start()
-        state.beta = start[free][inner.structure.columns]
+        state = inner.start(start[free][inner.structure.columns])
         found = minimise(inner.problem, 1.0, inner.nearest(), inner.settings, state)
         value[free[inner.structure.columns]] = found.beta
         deviance = 2.0 * inner.problem.rows.deviance(inner.problem.x, found.eta)
@@ -138,8 +165,8 @@ def refit(solver: Solver, clusters: Labels, beta: Floats) -> Refitted:
     else:
         deviance = 2.0 * rows.deviance(SparseDesign.of(matrix, 1), rows.offset)
     coefficients = np.zeros(clusters.size)
-    coefficients[kept] = value[clusters[kept]]
-    return Refitted(coefficients, deviance, count, converged)
+    coefficients[kept] = value[clusters[kept]] * solver.unit
+    return Refitted(coefficients, deviance * solver.unit**2, count, converged)
 
 
 class Unpenalised:

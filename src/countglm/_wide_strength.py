@@ -15,8 +15,10 @@ Floats = NDArray[np.float64]
 LARGEST_PROGRAM = 5000
 
 
-def largest_penalty(structure: Structure, v: Floats) -> float:
+def largest_penalty(structure: Structure, v: Floats) -> tuple[float, Floats]:
     """Return ``min max |v| / cost`` over all ``v`` with the same D'v as that of the null fit.
+
+    And a ``v`` (m,) that has it.
 
     Component by component: a formula for single columns; the multipliers themselves where the
     rows do not depend on each other; else a linear program, and only where the multipliers at
@@ -24,7 +26,7 @@ def largest_penalty(structure: Structure, v: Floats) -> float:
     """
     pieces = structure.pieces
     if not structure.rows.size:
-        return 0.0
+        return 0.0, v
     entry_row = np.repeat(np.arange(structure.rows.size), np.diff(pieces.bounds))
     pull = np.bincount(
         pieces.places, pieces.values * v[entry_row], minlength=structure.columns.size
@@ -36,18 +38,25 @@ def largest_penalty(structure: Structure, v: Floats) -> float:
     owner = np.repeat(np.arange(pieces.kind.size), np.diff(pieces.columns))
     alone = (pieces.kind[owner] == SINGLE) & (weight > 0.0)
     largest = float((np.abs(pull[alone]) / weight[alone]).max(initial=0.0))
+    best, row = v.copy(), entry_row[alone[pieces.places]]
+    shares = np.divide(pull, weight, out=np.zeros(pull.size), where=alone)[pieces.places]
+    signed = np.sign(pieces.values) * shares
+    best[row] = (signed * structure.cost[entry_row])[alone[pieces.places]]
     others = np.flatnonzero((pieces.kind != SINGLE) & (np.diff(pieces.rows) > 0))
     shares = np.abs(v) / structure.cost
     bounds = np.array([shares[pieces.rows[c] : pieces.rows[c + 1]].max() for c in others.tolist()])
     for place in np.argsort(-bounds, kind="stable").tolist():
         if bounds[place] <= largest:
             break
-        largest = max(largest, _of_component(structure, int(others[place]), v, bounds[place]))
-    return largest
+        c = int(others[place])
+        least, own = _of_component(structure, c, v, bounds[place])
+        largest = max(largest, least)
+        best[pieces.rows[c] : pieces.rows[c + 1]] = own
+    return largest, best
 
 
-def _of_component(structure: Structure, c: int, v: Floats, bound: float) -> float:
-    """Return the least for one component, at most ``bound``."""
+def _of_component(structure: Structure, c: int, v: Floats, bound: float) -> tuple[float, Floats]:
+    """Return the least for one component, at most ``bound``, with its multipliers."""
     from scipy import sparse
     from scipy.optimize import linprog
 
@@ -58,7 +67,7 @@ def _of_component(structure: Structure, c: int, v: Floats, bound: float) -> floa
     tree = m < q and bool(pieces.plain[rows].all())
     if tree or m > LARGEST_PROGRAM:
         # A connected graph with fewer edges than nodes is a tree: its v is the only one.
-        return bound
+        return bound, v[rows]
     start, stop = pieces.bounds[rows.start], pieces.bounds[rows.stop]
     row = np.repeat(np.arange(m), np.diff(pieces.bounds[rows.start : rows.stop + 1]))
     d = sparse.csr_matrix(
@@ -76,4 +85,6 @@ def _of_component(structure: Structure, c: int, v: Floats, bound: float) -> floa
         np.r_[np.zeros(m), 1.0], A_ub=above.tocsr(), b_ub=np.zeros(2 * m), A_eq=equal.tocsr(),
         b_eq=pull, bounds=[(None, None)] * m + [(0.0, None)], method="highs",
     )  # fmt: skip
-    return bound if answer.fun is None else min(bound, bound * float(answer.fun))
+    if answer.fun is None or not answer.fun < 1.0:
+        return bound, v[rows]
+    return bound * float(answer.fun), bound * answer.x[:m]

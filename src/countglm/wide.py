@@ -85,7 +85,7 @@ def fit_penalized_wide(
         Names of the columns.
     tol : float
         Where a fit ends: its gap as a part of the objective (half the deviance and penalties),
-        or of 1 where that is less.
+        or of 1 where that is less, of ``"gaussian"`` about the variance without differences.
     max_iter : int
         Most steps for a penalty.
     prox : {"auto", "admm"}
@@ -131,13 +131,13 @@ def fit_penalized_wide(
         resolve_threads(threads),
     )  # fmt: skip
     _refuse_unbounded(solver, columns)
-    state = solver.start()
-    largest, grid = math.nan, np.zeros(1)
+    solver, state = solver.begun()
+    largest, first, grid = math.nan, None, np.zeros(1)
     if penalty is not None and is_whole(lambdas, 1):
-        largest = solver.largest(solver.null_fit(state))
+        largest, first = solver.null_fit(state)
     if penalty is not None:
         grid = _grid(lambdas, lambda_ratio, largest)
-    found = solver.path(grid, state)
+    found = solver.path(grid, state, first)
     options = {"tol": tol, "max_iter": max_iter, "prox": prox, "scaled": scaled}
     path = path_of(
         solver, found, grid, largest, family, differences, columns, provenance(**options)

@@ -62,10 +62,10 @@ def test_both_ways_to_hold_differences_end_in_one_point(seed: int) -> None:
 def test_a_gap_bounds_what_is_left_at_a_point_that_is_no_optimum(seed: int) -> None:
     case = wide_case(seed, n=40, features=2)
     with pytest.warns(CountglmWarning, match="gap is above"):
-        early = fit(case, lambdas=[2.0], tol=1e-13, max_iter=6)
-    best = fit(case, lambdas=[2.0], tol=1e-12)
-    left = objective(case, early.coefficients[0], 2.0, 0.1)
-    left -= objective(case, best.coefficients[0], 2.0, 0.1)
+        early = fit(case, lambdas=[0.5], tol=1e-13, max_iter=4)
+    best = fit(case, lambdas=[0.5], tol=1e-12)
+    left = objective(case, early.coefficients[0], 0.5, 0.1)
+    left -= objective(case, best.coefficients[0], 0.5, 0.1)
     assert 0.0 < left <= early.gap[0] * (1.0 + 1e-6)
     # And is no wild bound.
     assert early.gap[0] < 100.0 * left
@@ -103,8 +103,12 @@ def test_proximal_newton_reaches_the_same_path_gene_by_gene() -> None:
 @pytest.mark.parametrize("kind", range(5))
 def test_differences_begin_just_below_the_largest_penalty(kind: int) -> None:
     case = wide_case(4 * kind, conditions=6)
-    largest = fit(case, tol=1e-11).largest
-    at = fit(case, lambdas=[largest * (1.0 + 1e-6), largest * (1.0 - 1e-2)], tol=1e-12)
+    path = fit(case)
+    assert np.abs(path.coefficients[0] @ case.rows.T).max() == 0.0
+    assert path.relative_gap[0] <= 1e-8
+    # A gap leaves coefficients its root: so much above the penalty it leaves no difference.
+    largest = path.largest
+    at = fit(case, lambdas=[largest * (1.0 + 1e-4), largest * (1.0 - 1e-2)], tol=1e-12)
     apart = np.abs(at.coefficients @ case.rows.T).max(axis=1)
     assert apart[0] == 0.0
     assert apart[1] > 0.0
@@ -125,14 +129,16 @@ def simulated(n: int, features: int, seed: int = 2) -> tuple[Any, Any]:
 def test_labels_say_which_conditions_share_an_effect() -> None:
     y, design = simulated(600, 12)
     path = fit_penalized_wide(
-        y, design, penalties.pairwise("condition"), family="poisson", lambdas=25
+        y, design, penalties.pairwise("condition"), family="poisson", lambdas=25, tol=1e-10
     )
     assert path.labels[0].max() == 0
     chosen = path.select()
     assert chosen.labels[0].tolist() == [0, 1, 0]
     assert (chosen.labels[1:].max(axis=1) > 0).sum() <= 1
     # The refit of the fused model is an ordinary fit: no penalty shrinks what is left.
-    again = fit_penalized_wide(y, collapsed_by_hand(design, path, chosen), None, family="poisson")
+    again = fit_penalized_wide(
+        y, collapsed_by_hand(design, path, chosen), None, family="poisson", tol=1e-10
+    )
     np.testing.assert_allclose(
         again.coefficients[0][path.clusters[chosen.index]], chosen.coefficients, atol=1e-4
     )

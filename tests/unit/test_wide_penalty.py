@@ -125,7 +125,11 @@ def test_the_largest_penalty_of_a_cycle_is_the_worst_cut() -> None:
         ]
         structure = structure_of(sparse.csr_matrix(d), np.ones(6))
         order = np.asarray(structure.rows)
-        assert largest_penalty(structure, v[order]) == pytest.approx(max(cuts), rel=1e-9)
+        largest, best = largest_penalty(structure, v[order])
+        assert largest == pytest.approx(max(cuts), rel=1e-9)
+        # Their multipliers, within it.
+        np.testing.assert_allclose(d[order].T @ best, flow, atol=1e-9)
+        assert np.abs(best).max() <= largest * (1.0 + 1e-9)
 
 
 def test_labels_count_in_order_of_first_appearance() -> None:
