@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ._fused_refits import Patterns, labels_of
 from ._penalty_choice import criterion_values, frame_of
 from ._penalty_folds import CrossValidation, cross_validate
+from ._penalty_inputs import checked_places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,9 +158,19 @@ class PenalizedPath:
         return cross_validate(self, folds, seed)
 
     def at(self, index: NDArray[np.intp] | int) -> PenalizedFit:
-        """Return the penalised fits and refits at one penalty per gene, by its place."""
-        places = np.broadcast_to(np.asarray(index, dtype=np.intp), (self.n_genes,))
-        return PenalizedFit(self, places.copy())
+        """Return the penalised fits and refits at one penalty per gene.
+
+        Parameters
+        ----------
+        index : int or (G,) int
+            Places of penalties, from 0 to ``L - 1``.
+
+        Raises
+        ------
+        InputError
+            No whole numbers, or places that the path has not.
+        """
+        return PenalizedFit(self, checked_places(index, self.n_genes, self.lambdas.shape[1]))
 
     def __repr__(self) -> str:
         worst = float(np.nanmax(self.gap, initial=0.0))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._contrasts import interacting_with
 from ._names import first_few
+from ._penalty_inputs import checked_costs, checked_edges, checked_effects, refuse_a_factor
 from .design import Design
 from .errors import InputError
 
@@ -78,9 +79,16 @@ class Penalty:
             An effect that the design does not have, fewer than two effects, costs of the wrong
             number or sign.
         """
+        if self.kind == "lasso" and isinstance(self.effects, str):
+            refuse_a_factor(self.effects, design.names, design.codings)
         names, effects = _effects(self.effects, design)
         if self.kind == "lasso":
             names, effects = (*names, ZERO), np.vstack([effects, np.zeros(effects.shape[1])])
+        if names == (ZERO,):
+            raise InputError(
+                "A lasso penalty of all columns that vary needs one, and this design has only the "
+                "constant; name contrasts or add terms."
+            )
         if len(names) < 2:
             raise InputError(
                 f"A {self.kind} penalty compares effects, and {first_few(names)} is the only one; "
@@ -97,7 +105,13 @@ class Penalty:
                 "difference is nothing to penalise; leave out one of them."
             )
         return Differences(
-            rows, _costs(self.costs, len(pairs)), tuple(names), first, second, effects, self.kind
+            rows,
+            checked_costs(self.costs, len(pairs)),
+            tuple(names),
+            first,
+            second,
+            effects,
+            self.kind,
         )
 
 
@@ -114,12 +128,12 @@ def pairwise(effects: str | Sequence[Any], *, costs: ArrayLike | None = None) ->
     costs : (n_pairs,), optional
         Weights of the pairs, in the order (1, 2), (1, 3), ..., (2, 3), ...; 1 if not given.
     """
-    return Penalty("pairwise", effects, costs=costs)
+    return Penalty("pairwise", checked_effects(effects, "pairwise"), costs=costs)
 
 
 def chain(effects: str | Sequence[Any], *, costs: ArrayLike | None = None) -> Penalty:
     """Penalise differences between neighbours: levels in their order, such as points of time."""
-    return Penalty("chain", effects, costs=costs)
+    return Penalty("chain", checked_effects(effects, "chain"), costs=costs)
 
 
 def to_reference(
@@ -130,7 +144,8 @@ def to_reference(
     A shift that only the reference has costs as much as one in every other level: `pairwise` is
     fairer where the reference is one level among others.
     """
-    return Penalty("reference", effects, reference=reference, costs=costs)
+    found = checked_effects(effects, "reference")
+    return Penalty("reference", found, reference=reference, costs=costs)
 
 
 def graph(
@@ -140,12 +155,13 @@ def graph(
     costs: ArrayLike | None = None,
 ) -> Penalty:
     """Penalise the differences along the edges of a graph, given as pairs of names of effects."""
-    return Penalty("graph", effects, edges=tuple(tuple(edge) for edge in edges), costs=costs)
+    found = checked_effects(effects, "graph")
+    return Penalty("graph", found, edges=checked_edges(edges), costs=costs)
 
 
 def lasso(effects: Sequence[Any] | None = None, *, costs: ArrayLike | None = None) -> Penalty:
     """Penalise effects themselves: contrasts or columns; all but a constant one if not given."""
-    return Penalty("lasso", effects, costs=costs)
+    return Penalty("lasso", checked_effects(effects, "lasso"), costs=costs)
 
 
 def _effects(asked: Any, design: Design) -> tuple[tuple[str, ...], Floats]:
@@ -205,15 +221,3 @@ def _place(name: Any, names: Sequence[str]) -> int:
     if str(name) not in names:
         raise InputError(f"{str(name)!r} is none of the effects: {first_few(names, 10)}.")
     return list(names).index(str(name))
-
-
-def _costs(costs: Any, m: int) -> Floats:
-    if costs is None:
-        return np.ones(m)
-    values = np.asarray(costs, dtype=np.float64)
-    if values.shape != (m,) or not np.isfinite(values).all() or not (values > 0.0).all():
-        raise InputError(
-            f"costs must be {m} positive numbers, one a difference; got shape {values.shape}"
-            + ("." if values.shape != (m,) else f", smallest {values.min():g}.")
-        )
-    return values

@@ -379,6 +379,35 @@ def test_unknown_criteria_are_refused(choices: tuple[Any, ...], told: str) -> No
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [
+        (99, "1 place.* that the path has not, first 99; .* from 0 to 3"),
+        (-1, "first -1"),
+        ([0, 3, 4, 5, 0, 0], "2 place.*, first 4"),
+        (1.5, "a whole number or 6 of them.*; got 1.5"),
+        ("a", "got 'a'"),
+        (None, "got None"),
+        (True, "got True"),
+        ([0, 1, 2], r"got shape \(3,\) and type int64"),
+        ([[0], [1, 2]], "a whole number or 6"),
+    ],
+)
+def test_a_place_that_a_path_has_not_is_refused(index: Any, told: str) -> None:
+    path = path_of(lambdas=4)
+    with pytest.raises(InputError, match=told):
+        path.at(index)
+
+
+def test_places_are_one_for_all_genes_or_one_for_each() -> None:
+    path = path_of(lambdas=4)
+    assert path.at(2).index.tolist() == [2] * 6
+    each = np.arange(6) % 4
+    fit = path.at(each)
+    each[:] = 0
+    assert fit.index.tolist() == [0, 1, 2, 3, 0, 1]
+
+
 def test_dispersions_not_given_are_estimated() -> None:
     counts, obs = study(genes=30, seed=9)
     path = fit_penalized(counts, "~ g", chain("g"), obs=obs, lambdas=3)

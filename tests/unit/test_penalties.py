@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,15 +79,58 @@ def test_differences_mean_the_same_in_every_coding(formula: str, penalty: Penalt
         (pairwise([["g", "b", "a"]]), "is the only one"),
         (pairwise([["g", "b", "a"], ["g", "b", "a"]]), "given twice"),
         (pairwise("g", costs=[1.0]), "6 positive numbers.*shape \\(1,\\)"),
-        (pairwise("g", costs=[1, 1, 1, 1, 1, 0]), "smallest 0"),
+        (pairwise("g", costs=[1, 1, 1, 1, 1, 0]), "1 cannot be used, first 0 at 5"),
+        (pairwise("g", costs=[1, 1, 1, np.inf, 1, -1]), "2 cannot be used, first inf at 3"),
+        (pairwise("g", costs=2.0), r"6 positive numbers, .* got shape \(\)"),
+        (pairwise("g", costs="x"), "costs must hold real numbers; got str"),
+        (pairwise("g", costs={"a": 1}), "costs must hold real numbers; got dict"),
         (chain("g", costs=[1, np.nan, 1]), "3 positive numbers"),
         (to_reference("g", "e"), "'e' is none of the effects: 'a'"),
         (graph("g", []), "needs edges"),
         (graph("g", [("a", "x")]), "'x' is none"),
         (graph("g", [("a", "a")]), "same effect"),
         (lasso(["nothing"]), "nothing"),
+        (lasso("g"), "takes columns .* and 'g' is a factor: list columns out of 'Intercept'"),
+        (lasso("z"), r"write lasso\(\['z'\]\)"),
+        (lasso("q"), "there is no 'q'; the columns are 'Intercept'"),
     ],
 )
 def test_what_is_no_penalty_of_the_design_is_refused(penalty: Penalty, told: str) -> None:
     with pytest.raises(InputError, match=told):
         penalty.of(design())
+
+
+def test_a_design_that_is_constant_has_nothing_for_a_lasso() -> None:
+    with pytest.raises(InputError, match="has only the constant"):
+        lasso().of(design("~ 1"))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: pairwise(5), "effects of a pairwise penalty .* or the name of a factor; got int"),
+        (lambda: pairwise(None), "pairwise penalty .* got NoneType"),
+        (lambda: pairwise({"a", "b"}), "pairwise penalty .* got set"),
+        (lambda: pairwise([]), "needs effects, and the list of them is empty"),
+        (lambda: chain(1.5), "effects of a chain penalty .* got float"),
+        (lambda: to_reference(b"g"), "effects of a reference penalty .* got bytes"),
+        (lambda: lasso(np.array(3)), "lasso penalty .* contrasts or columns; got ndarray"),
+        (lambda: lasso([]), "A lasso penalty needs effects"),
+        (lambda: graph("g", [1, 2]), "pairs of names of effects, .* edge 0 is 1"),
+        (lambda: graph("g", [("a", "b"), ("a", "b", "c")]), r"edge 1 is \('a', 'b', 'c'\)"),
+        (lambda: graph("g", ["ab"]), "edge 0 is 'ab'"),
+        (lambda: graph("g", "ab"), "edges must be a list of pairs .* got str"),
+        (lambda: graph("g", None), "edges must be a list of pairs .* got NoneType"),
+    ],
+)
+def test_what_is_no_penalty_at_all_is_refused_at_once(
+    make: Callable[[], Penalty], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        make()
+
+
+def test_effects_and_edges_may_be_anything_with_an_order() -> None:
+    given = pairwise(name for name in ("z", "g[T.b]"))
+    assert given.of(design()).names == given.of(design()).names == ("z - g[T.b]",)
+    assert graph("g", np.array([["a", "b"]])).of(design()).names == ("a - b",)
