@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._arguments import as_real_array
 from ._names import first_few
+from ._warn import warn
 from .errors import InputError
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,19 @@ def refuse_a_factor(asked: str, names: Sequence[str], factors: Iterable[str]) ->
         f"A lasso penalty takes a list of columns of the design or contrasts, and there is no "
         f"{asked!r}; the columns are {first_few(names, 10)}."
     )
+
+
+def warn_of_order(levels: Sequence[str], factor: str) -> None:
+    """Warn where a chain joins levels that are numbers in another order than that of numbers."""
+    try:
+        steps = np.diff([float(level) for level in levels])
+    except ValueError:
+        return
+    if (steps > 0.0).any() and (steps < 0.0).any():
+        warn(
+            f"The chain joins the levels of {factor!r} in the order {first_few(levels, 6)}, as "
+            "text is sorted, not as numbers are; make them numbers, or an ordered Categorical."
+        )
 
 
 def checked_costs(costs: Any, m: int) -> Floats:

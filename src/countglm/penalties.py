@@ -17,7 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._contrasts import interacting_with
 from ._names import first_few
-from ._penalty_inputs import checked_costs, checked_edges, checked_effects, refuse_a_factor
+from ._penalty_inputs import (
+    checked_costs,
+    checked_edges,
+    checked_effects,
+    refuse_a_factor,
+    warn_of_order,
+)
 from .design import Design
 from .errors import InputError
 
@@ -82,6 +88,8 @@ class Penalty:
         if self.kind == "lasso" and isinstance(self.effects, str):
             refuse_a_factor(self.effects, design.names, design.codings)
         names, effects = _effects(self.effects, design)
+        if self.kind == "chain" and isinstance(self.effects, str):
+            warn_of_order(names, self.effects)
         if self.kind == "lasso":
             names, effects = (*names, ZERO), np.vstack([effects, np.zeros(effects.shape[1])])
         if names == (ZERO,):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from countglm import InputError
+from countglm._warn import CountglmWarning
 from countglm.counts import as_count_matrix
 from countglm.design import Design, as_design
 from countglm.penalties import Penalty, chain, graph, lasso, pairwise, to_reference
@@ -134,3 +135,18 @@ def test_effects_and_edges_may_be_anything_with_an_order() -> None:
     given = pairwise(name for name in ("z", "g[T.b]"))
     assert given.of(design()).names == given.of(design()).names == ("z - g[T.b]",)
     assert graph("g", np.array([["a", "b"]])).of(design()).names == ("a - b",)
+
+
+def test_a_chain_of_numbers_read_as_text_is_told() -> None:
+    minutes = np.repeat(["0", "15", "120", "240"], 2)
+    ordered = pd.Categorical(minutes, categories=["240", "120", "15", "0"], ordered=True)
+    obs = pd.DataFrame({"text": minutes, "number": minutes.astype(int), "ordered": ordered})
+    with pytest.warns(
+        CountglmWarning, match="'text' in the order '0', '120', '15', '240', as text"
+    ):
+        chain("text").of(as_design("~ text", COUNTS, obs=obs))
+    # Without a warning, which would be an error.
+    assert chain("ordered").of(as_design("~ ordered", COUNTS, obs=obs)).names[0] == "120 - 240"
+    pairwise("text").of(as_design("~ text", COUNTS, obs=obs))
+    steps = chain("number").of(as_design("~ C(number)", COUNTS, obs=obs)).names
+    assert steps == ("15 - 0", "120 - 15", "240 - 120")
