@@ -84,7 +84,6 @@ class Run:
         self.problem, self.lam, self.nearest = problem, lam, nearest
         self.settings, self.state = settings, state
         self.gradients = 0
-        self.exact = True
         self.begin()
 
     def begin(self) -> None:
@@ -127,7 +126,7 @@ class Run:
         tol = floor
         while True:
             tau = state.stiff * metric
-            new, self.exact = self.nearest(tau, y - slope / tau, self.lam, tol, state.v)
+            new = self.nearest(tau, y - slope / tau, self.lam, tol, state.v)
             apart = new - y
             move = problem.x.times(apart)
             squared = float(np.add.reduce(metric * apart * apart))

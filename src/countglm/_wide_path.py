@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import lies_within
+from ._parallel import is_whole
+from ._wide_choice import criteria
 from ._wide_clusters import Labels, clusters_of
 from ._wide_solve import Refitted, Solver, refit
 from .errors import InputError
@@ -106,6 +106,7 @@ class WidePath:
                 "A refit needs a penalty that makes columns equal or 0; this matrix of "
                 "differences does neither."
             )
+        index = self._place(index)
         key = self.clusters[index].tobytes()
         if key not in self._refits:
             order = self.solver.structure.columns
@@ -124,6 +125,9 @@ class WidePath:
             Deviance of the refit, ``n log(deviance / n)`` of ``"gaussian"``, plus 2
             (``"aic"``) or the log of the number of rows for every coefficient; ``"ebic"`` adds
             ``2 gamma`` times the log of the number of models of that size (Chen and Chen 2008).
+            Infinite for ``"gaussian"`` models that leave less than two rows to tell the variance,
+            or, of more columns than rows, have more than half as many coefficients as rows;
+            there ``"ebic"`` and ``"cv"`` keep less that is noise.
             ``"cv"`` is ``cross_validate().choose()``.
         gamma : float
             Between 0 and 1, for ``"ebic"`` alone.
@@ -143,26 +147,7 @@ class WidePath:
 
     def criterion(self, criterion: str = "bic", gamma: float = 0.5) -> Floats:
         """Return the values (L,) by which `select` chooses."""
-        if criterion not in ("bic", "aic", "ebic"):
-            raise InputError(
-                f"criterion={criterion!r} is not known; choose 'bic', 'aic', 'ebic' or 'cv'."
-            )
-        if not lies_within(gamma, 0.0, 1.0):
-            raise InputError(f"gamma={gamma!r} must lie in [0, 1].")
-        price = 2.0 if criterion == "aic" else math.log(self.n_rows)
-        free = self.n_coefficients
-        fits = [self.refit(i).deviance for i in range(free.size)]
-        if self.family == "gaussian":
-            # The variance is not known: the likelihood's best.
-            n = self.n_rows
-            fits = [n * math.log(max(deviance / n, 1e-300)) for deviance in fits]
-        values = [fit + price * float(k) for fit, k in zip(fits, free.tolist(), strict=True)]
-        if criterion == "ebic":
-            least = int(free.min(initial=len(self.names)))
-            most = len(self.names) - least
-            models = [math.log(math.comb(most, k - least)) for k in free.tolist()]
-            values = [v + 2.0 * gamma * m for v, m in zip(values, models, strict=True)]
-        return np.array(values)
+        return criteria(self, criterion, gamma)
 
     def cross_validate(self, folds: Any = 5, *, seed: int = 0) -> WideCrossValidation:
         """Leave out parts of the rows in turn, and measure how the others predict them.
@@ -190,8 +175,17 @@ class WidePath:
         return cross_validate(self, folds, seed)
 
     def at(self, index: int) -> WideFit:
-        """Return the fit at one penalty, by its place."""
-        return WideFit(self, int(index))
+        """Return the fit at one penalty, by its place; -1 is the last."""
+        return WideFit(self, self._place(index))
+
+    def _place(self, index: Any) -> int:
+        most = self.lambdas.size
+        if not is_whole(index, -most) or index >= most:
+            raise InputError(
+                f"index={index!r} is no place on this path: its {most} penalties are counted from "
+                f"0 to {most - 1}."
+            )
+        return int(index) % most
 
     def __repr__(self) -> str:
         n, p = self.solver.problem.x.shape

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._arguments import as_real_array
 from ._names import first_few
 from ._wide_blocks import ConditionDesign
 from .errors import InputError
@@ -98,6 +99,8 @@ def _lasso(penalty: Penalty, design: Any, names: tuple[str, ...]) -> WideDiffere
         chosen = np.flatnonzero(~constant)
     else:
         chosen = _places(penalty.effects, names)
+        if (chosen < 0).any():
+            raise InputError("-1 is no column; a lasso takes columns by name or place from 0 on.")
     d = sparse.csr_matrix(
         (np.ones(chosen.size), (np.arange(chosen.size), chosen)), shape=(chosen.size, len(names))
     )
@@ -168,6 +171,11 @@ def _pairs(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Compared columns (m, 2) and which pair of levels (m,) each is."""
     k = len(levels)
+    if k < 2:
+        raise InputError(
+            f"A {penalty.kind} penalty compares levels, and {first_few(levels)} is the only one; "
+            "give rows of two conditions or more."
+        )
     if penalty.kind == "chain":
         return _chained(groups)
     if penalty.kind == "pairwise":
@@ -211,7 +219,7 @@ def _rows(pairs: NDArray[np.intp], p: int) -> Any:
 def _costs(costs: Any, m: int) -> Floats:
     if costs is None:
         return np.ones(m)
-    values = np.asarray(costs, dtype=np.float64)
+    values = as_real_array(costs, "costs")
     if values.shape != (m,) or not np.isfinite(values).all() or not (values > 0.0).all():
         raise InputError(
             f"costs must be {m} positive finite numbers, one a compared pair of levels (or one a "

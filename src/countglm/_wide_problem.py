@@ -135,10 +135,8 @@ class Nearest:
         self._make_bench: Callable[[], Bench] = structure.bench
         self._bench = structure.bench()
 
-    def __call__(
-        self, tau: Floats, z: Floats, lam: float, tol: float, v: Floats
-    ) -> tuple[Floats, bool]:
-        """Return the point and whether it is known to ``tol``; ``v`` (m,) is replaced."""
+    def __call__(self, tau: Floats, z: Floats, lam: float, tol: float, v: Floats) -> Floats:
+        """Return the point, known to ``tol`` or as well as it can be; ``v`` (m,) is replaced."""
         room, pieces = self._room, self._structure.pieces
         fresh = room.weight == 0.0
         if fresh.any():
@@ -147,12 +145,11 @@ class Nearest:
         # A projection has no bounds to split from.
         force = self._force and not math.isinf(lam)
         b = np.zeros(z.size)
-        left = []
 
         def task(start: int, stop: int) -> None:
             # Every thread needs room of its own for small components.
             bench = self._bench if self._threads == 1 else self._make_bench()
-            left.append(nearest(pieces, tau, z, bound, tol, force, v, b, room, bench, start, stop))
+            nearest(pieces, tau, z, bound, tol, force, v, b, room, bench, start, stop)
 
         run_blocks(task, self._structure.n_components, block_size=COMPONENTS, threads=self._threads)
-        return b, sum(left) == 0
+        return b

@@ -72,7 +72,7 @@ def resolve_rows(
     InputError
         An unknown family, values that it cannot have, or arrays of the wrong length.
     """
-    if family not in CODES:
+    if not isinstance(family, str) or family not in CODES:
         raise InputError(f"family={family!r} is not known; choose one of {', '.join(CODES)}.")
     if y is None:
         raise InputError("y is missing: give one response a row of the design.")
@@ -93,6 +93,20 @@ def resolve_rows(
     if not (weight > 0.0).any():
         raise InputError("All weights are zero, so there is nothing to fit. Give positive weights.")
     return Rows(code, response, size, weight, shift)
+
+
+def refuse_fractions(rows: Rows, family: str) -> None:
+    """Raise InputError where counts, successes or trials are no whole numbers."""
+    known = [("y", rows.y)] if rows.code != GAUSSIAN else []
+    known += [("trials", rows.size)] if rows.code == BINOMIAL else []
+    for name, values in known:
+        bad = np.flatnonzero(values != np.floor(values))
+        if bad.size:
+            raise InputError(
+                f"{name} has {bad.size} value(s) that are no whole numbers, the first "
+                f"{values[bad[0]]:g} in row {bad[0]} (counted from 0), and family={family!r} "
+                "counts; allow_noninteger=True takes fractions."
+            )
 
 
 def _sizes(family: str, n: int, dispersion: Any, trials: Any) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import lies_within
+from ._arguments import as_real_array, lies_within
 from ._names import first_few, plural
 from ._parallel import is_whole, resolve_threads
 from ._provenance import provenance
@@ -17,7 +17,7 @@ from ._wide_blocks import ConditionDesign
 from ._wide_fista import Settings
 from ._wide_path import WidePath, path_of
 from ._wide_penalty import differences_of
-from ._wide_rows import resolve_matrix, resolve_rows
+from ._wide_rows import refuse_fractions, resolve_matrix, resolve_rows
 from ._wide_solve import Solver
 from .errors import InputError
 
@@ -42,6 +42,7 @@ def fit_penalized_wide(
     max_iter: int = 5000,
     prox: str = "auto",
     scaled: bool = True,
+    allow_noninteger: bool = False,
     threads: int | None = None,
 ) -> WidePath:
     """Fit one model with thousands of columns along a path of penalties.
@@ -93,6 +94,8 @@ def fit_penalized_wide(
         the alternating direction method of multipliers; or all by that.
     scaled : bool
         Whether steps are measured by the columns' curvatures, which no scale of a column changes.
+    allow_noninteger : bool
+        Accept counts, successes and trials that are not whole numbers (a quasi-likelihood then).
     threads : int, optional
         All cores by default.
 
@@ -123,6 +126,8 @@ def fit_penalized_wide(
     """
     matrix, columns = resolve_matrix(design, names)
     rows = resolve_rows(y, matrix.shape[0], family, dispersion, trials, offset, weights)
+    if not allow_noninteger:
+        refuse_fractions(rows, family)
     own = design if isinstance(design, ConditionDesign) else matrix
     differences = differences_of(penalty, own, columns)
     settings = _settings(tol, max_iter, prox, scaled)
@@ -133,7 +138,7 @@ def fit_penalized_wide(
     _refuse_unbounded(solver, columns)
     solver, state = solver.begun()
     largest, first, grid = math.nan, None, np.zeros(1)
-    if penalty is not None and is_whole(lambdas, 1):
+    if penalty is not None and _is_count(lambdas):
         largest, first = solver.null_fit(state)
     if penalty is not None:
         grid = _grid(lambdas, lambda_ratio, largest)
@@ -164,20 +169,25 @@ def _settings(tol: float, max_iter: int, prox: str, scaled: bool) -> Settings:
 
 
 def _ridge(ridge: Any, p: int) -> Floats:
-    values = np.asarray(ridge, dtype=np.float64)
+    values = as_real_array(ridge, "ridge")
     if values.shape not in ((), (p,)) or not ((values >= 0.0) & (values < np.inf)).all():
         raise InputError(f"ridge must be a finite number or {p} numbers, none negative.")
     return np.array(np.broadcast_to(values, (p,)))
+
+
+def _is_count(lambdas: Any) -> bool:
+    """Return whether this is a number of penalties; 1.0 is a penalty."""
+    return isinstance(lambdas, int | np.integer) and is_whole(lambdas, 1)
 
 
 def _grid(lambdas: Any, ratio: float, largest: float) -> Floats:
     """Penalties (L,), from large to small."""
     if not lies_within(ratio, 1e-12, 1.0):
         raise InputError(f"lambda_ratio={ratio!r} must lie in (0, 1].")
-    if is_whole(lambdas, 1):
+    if _is_count(lambdas):
         # Where nothing pulls at the differences every penalty tells the same.
         return (largest or 1.0) * np.geomspace(1.0, ratio, int(lambdas))
-    values = np.atleast_1d(np.asarray(lambdas, dtype=np.float64))
+    values = np.atleast_1d(as_real_array(lambdas, "lambdas"))
     good = values.ndim == 1 and values.size and np.isfinite(values).all()
     if not good or (values < 0.0).any() or (np.diff(values) > 0.0).any():
         raise InputError(

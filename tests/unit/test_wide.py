@@ -222,6 +222,13 @@ def test_without_a_penalty_it_is_the_ordinary_fit() -> None:
     assert np.isnan(path.largest)
 
 
+def test_fractions_are_taken_where_they_are_allowed() -> None:
+    path = fit_penalized_wide(
+        [0.5, 2.5], [[1.0], [1.0]], None, family="poisson", allow_noninteger=True, tol=1e-12
+    )
+    assert path.coefficients[0, 0] == pytest.approx(np.log(1.5), abs=1e-6)
+
+
 def test_a_column_may_have_any_name() -> None:
     x = pd.DataFrame({"factor": [1.0, 1, 0, 0], "matrix": [0.0, 0, 1, 1]})
     path = fit_penalized_wide(
@@ -254,6 +261,16 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("tol=0", {"tol": 0}),
     ("max_iter=0", {"max_iter": 0}),
     ("prox='best'", {"prox": "best"}),
+    ("y has 1 value.*no whole numbers.*0.5 in row 1", {"y": [1.0, 0.5, 2.0, 3.0]}),
+    (
+        "trials has 4 value.*no whole numbers",
+        {"family": "binomial", "dispersion": None, "trials": 4.5},
+    ),
+    ("family=.'nb'. is not known", {"family": ["nb"]}),
+    ("ridge must hold real numbers", {"ridge": "a"}),
+    ("lambdas must hold real numbers", {"lambdas": "a"}),
+    ("costs must hold real numbers", {"penalty": penalties.lasso([0], costs="a")}),
+    ("-1 is no column", {"penalty": penalties.lasso([-1])}),
 ]
 
 

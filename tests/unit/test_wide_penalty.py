@@ -97,6 +97,16 @@ def test_penalties_that_do_not_fit_are_told(penalty: Any, message: str) -> None:
         differences_of(penalty, design, design.names)
 
 
+@pytest.mark.parametrize("kind", [int, float, np.int64])
+def test_numbers_are_in_their_own_order(kind: Any) -> None:
+    minutes = [kind(minute) for minute in (120, 0, 15, 30, 60, 180)]
+    design = condition_design(np.eye(6), minutes)
+    assert [float(level) for level in design.conditions] == [0, 15, 30, 60, 120, 180]
+    assert design.names[-6:] == design.conditions
+    # The first row is the fifth condition's.
+    assert design.matrix[0].toarray().ravel()[-6:].tolist() == [0, 0, 0, 0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -104,6 +114,11 @@ def test_penalties_that_do_not_fit_are_told(penalty: Any, message: str) -> None:
         ({"conditions": [None, *"aaaaa"]}, "1 missing"),
         ({"feature_names": ["x"]}, "feature_names has 1"),
         ({"features": np.ones(6)}, "1 dimension"),
+        ({"conditions": ["a", np.nan, *"aaaa"]}, "1 missing.*row 1"),
+        ({"conditions": pd.array([None, *"aaaaa"], dtype="string")}, "1 missing.*row 0"),
+        ({"features": [["x"]] * 6}, "features must hold real numbers"),
+        ({"features": [[np.nan]] * 6}, "features has 6 value.*row 0, column 0"),
+        ({"feature_names": ["x"] * FEATURES.shape[1]}, "1 feature name stand"),
     ],
 )
 def test_conditions_that_do_not_fit_are_told(change: dict[str, Any], message: str) -> None:
@@ -198,6 +213,10 @@ def test_criteria_price_coefficients() -> None:
         (lambda path: path.cross_validate(3, seed=-1), "seed=-1"),
         (lambda path: path.cross_validate(3).choose("most"), "rule='most'"),
         (lambda path: path.labels, "labels are of penalties"),
+        (lambda path: path.at(1), "index=1 is no place on this path"),
+        (lambda path: path.at(0.5), "index=0.5 is no place"),
+        (lambda path: path.at("a"), "index='a' is no place"),
+        (lambda path: path.refit(-2), "index=-2 is no place"),
     ],
 )
 def test_choices_that_do_not_exist_are_told(call: Any, message: str) -> None:
@@ -215,3 +234,21 @@ def test_a_matrix_of_other_differences_has_no_refit() -> None:
     with pytest.raises(InputError, match="makes columns equal or 0"):
         path.select()
     assert "refitted" not in path.at(0).to_frame()
+
+
+def test_one_condition_has_nothing_to_compare_with() -> None:
+    design = condition_design(np.eye(3), ["a", "a", "a"])
+    with pytest.raises(InputError, match="compares levels, and 'a' is the only one"):
+        differences_of(penalties.pairwise("condition"), design, design.names)
+
+
+def test_no_gaussian_model_is_chosen_that_fits_every_row() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(30, 60))
+    y = 3.0 * x[:, 0] - 2.0 * x[:, 1] + rng.normal(size=30)
+    path = fit_penalized_wide(y, x, penalties.lasso(), family="gaussian", lambdas=8, tol=1e-6)
+    values = path.criterion()
+    full = path.n_coefficients > 15
+    assert full.any()
+    assert np.isinf(values[full]).all()
+    assert path.n_coefficients[path.select().index] < 10
