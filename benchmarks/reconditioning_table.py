@@ -16,12 +16,15 @@ def reconditioning(result: dict[str, Any]) -> list[str]:
         "wild types that differ from the reference at 15 sites. The same negative binomial model "
         "in the codings of `countglm.recondition(..., 'rereference')`, by the same accelerated "
         "gradient method (FISTA, backtracking, restarts; a few lines of "
-        "`benchmarks/reconditioning.py`) from the same start, until the objective is within a "
+        "`benchmarks/reconditioning.py`, not `fit_penalized_wide`) from the same start, until the "
+        "objective is within a "
         f"relative {result['tolerance']:.0e} of its minimum. **Condition** is that of the design "
         "with columns of length 1, **as it stands** that of the design itself, which this "
-        "method meets. **Mapped back** is the largest difference between the coefficients of the "
-        "optimum, found in this coding and mapped to the given one, and those found in "
-        "the last coding. " + machine_text(result),
+        "method meets. **Mapped back** is about the maps and not about the solver whose iterations "
+        "stand beside it: the optimum by Newton's method in this coding, mapped to the given one, "
+        "less that of the last coding; the largest difference of a coefficient. With a lasso the "
+        "signs, and which coefficients are 0, are those found in the last coding. "
+        + machine_text(result),
     ]
     for label, scan in result["scans"].items():
         lines += [

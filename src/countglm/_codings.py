@@ -20,6 +20,8 @@ Index = NDArray[np.intp]
 
 # Numbers are centred at a multiple of this part of their spread: few digits, exact differences.
 _COARSE = 2.0**-3
+# Powers of two that are numbers, and their inverses.
+_LARGEST = 1000
 # More columns are not searched for products of each other.
 _MOST_PRODUCTS = 200
 LEVEL = re.compile(r"^(?P<factor>.+)\[T\.(?P<level>.+)\]$")
@@ -89,12 +91,15 @@ def deviations(matrix: Floats, names: Sequence[str]) -> Coding:
                 identity_and(size, *at, [-middle]), identity_and(size, *at, [middle]), tuple(called)
             )
             coding = coding.then(step)
-        called[number] = f"{called[number]} - {middle:g}"
+        sign = "-" if middle > 0.0 else "+"
+        called[number] = f"{bracketed(called[number])} {sign} {abs(middle):.15g}"
     new = dict(zip(names, called, strict=True))
     for k in sorted(products):
         parts = names[k].split(":")
         known_parts = len(parts) > 1 and all(part in new for part in parts)
-        called[k] = ":".join(new[p] for p in parts) if known_parts else f"{called[k]} (recoded)"
+        called[k] = (
+            ":".join(bracketed(new[p]) for p in parts) if known_parts else f"{called[k]} (recoded)"
+        )
     return Coding(coding.forward, coding.backward, tuple(called), coding.exact)
 
 
@@ -115,17 +120,28 @@ def orthonormal(matrix: Floats, names: Sequence[str]) -> Coding:
 
 def scaled(matrix: SparseMap, names: Sequence[str]) -> Coding:
     """Columns divided by powers of two, so that their lengths differ by less than a factor of 2."""
-    length = np.sqrt(np.bincount(matrix.cols, matrix.values**2, matrix.shape[1]))
+    largest = np.zeros(matrix.shape[1])
+    np.maximum.at(largest, matrix.cols, np.abs(matrix.values))
+    # In units of the largest entry's power of two, so that no square overflows or vanishes.
+    unit = np.frexp(largest)[1]
+    level = np.ldexp(matrix.values, -unit[matrix.cols])
+    length = np.sqrt(np.bincount(matrix.cols, level**2, matrix.shape[1]))
     goal = np.sqrt(float(matrix.shape[0]))
     exponent = np.zeros(length.size, dtype=np.intp)
     some = length > 0.0
-    exponent[some] = np.round(np.log2(goal / length[some]))
-    power = np.ldexp(1.0, exponent)
+    exponent[some] = np.round(np.log2(goal / length[some])) - unit[some]
+    power = np.ldexp(1.0, np.clip(exponent, -_LARGEST, _LARGEST))
     called = tuple(
-        name if e == 0 else f"{name} / {np.ldexp(1.0, -e):g}"
-        for name, e in zip(names, exponent.tolist(), strict=True)
+        name if factor == 1.0 else f"{bracketed(name)} / {1.0 / factor:.15g}"
+        for name, factor in zip(names, power.tolist(), strict=True)
     )
     return Coding(diagonal(power), diagonal(1.0 / power), called)
+
+
+def bracketed(name: str) -> str:
+    """A name that is a sum, in brackets, so that what follows is of all of it."""
+    bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", name)
+    return f"({name})" if re.search(r"^not | [-+] ", bare) else name
 
 
 def _sum_block(size: int, base: int, columns: Sequence[int], names: tuple[str, ...]) -> Coding:
@@ -182,7 +198,7 @@ def _products(matrix: Floats, base: int) -> set[int]:
     found = set()
     for j in range(p):
         for k in range(j + 1, p):
-            at = known.get(_content(matrix[:, j] * matrix[:, k]))
+            at = known.get(_product(matrix[:, j], matrix[:, k]))
             if at is not None and at not in (j, k) and base not in (j, k, at):
                 found.add(at)
     return found
@@ -198,6 +214,12 @@ def _content(column: Floats) -> bytes:
     return bytes((column + 0.0).tobytes())
 
 
+def _product(one: Floats, other: Floats) -> bytes:
+    """The content of a product of columns; one beyond the numbers is no column's."""
+    with np.errstate(over="ignore"):
+        return _content(one * other)
+
+
 def _blocks(
     matrix: Floats, group: Sequence[int], known: dict[bytes, int], base: int
 ) -> list[tuple[int, list[int]]]:
@@ -209,7 +231,7 @@ def _blocks(
     for other in range(matrix.shape[1]):
         if other == base or other in group:
             continue
-        at = [known.get(_content(matrix[:, k] * matrix[:, other])) for k in group]
+        at = [known.get(_product(matrix[:, k], matrix[:, other])) for k in group]
         columns = [k for k in at if k is not None and k != other and k not in group]
         if len(columns) == len(group):
             blocks.append((other, columns))
@@ -218,8 +240,11 @@ def _blocks(
 
 def _middle(column: Floats) -> float:
     """The mean, rounded to an eighth of the spread's power of two; 0 if that is near 0."""
-    mean, spread = float(np.mean(column)), float(np.std(column))
+    # In units of the largest entry's power of two, which is exact and spares squares the overflow.
+    exponent = int(np.frexp(np.abs(column).max())[1])
+    unit = np.ldexp(column, -exponent)
+    mean, spread = float(np.mean(unit)), float(np.std(unit))
     if spread == 0.0 or abs(mean) <= spread * _COARSE:
         return 0.0
     step = _COARSE * 2.0 ** np.floor(np.log2(spread))
-    return float(np.round(mean / step) * step)
+    return float(np.ldexp(np.round(mean / step) * step, exponent))

@@ -36,18 +36,25 @@ class ConditionNumber(NamedTuple):
         Of the design with columns scaled to length 1, >= 1: what a change of units leaves alone.
     raw : float
         Of the design as it stands.
-    tolerance : float
-        Relative error of either at most; infinite where a figure is a lower bound, because a
+    tolerance, raw_tolerance : float
+        Relative errors of the two at most; infinite where a figure is a lower bound, because a
         singular value so small was not resolved.
     """
 
     scaled: float
     raw: float
     tolerance: float
+    raw_tolerance: float
 
     def __str__(self) -> str:
-        least = "at least " if np.isinf(self.tolerance) else ""
-        return f"{least}{self.scaled:.4g} scaled, {self.raw:.4g} as it stands"
+        return (
+            f"{_told(self.scaled, self.tolerance)} scaled, "
+            f"{_told(self.raw, self.raw_tolerance)} as it stands"
+        )
+
+
+def _told(value: float, tolerance: float) -> str:
+    return f"{'at least ' if np.isinf(tolerance) else ''}{value:.4g}"
 
 
 def condition_number(matrix: SparseMap, weights: Floats | None = None) -> ConditionNumber:
@@ -64,7 +71,7 @@ def condition_number(matrix: SparseMap, weights: Floats | None = None) -> Condit
     largest = np.zeros(matrix.shape[1])
     np.maximum.at(largest, matrix.cols, np.abs(values))
     if not largest.all() or matrix.shape[0] < matrix.shape[1]:
-        return ConditionNumber(np.inf, np.inf, 0.0)
+        return ConditionNumber(np.inf, np.inf, 0.0, 0.0)
     level = values / largest[matrix.cols]
     length = np.sqrt(np.bincount(matrix.cols, level**2, matrix.shape[1]))
     if matrix.shape[0] * matrix.shape[1] ** 2 <= _SMALL:
@@ -74,16 +81,17 @@ def condition_number(matrix: SparseMap, weights: Floats | None = None) -> Condit
     # A common factor leaves the ratio as it is.
     scaled, scaled_error = _bidiagonalised(matrix, level / length[matrix.cols])
     raw, raw_error = _bidiagonalised(matrix, values / largest.max())
-    return ConditionNumber(scaled, raw, max(scaled_error, raw_error))
+    return ConditionNumber(scaled, raw, scaled_error, raw_error)
 
 
 def _factored(matrix: Floats) -> ConditionNumber:
     q, factor, independent = gram_schmidt(matrix)
     if not independent.all():
-        return ConditionNumber(np.inf, np.inf, 0.0)
+        return ConditionNumber(np.inf, np.inf, 0.0, 0.0)
     shape = collinearity(matrix, q, factor)
     scaled, raw = shape.condition_number, shape.raw_condition_number
-    return ConditionNumber(scaled, raw, _FACTORED * max(1.0, min(scaled, 1e12)))
+    error, raw_error = (_FACTORED * max(1.0, min(value, 1e12)) for value in (scaled, raw))
+    return ConditionNumber(scaled, raw, error, raw_error)
 
 
 def _bidiagonalised(matrix: SparseMap, values: Floats) -> tuple[float, float]:

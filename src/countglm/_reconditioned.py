@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._codings import Coding
 from ._condition_number import ConditionNumber
 from ._names import Names, first_few, plural
+from ._nb_values import numbers_of
 from ._sparse_maps import SparseMap, from_sparse
 from .design import Design
 from .errors import InputError
@@ -40,12 +41,13 @@ class Reconditioned:
     scaled : bool
         Whether columns were divided by powers of two as well.
     exact : bool
-        True where entries of the maps are whole numbers, or fractions rounded once, so that a
-        mapped number has little more than the rounding of one sum; False for ``"qr"``, and for
-        cells of many digits or more than 60, whose map is a computed inverse.
+        True where the maps are known beforehand: whole numbers, rounded means, fractions such as
+        1/3, each rounded once, and products of these, rounded once more. A mapped number has little
+        more than the rounding of one sum. False for ``"qr"``, and for cells of many digits or more
+        than 60, whose map is a computed inverse.
     condition_before, condition_after : ConditionNumber
-        ``scaled`` (columns of length 1), ``raw`` (as they stand) and ``tolerance``, the relative
-        error of both; docs/math.md, 4.8 and 19.7.
+        ``scaled`` (columns of length 1), ``raw`` (as they stand), and their relative errors
+        ``tolerance`` and ``raw_tolerance``; docs/math.md, 4.8 and 19.7.
     considered : dict
         Scaled condition number of every coding that ``"auto"`` tried.
     wild_types : dict
@@ -199,7 +201,7 @@ class Reconditioned:
         return "\n".join(lines)
 
     def _sandwich(self, by: SparseMap, covariance: ArrayLike) -> Floats:
-        values = np.asarray(covariance, dtype=np.float64)
+        values = numbers_of(covariance, "covariance")
         p = len(self.names)
         if values.ndim < 2 or values.shape[-2:] != (p, p):
             raise self._wrong("covariance", values.shape)
@@ -208,13 +210,13 @@ class Reconditioned:
         return np.asarray(0.5 * (both + np.swapaxes(both, -1, -2)))
 
     def _vectors(self, values: ArrayLike, what: str) -> Floats:
-        array = np.asarray(values, dtype=np.float64)
+        array = numbers_of(values, what)
         if array.ndim == 0 or array.shape[-1] != len(self.names):
             raise self._wrong(what, array.shape)
         return array
 
     def _wrong(self, what: str, shape: tuple[int, ...]) -> InputError:
         return InputError(
-            f"The {what} have shape {shape} and the design {plural(len(self.names), 'column')}; "
+            f"Shape {shape} of the {what} does not fit {plural(len(self.names), 'column')}; "
             "the last axis is the columns of the design."
         )

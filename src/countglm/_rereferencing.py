@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._codings import Coding
-from ._names import did_you_mean, first_few, plural
+from ._coding_input import in_order
+from ._codings import Coding, bracketed
+from ._names import did_you_mean, first_few, name_array, plural
+from ._nb_values import numbers_of
 from ._sparse_maps import SparseMap, from_entries
 from .errors import InputError
 
@@ -58,7 +60,7 @@ def as_conditions(labels: ArrayLike | None, n: int) -> Conditions:
             f"conditions= has shape {given.shape} and the design {plural(n, 'row')}; give one "
             "label per row."
         )
-    missing = np.array([value is None or value != value for value in given.tolist()], dtype=bool)
+    missing = np.array([_is_missing(value) for value in given.tolist()], dtype=bool)
     if missing.any():
         raise InputError(
             f"conditions= has no label for {plural(int(missing.sum()), 'row')}, first row "
@@ -67,6 +69,12 @@ def as_conditions(labels: ArrayLike | None, n: int) -> Conditions:
     codes: dict[str, int] = {}
     of_row = [codes.setdefault(str(value), len(codes)) for value in given.tolist()]
     return Conditions(tuple(codes), np.array(of_row, dtype=np.intp))
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, NaT, or the NA of pandas, which is not equal to itself either and says neither."""
+    same = value == value
+    return value is None or not isinstance(same, (bool, np.bool_)) or not same
 
 
 def rereference(
@@ -91,7 +99,9 @@ def rereference(
     turned = (home.sum(axis=0) == 1) & (home & binary & (wild == 1.0)).any(axis=0)
     sign = np.where(turned, -1.0, 1.0)
     row, column, amount = _shifts(wild, intercepts)
-    other, of = _companions(matrix, home, turned, sites)
+    other, of = _companions(
+        matrix, home, turned, in_order(sites, name_array(names), "sites=", "columns")
+    )
     at, less = np.arange(len(names)), -np.ones(of.size)
     rows, cols = np.concatenate([at, row, other]), np.concatenate([at, column, of])
     size = (len(names), len(names))
@@ -103,7 +113,7 @@ def rereference(
     changed[other] = True
     called = [f"{name} (own wild type)" if changed[k] else name for k, name in enumerate(names)]
     for k in np.flatnonzero(turned).tolist():
-        called[k] = f"1 - {names[k]}" + (" and its site" if (of == k).any() else "")
+        called[k] = f"1 - {bracketed(names[k])}" + (" and its site" if (of == k).any() else "")
     return Rereferenced(Coding(forward, backward, tuple(called)), wild, turned)
 
 
@@ -124,7 +134,7 @@ def _companions(
     of_condition = home.argmax(axis=0).tolist()
     members: dict[tuple[int, str], list[int]] = {}
     for k in np.flatnonzero(own).tolist():
-        if given[k] is not None and given[k] == given[k]:
+        if not _is_missing(given[k]):
             members.setdefault((of_condition[k], str(given[k])), []).append(k)
     pairs = []
     for (_, site), columns in members.items():
@@ -175,10 +185,11 @@ def _wild_types(
 ) -> Floats:
     """What each condition's wild type has in every column: as given, or what most rows have."""
     shape = presence.entries.shape
+    zero_or_one = presence.ones == presence.entries
+    most = 2 * presence.ones > conditions.sizes[:, None]
+    found = np.where(zero_or_one & most, 1.0, 0.0)
     if given is None:
-        zero_or_one = presence.ones == presence.entries
-        most = 2 * presence.ones > conditions.sizes[:, None]
-        return np.where(zero_or_one & most, 1.0, 0.0)
+        return found
     if not isinstance(given, Mapping):
         if len(conditions.labels) > 1:
             raise InputError(
@@ -196,15 +207,17 @@ def _wild_types(
                 f"wild_type= names the condition {label!r}, which no row has; conditions are "
                 f"{first_few(conditions.labels)}."
             )
-        wild[numbers[str(label)]] = _one_wild_type(value, places, str(label))
+        d = numbers[str(label)]
+        wild[d] = found[d] if value is None else _one_wild_type(value, places, str(label))
     return wild
 
 
 def _one_wild_type(value: Any, places: Mapping[str, int], label: str) -> Floats:
-    listed = list(value) if not isinstance(value, str) else [value]
+    value = in_order(value, name_array(places), "wild_type=", "columns")
+    listed = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
     row = np.zeros(len(places))
     if listed and not any(isinstance(each, str) for each in listed):
-        array = np.asarray(listed, dtype=np.float64)
+        array = numbers_of(listed, "wild_type=")
         if array.shape != row.shape or not np.isfinite(array).all():
             raise InputError(
                 f"The wild type of {label!r} has {plural(array.size, 'number')} for "

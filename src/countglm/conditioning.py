@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._cell_means import cell_means
+from ._coding_input import Given, labels_of_rows, read_given, weights_of_rows
 from ._codings import Coding, deviations, orthonormal, scaled, unchanged
 from ._collinearity import NOTABLE
 from ._condition_number import ConditionNumber, condition_number
-from ._names import label, plural, sample_names_of
 from ._reconditioned import Reconditioned
 from ._rereferencing import Conditions, Rereferenced, as_conditions, rereference
-from ._sparse_maps import SparseMap, from_array, from_sparse
-from .design import Design, read_formula, read_table
 from .errors import InputError
-from .results import GLMFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +22,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 CODINGS = ("auto", "as given", "cell_means", "sum", "rereference", "qr")
-# A sparse design with more entries than this is not made dense for a dense coding.
-_DENSE = 50_000_000
-# What "auto" tries costs a look at every pair of columns.
-_FEW_COLUMNS = 200
+# What "auto" tries costs a look at every pair of columns, and a sparse design its sparsity.
+_FEW_COLUMNS, _FEW_ENTRIES = 200, 1_000_000
 # A coding is preferred to the design as it stands if it is better by this factor.
 _WORTH = 1.01
 
@@ -65,8 +59,8 @@ def recondition(
         columns of 0 and 1 told from what each condition's own wild type has. ``"qr"``: orthonormal
         columns, which no person reads. ``"auto"``: of the first three and the design as it
         stands, what has the smallest scaled condition number, and ``"qr"`` where that is still 30
-        or more; of wide or sparse designs re-referencing alone is tried. ``"as given"``: for
-        ``scale``, and for the figures.
+        or more; of more than 200 columns, and of a sparse design of more than a million places,
+        re-referencing alone is tried. ``"as given"``: for ``scale``, and for the figures.
     obs : DataFrame, optional
         Sample table of a formula.
     names : (p,) str, optional
@@ -74,12 +68,15 @@ def recondition(
     conditions : (n,) labels or str, optional
         Condition of every row, for ``"rereference"``; or a column of ``obs``. One for all rows if
         not given. Each that has a wild type to change needs an intercept: a column, or a
-        sum of columns, that marks it.
+        sum of columns, that marks it. A Series goes by its labels where the design has them, and
+        so do ``weights`` and ``sites``.
     wild_type : dict, sequence or None
         From condition to the names of the columns that are 1 in its wild type, or to the wild
-        type's row (p,) of the design, numbers allowed; one of these for a single condition. If not
-        given: a column is in the wild type of a condition if it is 0 or 1 and more than half of the
-        condition's rows have 1.
+        type's row (p,) of the design, numbers allowed; one of these for a single condition. Where
+        None is in the place of either: a column is in the wild type of a condition if it is 0 or 1
+        and more than half of the condition's rows have 1. Conditions that a dict leaves out keep
+        their columns, as if their wild type were 0 in all. Intercepts may be among the names: they
+        take up the difference, and are not themselves changed.
     sites : (p,) labels, optional
         Site of every column, None for others: columns of one site and condition exclude each
         other. What becomes ``1 - x`` then becomes 1 less all columns of its site, the mark of the
@@ -120,9 +117,10 @@ def recondition(
     """
     if coding not in CODINGS:
         raise InputError(f"coding={coding!r} is unknown; choose one of {', '.join(CODINGS)}.")
-    given = _read(design, obs, names)
-    rows = _weights(weights, given.matrix.shape[0])
-    groups = _conditions(conditions, obs, given.matrix.shape[0])
+    _check_use(coding, conditions=conditions, wild_type=wild_type, sites=sites)
+    given = read_given(design, obs, names)
+    rows = weights_of_rows(weights, given)
+    groups = as_conditions(labels_of_rows(conditions, given, obs), given.matrix.shape[0])
     told = _Told(groups, wild_type, sites)
     before = condition_number(given.matrix, rows)
     tried: dict[str, ConditionNumber] = {}
@@ -153,23 +151,14 @@ def recondition(
     )
 
 
-class _Given:
-    """A design as it was given: entries, names, whether sparse, and what a formula knows."""
-
-    def __init__(self, matrix: SparseMap, sparse: bool, design: Design) -> None:
-        self.matrix, self.sparse, self.names = matrix, sparse, design.names
-        self.sample_names, self.factors = design.sample_names, design.factors
-
-    @property
-    def dense(self) -> Floats:
-        """The matrix as an array, for codings that have no sparse form."""
-        n, p = self.matrix.shape
-        if n * p > _DENSE:
-            raise InputError(
-                f"This coding of {n:,} x {p:,} columns is dense ({n * p * 8 / 1e9:.1f} GB); "
-                "use coding='rereference', which keeps it sparse."
-            )
-        return self.matrix.dense()
+def _check_use(coding: str, **told: Any) -> None:
+    """Refuse what a coding would not look at."""
+    unused = [f"{name}=" for name, value in told.items() if value is not None]
+    if unused and coding not in ("auto", "rereference"):
+        raise InputError(
+            f"coding={coding!r} makes no use of {' and '.join(unused)}: only re-referencing does; "
+            "leave that out, or take coding='rereference' or 'auto'."
+        )
 
 
 class _Told(NamedTuple):
@@ -180,70 +169,7 @@ class _Told(NamedTuple):
     sites: ArrayLike | None
 
 
-def _read(design: Any, obs: pd.DataFrame | None, names: ArrayLike | None) -> _Given:
-    if isinstance(design, GLMFit):
-        design = design.design
-    sparse = hasattr(design, "tocsr")
-    if isinstance(design, str):
-        if obs is None:
-            raise InputError(f"The formula {design!r} needs a sample table: pass obs=.")
-        built = read_formula(design, obs, sample_names_of(obs.index))
-    elif sparse:
-        if len(design.shape) != 2:
-            raise InputError(f"The design has shape {design.shape}; give one row per observation.")
-        built = Design(np.empty((0, 0)), tuple(f"x{j}" for j in range(design.shape[1])))
-    else:
-        built = design if isinstance(design, Design) else read_table(design)
-    matrix = from_sparse(design) if sparse else from_array(built.matrix)
-    if not matrix.shape[0] or not matrix.shape[1]:
-        raise InputError(f"The design has shape {matrix.shape}: there is nothing to code.")
-    if names is not None:
-        built = replace(built, names=_names(names, matrix.shape[1]))
-    bad = ~np.isfinite(matrix.values)
-    if bad.any():
-        first = int(bad.argmax())
-        row, column = int(matrix.rows[first]), built.names[int(matrix.cols[first])]
-        raise InputError(
-            f"The design has {plural(int(bad.sum()), 'missing or infinite value')}, first "
-            f"{matrix.values[first]} in column {column!r} at row {label(built.sample_names, row)}; "
-            "every row needs finite values."
-        )
-    return _Given(matrix, sparse, built)
-
-
-def _names(names: ArrayLike, p: int) -> tuple[str, ...]:
-    given = tuple(str(name) for name in np.asarray(names, dtype=object).ravel())
-    if len(given) != p:
-        raise InputError(f"names= has {plural(len(given), 'name')} for {plural(p, 'column')}.")
-    if len(set(given)) < p:
-        twice = next(name for k, name in enumerate(given) if name in given[:k])
-        raise InputError(f"names= has {twice!r} several times; give each column its own name.")
-    return given
-
-
-def _conditions(given: ArrayLike | str | None, obs: pd.DataFrame | None, n: int) -> Conditions:
-    if isinstance(given, str):
-        if obs is None or given not in obs.columns:
-            raise InputError(
-                f"conditions={given!r} names a column of the sample table; pass obs= with such a "
-                "column, or one label per row."
-            )
-        given = obs[given].to_numpy()
-    return as_conditions(given, n)
-
-
-def _weights(weights: ArrayLike | None, n: int) -> Floats | None:
-    if weights is None:
-        return None
-    values = np.asarray(weights, dtype=np.float64)
-    if values.shape != (n,) or not np.isfinite(values).all() or (values < 0.0).any():
-        raise InputError(
-            f"weights= has shape {values.shape}; give {n:,} finite numbers >= 0, one per row."
-        )
-    return values
-
-
-def _make(coding: str, given: _Given, told: _Told) -> Rereferenced:
+def _make(coding: str, given: Given, told: _Told) -> Rereferenced:
     if coding == "rereference":
         return rereference(given.matrix, given.names, *told)
     made: Coding
@@ -259,18 +185,20 @@ def _make(coding: str, given: _Given, told: _Told) -> Rereferenced:
 
 
 def _best(
-    given: _Given, told: _Told, before: ConditionNumber, weights: Floats | None
+    given: Given, told: _Told, before: ConditionNumber, weights: Floats | None
 ) -> tuple[str, Rereferenced, dict[str, ConditionNumber]]:
     """Return the coding of the smallest condition number, and those of all that were tried."""
     best, chosen, least = "as given", _make("as given", given, told), before.scaled
     tried = {best: before}
-    few = given.matrix.shape[1] <= _FEW_COLUMNS and not given.sparse
+    n, p = given.matrix.shape
+    few = p <= _FEW_COLUMNS and not (given.sparse and n * p > _FEW_ENTRIES)
     for coding in ("cell_means", "sum", "rereference") if few else ("rereference",):
         try:
             made = _make(coding, given, told)
         except InputError:
             # A mistake in what was said of wild types is the caller's; a coding may just not fit.
-            if told.wild_type is not None and coding == "rereference":
+            said = told.wild_type is not None or told.sites is not None
+            if said and coding == "rereference":
                 raise
             continue
         tried[coding] = after = condition_number(given.matrix.times(made.coding.forward), weights)

@@ -99,8 +99,42 @@ def test_numbers_are_told_from_a_rounded_mean() -> None:
     assert abs(middle - OBS.age.mean()) <= 0.5
     assert middle == round(middle)
     np.testing.assert_array_equal(made.matrix[:, 2], OBS.age - middle)
-    assert made.names[3] == f"b[S.v]:age - {middle:g}"
+    assert made.names[3] == f"b[S.v]:(age - {middle:g})"
     assert made.condition_before.scaled > 30 > 3 > made.condition_after.scaled
+
+
+def test_names_that_are_sums_stand_in_brackets() -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.column_stack([np.ones(20), rng.normal(-100, 1, 20), np.arange(20) % 4 > 0])
+    turned = countglm.recondition(matrix, "rereference", scale=True)
+    assert turned.names[2] == "(1 - x2) / 0.5"
+    # Below 0 the mean is added, and its digits are all there.
+    middle = countglm.recondition(matrix - [0, 1e6, 0], "sum", scale=True).names[1]
+    assert middle.startswith("x1 + 1000")
+    np.testing.assert_allclose(float(middle.removeprefix("x1 + ")), 1e6 + 100, atol=1)
+
+
+@pytest.mark.parametrize("coding", ["sum", "rereference", "qr", "auto"])
+@pytest.mark.parametrize("sizes", [(1e300, 1e-300), (1e-290, 1e305), (1e-170, 1e170)])
+def test_columns_of_any_size_are_coded_without_overflow(
+    coding: str, sizes: tuple[float, float]
+) -> None:
+    rng = np.random.default_rng(0)
+    plain = np.column_stack([np.ones(20), rng.normal(100, 1, 20), rng.integers(0, 2, 20)])
+    for scale in (False, True):
+        made = countglm.recondition(plain * [1.0, *sizes], coding, scale=scale)
+        np.testing.assert_allclose(made.condition_before.scaled, 276.0, rtol=1e-3)
+        assert np.isfinite(made.matrix).all()
+        if coding == "sum":
+            assert made.condition_after.scaled < 1.3
+
+
+def test_a_map_of_products_inverts_to_the_rounding_of_its_entries() -> None:
+    """An age of 63.625 beside thirds: both maps are rounded numbers, those back twice."""
+    obs = pd.DataFrame({"g": list("aabbcc") * 3, "age": 61 + np.arange(18) % 7.0})
+    made = countglm.recondition("~ g * age", "sum", obs=obs)
+    one = made.transformation @ made.inverse_transformation
+    assert abs(one - np.eye(6)).max() <= 2.0**-53 * 63.625
 
 
 def test_columns_of_an_array_are_grouped_as_they_exclude_each_other() -> None:

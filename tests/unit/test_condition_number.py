@@ -70,6 +70,22 @@ def test_what_is_not_resolved_is_a_lower_bound(monkeypatch) -> None:
     assert str(found).startswith("at least ")
 
 
+def test_each_figure_has_an_error_of_its_own(monkeypatch) -> None:
+    """Columns of unlike sizes: one figure is resolved, the other is not, and only that is told."""
+    matrix = design(300, 40, 0)
+    matrix /= np.linalg.norm(matrix, axis=0)
+    sizes = 10.0 ** np.linspace(-6, 6, matrix.shape[1])
+    unit, raw = by_lapack(matrix * sizes)
+    monkeypatch.setattr(_condition_number, "_SMALL", 0)
+    monkeypatch.setattr(_condition_number, "_LONGEST", 40)
+    found = condition_number(from_array(matrix * sizes))
+    np.testing.assert_allclose(found.scaled, unit, rtol=TOLERANCE)
+    assert found.tolerance == TOLERANCE
+    assert found.raw < raw
+    assert found.raw_tolerance == np.inf
+    assert str(found).startswith(f"{found.scaled:.4g} scaled, at least ")
+
+
 def test_extreme_sizes_neither_overflow_nor_vanish() -> None:
     matrix = np.column_stack([np.ones(6), np.arange(6.0)])
     expected = by_lapack(matrix)[0]

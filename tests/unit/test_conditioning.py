@@ -84,7 +84,7 @@ def test_conditions_may_be_a_column_of_the_sample_table() -> None:
 
 
 def test_a_sparse_design_stays_sparse_and_is_rereferenced() -> None:
-    scan = simulate_deep_scan(variants=900, sites=10, changes=6, bundle=5)
+    scan = simulate_deep_scan(variants=900, sites=12, changes=6, bundle=5)
     made = countglm.recondition(scan.design, names=scan.names, conditions=scan.conditions)
     assert made.coding == "rereference"
     assert set(made.considered) == {"as given", "rereference"}
@@ -100,6 +100,16 @@ def test_a_sparse_design_stays_sparse_and_is_rereferenced() -> None:
     length = sparse.linalg.norm(scaled.matrix, axis=0)
     assert length.max() < 2.0 * length.min()
     assert scaled.condition_after.raw < 2.0 * scaled.condition_after.scaled
+
+
+def test_storage_does_not_choose_the_coding() -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.column_stack([np.ones(20), rng.normal(100, 1, 20), rng.integers(0, 2, 20)])
+    dense = countglm.recondition(matrix)
+    stored = countglm.recondition(sparse.csr_array(matrix))
+    assert stored.coding == dense.coding == "sum"
+    assert stored.considered == dense.considered
+    np.testing.assert_array_equal(stored.matrix.toarray(), dense.matrix)
 
 
 def test_weights_of_rows_decide_as_in_the_fit() -> None:
@@ -133,6 +143,15 @@ def test_mistakes_are_told() -> None:
     )
     assert "there is nothing to code" in complaint(np.ones((0, 2)))
     assert "weights= has shape (2,)" in complaint(ones, weights=[1.0, 1.0])
+    assert "weights= is no array of real numbers" in complaint(ones, weights=["a"] * 4)
+    assert "1 value below 0 or not finite, first -1 at row 2" in complaint(
+        ones, weights=[1.0, 1, -1, 1]
+    )
+    for coding in ("sum", "qr", "cell_means", "as given"):
+        for unused in ({"wild_type": ["zz"]}, {"sites": [None, 1]}, {"conditions": ["a"] * 4}):
+            told = complaint(ones, coding, **unused)
+            assert f"makes no use of {next(iter(unused))}=" in told
+    assert "sites= has shape (1,)" in complaint(ones, sites=[None])
     assert "conditions='group' names a column" in complaint(ones, conditions="group")
     wide = sparse.csr_array((100_000, 1_000))
     assert "keeps it sparse" in complaint(wide, "qr")
@@ -140,7 +159,10 @@ def test_mistakes_are_told() -> None:
     for call in (made.map_coefficients, made.inverse_coefficients, made.map_penalty):
         with pytest.raises(countglm.InputError, match="the last axis is the columns"):
             call([1.0, 2.0])
-    with pytest.raises(countglm.InputError, match="covariance have shape"):
+    with pytest.raises(countglm.InputError, match="of the covariance does not fit 3 columns"):
         made.map_covariance(np.ones(3))
+    for nothing in (["a"] * 3, object()):
+        with pytest.raises(countglm.InputError, match="coefficients is no array of real numbers"):
+            made.map_coefficients(nothing)
     with pytest.raises(countglm.InputError, match="rows of the penalty"):
         made.map_penalty(sparse.csr_array((2, 2)))

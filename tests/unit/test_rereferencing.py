@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -149,6 +150,72 @@ def test_intercepts_may_be_sums_of_columns_and_numbers_may_be_shifted() -> None:
     np.testing.assert_array_equal(matrix @ made.map_coefficients(gamma), made.matrix @ gamma)
 
 
+def test_conditions_may_be_left_to_their_rows_or_left_out() -> None:
+    scan = small_scan(joint=False)
+    found = rereferenced(scan)
+    asked = rereferenced(scan, wild_type=dict.fromkeys(scan.bundles))
+    assert asked.wild_types == found.wild_types
+    label = next(d for d, columns in found.wild_types.items() if columns)
+    alone = rereferenced(scan, wild_type={label: None})
+    assert alone.wild_types == {
+        d: columns if d == label else () for d, columns in found.wild_types.items()
+    }
+    # An intercept that is named takes up the difference, and is not changed itself.
+    assert rereferenced(scan, wild_type=own(scan)).wild_types == alone.wild_types | found.wild_types
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_missing_labels_are_told_whatever_marks_them(missing: object) -> None:
+    matrix = np.column_stack([np.ones(4), [0.0, 1, 1, 1]])
+    given = pd.Series(["a", "a", missing, "a"], dtype=object)
+    with pytest.raises(countglm.InputError, match="no label for 1 row, first row 2"):
+        countglm.recondition(matrix, "rereference", conditions=given)
+    whole = pd.array(["a", "a", "b", "b"], dtype="string")
+    made = countglm.recondition(matrix, "rereference", conditions=whole, wild_type={"a": []})
+    assert list(made.wild_types) == ["a", "b"]
+    sites = pd.Series([missing, "s1"], dtype=object)
+    assert countglm.recondition(matrix, "rereference", sites=sites).turned == ("x1",)
+
+
+def test_labels_decide_and_not_places() -> None:
+    rng = np.random.default_rng(5)
+    rows = [f"v{k}" for k in range(12)]
+    condition = pd.Series(["a"] * 6 + ["b"] * 6, index=rows)
+    carried = np.where(condition == "a", [1, 1, 1, 1, 0, 1] * 2, 0.0)
+    design = pd.DataFrame(
+        {"a": (condition == "a") * 1.0, "b": (condition == "b") * 1.0, "x": carried, "y": 0.0},
+        index=rows,
+    )
+    design.loc[["v4", "v9"], "y"] = 1.0
+    weights = pd.Series(rng.random(12), index=rows)
+    sites = pd.Series([None, None, "s", "s"], index=design.columns)
+    wild = {"a": pd.Series([1.0, 0, 1, 0], index=design.columns)}
+
+    def made(order: list[int], turn: int, design: pd.DataFrame) -> countglm.Reconditioned:
+        return countglm.recondition(
+            design, "rereference", conditions=condition.iloc[order], weights=weights.iloc[order],
+            sites=sites.iloc[::turn] if turn > 0 else None,
+            wild_type={"a": wild["a"].iloc[::-1]},
+        )  # fmt: skip
+
+    shuffled = rng.permutation(12).tolist()
+    for turn in (1, -1):
+        expected, found = made(list(range(12)), turn, design), made(shuffled, turn, design)
+        np.testing.assert_array_equal(found.matrix, expected.matrix)
+        assert found.condition_before == expected.condition_before
+        assert found.turned == ("x",)
+    # A table that counts its rows has labels for a Series that counts them in another order.
+    counted = countglm.recondition(
+        design.reset_index(drop=True), "rereference",
+        conditions=condition.reset_index(drop=True).iloc[shuffled],
+    )  # fmt: skip
+    assert counted.turned == ("x",)
+    with pytest.raises(countglm.InputError, match="labels of weights= are not those of the design"):
+        countglm.recondition(design, weights=weights.rename({"v3": "v33"}))
+    by_place = countglm.recondition(design, weights=weights.iloc[shuffled].to_numpy())
+    assert by_place.condition_before != expected.condition_before
+
+
 def test_mistakes_are_told() -> None:
     scan = small_scan(joint=False)
 
@@ -169,6 +236,8 @@ def test_mistakes_are_told() -> None:
     unknown = complaint(wild_type={"homolog1": ["homolog1:s1.9"]})
     assert "does not have, first 'homolog1:s1.9' (did you mean 'homolog1:s1." in unknown
     assert "has 3 numbers for 99 columns" in complaint(wild_type={"homolog1": [0.0, 1.0, 1.0]})
+    for nonsense in ({"homolog1": 2}, {"homolog1": [0.5, np.nan]}):
+        assert "numbers), or the names of the columns" in complaint(wild_type=nonsense)
     assert "sites= has shape (1,)" in complaint(sites=["s1"])
     everywhere = ["all" if ":" in name else None for name in scan.names]
     assert "do not exclude each other" in complaint(sites=everywhere)
