@@ -51,7 +51,8 @@ class Reconditioned:
     considered : dict
         Scaled condition number of every coding that ``"auto"`` tried.
     wild_types : dict
-        For ``"rereference"``: each condition's columns that are not 0 in its wild type.
+        For ``"rereference"``: each condition's columns that are not 0 in its wild type, without
+        the intercepts, which are not changed by one.
     turned : tuple of str
         Original names of the columns ``x`` that became ``1 - x``, whose coefficients change sign.
     """
