@@ -9,7 +9,7 @@ import numpy as np
 
 from countglm.errors import InputError
 
-from . import _nb_data_faults, _nb_faults, _nb_log_faults, _nb_loss_faults
+from . import _nb_clamps, _nb_data_faults, _nb_faults, _nb_log_faults, _nb_loss_faults
 from ._nb_facts import Facts, read_facts
 from ._nb_findings import Finding, NBLossReport, in_order
 
@@ -19,16 +19,20 @@ Finder = Callable[[Facts], Iterator[Finding]]
 _CHECKS: tuple[tuple[str, str, tuple[Finder, ...]], ...] = (
     ("counts", "counts", (_nb_faults.bad_counts,)),
     ("range of the parameters", "given", (_nb_faults.impossible_values,)),
-    ("clamps", "given", (_nb_faults.at_clamps,)),
+    ("clamps", "given", (_nb_clamps.at_clamps,)),
     ("reach of the means", "reach", (_nb_faults.unreachable_means,)),
     ("meaning of the probability", "handed", (_nb_faults.swapped_probabilities,)),
+    ("what was given twice", "twice", (_nb_faults.contradictions,)),
     ("start values", "start", (_nb_faults.false_start,)),
-    ("dispersion against the counts", "fit", (_nb_data_faults.inverted_dispersion,)),
+    ("scale of the means", "fit", (_nb_data_faults.other_scale,)),
+    ("dispersion against the counts", "fit", (
+        _nb_data_faults.inverted_dispersion, _nb_data_faults.other_dispersion)),
     ("depth of the samples", "fit", (_nb_data_faults.missing_depth,)),
     ("terms of the loss", "aligned", (_nb_loss_faults.lost_terms, _nb_loss_faults.lost_digits)),
     ("eps", "eps", (_nb_loss_faults.eps_in_gammas,)),
     ("clamped losses and zero gradients", "clamped", (_nb_loss_faults.dead_losses,)),
-    ("values of the loss", "loss", (_nb_loss_faults.other_formulas,)),
+    ("losses that are not finite", "loss", (_nb_loss_faults.lost_losses,)),
+    ("values of the loss", "compared", (_nb_loss_faults.other_formulas,)),
     ("training log", "log", (
         _nb_log_faults.first_not_finite, _nb_log_faults.gradient_norms, _nb_log_faults.zero_shares,
         _nb_log_faults.logged_clamps, _nb_log_faults.frozen, _nb_log_faults.rising_loss,
@@ -120,8 +124,9 @@ def check_nb_loss(
     Notes
     -----
     The kinds of faults, by code: "counts", "not-finite", "out-of-range", "clamped", "unreachable",
-    "swapped", "disagree", "start", "inverted", "depth", "precision", "eps-in-lgamma", "eps-in-log",
-    "zero-gradient", "sign", "constant", "formula", "gradient-norm", "frozen", "rising", "too-low".
+    "swapped", "disagree", "start", "scale", "inverted", "dispersion", "depth", "precision",
+    "eps-in-lgamma", "eps-in-log", "zero-gradient", "sign", "constant", "formula", "gradient-norm",
+    "frozen", "rising", "too-low".
     Thresholds: docs/math.md, 20.10.
 
     Examples
@@ -168,8 +173,12 @@ def _known(facts: Facts, needed: str) -> bool:
     if needed == "start":
         return facts.start is not None and facts.start_mean is not None
     if needed == "clamped":
-        return facts.loss_clamp is not None or bool(facts.gradients)
-    if needed == "loss":
+        return facts.loss_clamp is not None or bool(facts.gradients or facts.no_gradients)
+    if needed == "twice":
+        return len({"mean", "eta"} & facts.given.keys()) == 2 or (
+            len({"logits", "probs", "p"} & facts.given.keys()) > 1
+        )
+    if needed == "compared":
         return facts.loss is not None and facts.aligned is not None
     if needed == "handed":
         probability = bool({"probs", "p", "logits"} & facts.given.keys())

@@ -16,6 +16,110 @@ Floats = NDArray[np.float64]
 _SAMPLES = 8
 
 
+def _against_data(facts: Facts) -> tuple[Floats, Floats, Floats] | None:
+    """Return mean count, our mean and the error of the former in log, of genes with counts."""
+    if facts.counts is None or facts.parameters is None:
+        return None
+    y = facts.counts
+    if y.ndim != 2 or len(y) < _SAMPLES:
+        return None
+    data, ours = y.mean(axis=0), np.broadcast_to(facts.parameters.mean, y.shape).mean(axis=0)
+    seen = (data * len(y) >= 10.0) & (ours > 0.0) & np.isfinite(ours)
+    if not seen.any():
+        return None
+    data, ours, spread = data[seen], ours[seen], y.std(axis=0, ddof=1)[seen]
+    return data, ours, spread / (data * np.sqrt(len(y)))
+
+
+def _off_scale(data: Floats, ours: Floats, error: Floats) -> bool:
+    gap = float(np.median(np.abs(np.log(ours / data))))
+    return bool(gap > np.log(1.5) + 2.0 * float(np.median(error)))
+
+
+def other_scale(facts: Facts) -> Iterator[Finding]:
+    """Means that are not those of the counts, gene by gene."""
+    found = _against_data(facts)
+    if found is None or not _off_scale(*found):
+        return
+    data, ours, _ = found
+    ratio = np.log(ours / data)
+    yield Finding(
+        "scale", "warning",
+        f"The means of the genes are not their mean counts: {np.median(ours):.4g} in the middle, "
+        f"where the counts have {np.median(data):.4g}, and by a factor of "
+        f"{np.exp(np.median(np.abs(ratio))):.3g} apart, up or down, in the median gene.",
+        _as_if(facts, data, ours),
+        "give the mean that the loss gets, size factor included and in the order of the counts' "
+        "genes; where these are it, start from start_values().",
+    )  # fmt: skip
+
+
+def _as_if(facts: Facts, data: Floats, ours: Floats) -> str:
+    """Return what would make such means, if it is known."""
+    ratio = np.log(ours / data)
+
+    def explains(gap: Floats) -> bool:
+        return bool(np.median(np.abs(gap)) < min(0.1, np.median(np.abs(ratio)) / 4.0))
+
+    if explains(ratio - np.median(ratio)):
+        return (
+            f"They are {np.exp(np.median(ratio)):.4g} times the counts, in all genes: counts or "
+            "means are normalised, or the size factors are left out."
+        )
+    for base in (2.0, 10.0):
+        if explains(np.log(ours) * np.log(base) - np.log(data)):
+            return f"They would fit if their logarithms were to the base {base:g}; eta is natural."
+    if facts.parameters is not None and facts.counts is not None:
+        shape = facts.counts.shape
+        with np.errstate(all="ignore"):
+            r = np.broadcast_to(facts.parameters.inverse_dispersion, shape).mean(axis=0)
+        r = r[facts.counts.mean(axis=0) * shape[0] >= 10.0]
+        for power, words in ((1, "r"), (-1, "1/r"), (2, "r²"), (-2, "1/r²")):
+            if r.shape == ours.shape and explains(ratio - power * np.log(r)):
+                return (
+                    f"They are {words} times too large, r being the size: logits are "
+                    "log(mean/r), with the same r that is given as the size."
+                )
+    if explains(np.sort(np.log(ours)) - np.sort(np.log(data))):
+        return "The same values in another order would fit: look at the order of the genes."
+    return "A training that has hardly begun looks like this too."
+
+
+def other_dispersion(facts: Facts) -> Iterator[Finding]:
+    """Variances that are far from those of the counts around these means."""
+    found = _against_data(facts)
+    if found is None or _off_scale(*found) or facts.counts is None or facts.parameters is None:
+        return
+    if facts.size is None or next(inverted_dispersion(facts), None) is not None:
+        return
+    y = facts.counts
+    with np.errstate(all="ignore"):
+        mean = np.broadcast_to(facts.parameters.mean, y.shape)
+        alpha = np.broadcast_to(facts.parameters.dispersion, y.shape)
+        extra = (alpha * mean * mean).sum(axis=0)
+        squares = (y - mean) ** 2
+        has, poisson = squares.sum(axis=0), mean.sum(axis=0)
+        error = squares.std(axis=0) / (np.sqrt(len(y)) * squares.mean(axis=0))
+        gap = np.log(has / (poisson + extra))
+        # Where neither says more than a Poisson, there is nothing to compare.
+        told = np.maximum(extra, has - poisson) > 0.5 * poisson
+    told &= (y.sum(axis=0) >= 50.0) & np.isfinite(gap) & np.isfinite(error)
+    if not told.any():
+        return
+    middle = float(np.median(gap[told]))
+    if abs(middle) > np.log(2.0) + 2.0 * float(np.median(error[told])) / np.sqrt(told.sum()):
+        yield Finding(
+            "dispersion", "warning",
+            f"The counts vary {'more' if middle > 0.0 else 'less'} around their means than the "
+            f"dispersion given as {facts.size} says: {np.exp(middle):.3g} times its variance in "
+            "the median gene.",
+            "Every count is weighed by that variance: genes are then followed into their noise, or "
+            "hardly at all.",
+            "give the dispersion of variance = mean + alpha mean², no variance, standard "
+            "deviation or logarithm, and start it by start_values().",
+        )  # fmt: skip
+
+
 def inverted_dispersion(facts: Facts) -> Iterator[Finding]:
     """A dispersion given as its inverse, or the inverse as a dispersion."""
     if facts.counts is None or facts.parameters is None or facts.size is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from countglm.errors import InputError
 
 from ._names import did_you_mean
-from ._nb_libraries import PLACES, SIZES, NBParameters, known_library
+from ._nb_libraries import PLACES, SIZES, NBParameters, known_library, our_name
 from ._nb_parameters import resolve
+from ._nb_precision import precision_of
 from ._nb_values import numbers_of
 
 Floats = NDArray[np.float64]
@@ -33,7 +35,7 @@ class Facts:
     library: str
     counts: Floats | None
     given: dict[str, Floats]
-    single: bool  # whether the loss is computed in single precision
+    precision: str  # in which the loss is computed
     clamps: dict[str, tuple[float, float]]
     loss_clamp: tuple[float, float] | None
     eps: dict[str, float]
@@ -42,6 +44,7 @@ class Facts:
     link: str | None
     start: Floats | None
     start_mean: Floats | None
+    no_gradients: tuple[str, ...] = ()  # parameters whose gradient is None
     log: dict[str, Floats] = field(default_factory=dict)
 
     @cached_property
@@ -126,21 +129,29 @@ def read_facts(
         raise InputError(f"link={link!r} is unknown; choose one of {', '.join(LINKS)}.")
     if gradients is not None and not isinstance(gradients, Mapping):
         gradients = {"": gradients}
+    if clamps is not None and not isinstance(clamps, Mapping):
+        raise InputError(
+            f"clamps={clamps!r} is no dict; give {{'log_alpha': (-10, 10)}}, by parameter."
+        )
+    known = _library(library, arrays)
+    slopes = {str(name): v for name, v in (gradients or {}).items()}
     facts = Facts(
-        library=_library(library, arrays),
+        library=known,
         counts=None if counts is None else numbers_of(_matrix(counts), "counts"),
         given=arrays,
-        single=_single(dtype, given.values()),
-        clamps={_clamp_name(k): _range(v, k) for k, v in (clamps or {}).items()},
+        precision=precision_of(dtype, given.values()),
+        clamps={_clamp_name(k, library and known): _range(v, k) for k, v in (clamps or {}).items()},
         loss_clamp=None if loss_clamp is None else _range(loss_clamp, "loss_clamp"),
         eps=_eps(eps),
         loss=_optional(loss, "loss"),
-        gradients={k: numbers_of(v, f"gradients {k}") for k, v in (gradients or {}).items()},
+        gradients={k: numbers_of(v, f"gradients {k}") for k, v in slopes.items() if v is not None},
         link=link,
         start=_optional(start, "start"),
         start_mean=_optional(start_mean, "start_mean"),
+        no_gradients=tuple(k for k, v in slopes.items() if v is None),
     )
     _check_shapes(facts)
+    _check_start(facts)
     return facts
 
 
@@ -170,15 +181,8 @@ def _library(library: str | None, arrays: Mapping[str, Floats]) -> str:
     return name
 
 
-def _single(dtype: Any, given: Any) -> bool:
-    """Tell whether the loss is computed in single precision."""
-    if dtype is not None:
-        return "64" not in str(dtype) and "double" not in str(dtype)
-    names = {str(getattr(v, "dtype", "")).removeprefix("torch.") for v in given if v is not None}
-    return bool(names & {"float32", "float16", "bfloat16"})
-
-
-def _clamp_name(name: str) -> str:
+def _clamp_name(given: Any, library: str | None) -> str:
+    name = our_name(str(given), library)
     if name not in CLAMPED:
         raise InputError(
             f"clamps has the unknown parameter {name!r}{did_you_mean(name, CLAMPED)}; choose from "
@@ -207,7 +211,7 @@ def _eps(eps: Any) -> dict[str, float]:
         return {}
     places = eps if isinstance(eps, Mapping) else {"lgamma": eps}
     for place, value in places.items():
-        if place not in EPS_PLACES or not (isinstance(value, int | float) and 0.0 < value < 1.0):
+        if place not in EPS_PLACES or not (isinstance(value, Real) and 0.0 < float(value) < 1.0):
             raise InputError(
                 f"eps={eps!r} is not understood; give {{'lgamma': 1e-8}} or {{'log': 1e-8}}, "
                 "by the function inside of which it is added."
@@ -237,3 +241,26 @@ def _check_shapes(facts: Facts) -> None:
             f"loss has shape {facts.loss.shape}, the counts have {shape}; give the loss of every "
             "count, before it is averaged, and the averages of a training in log=."
         )
+
+
+def _check_start(facts: Facts) -> None:
+    """Refuse start values that nothing can be said of."""
+    if facts.start is None:
+        return
+    if facts.start_mean is None:
+        raise InputError(
+            "start is given without start_mean, the mean that it is meant to give; pass both, as "
+            "in check_nb_loss(link='softplus', start=2.3, start_mean=10.0)."
+        )
+    if not (facts.start_mean > 0.0).all():
+        raise InputError(
+            f"start_mean has the value {float(facts.start_mean.min()):g}; the mean of a negative "
+            "binomial is positive."
+        )
+    try:
+        np.broadcast_shapes(facts.start.shape, facts.start_mean.shape)
+    except ValueError:
+        raise InputError(
+            f"start has shape {facts.start.shape} and start_mean {facts.start_mean.shape}; give "
+            "one mean for every start value."
+        ) from None

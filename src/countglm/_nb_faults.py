@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._nb_facts import Facts
-from ._nb_findings import Finding, where_first
+from ._nb_findings import MANY, Finding, where_first
 from ._nb_parameters import out_of_range
 from ._nb_start import apply_link, inverse_link
 
 Floats = NDArray[np.float64]
 
-# A share of values from which on a finding is more than a note.
-MANY = 0.01
-# Values that tie with the largest or smallest from this share on lie at a bound nobody told of.
-_TIED, _ENOUGH = 0.02, 100
 _SCIPY = "scipy numpy jax pymc"
 
 
@@ -48,16 +45,18 @@ def bad_counts(facts: Facts) -> Iterator[Finding]:
 
 def impossible_values(facts: Facts) -> Iterator[Finding]:
     """Parameters that are not finite or out of range, as they were given."""
+    fine = True
     for name, values in facts.given.items():
         lost = np.isnan(values)
         if lost.any():
+            fine = False
             yield Finding(
                 "not-finite", "error", f"{name} is NaN in {where_first(lost)}.",
                 "The loss is NaN there, and so is every gradient that is summed with it.",
                 "find the step after which it first is (log=, or set_detect_anomaly of "
                 "torch.autograd), and restart before it with clipped gradients or shorter steps.",
             )  # fmt: skip
-        bad, words = out_of_range(name, values)
+        bad, words = out_of_range(name, values, paired={"p", "probs"} <= facts.given.keys())
         bad &= ~lost
         if bad.any():
             yield Finding(
@@ -66,58 +65,18 @@ def impossible_values(facts: Facts) -> Iterator[Finding]:
                 "let the network put out eta and log_alpha (or logits) without bounds, or pass its "
                 "output through softplus.",
             )  # fmt: skip
-
-
-def at_clamps(facts: Facts) -> Iterator[Finding]:
-    """Parameters at the clamps that were told, or at a bound that many of them share."""
-    for name, (low, high) in facts.clamps.items():
-        values = facts.given.get(name)
-        if values is None and facts.parameters is not None:
-            values = getattr(facts.parameters, name)
-        if values is None:
-            continue
-        for end, side in ((low, "lower"), (high, "upper")):
-            if np.isfinite(end):
-                slack = 1e-5 * max(abs(end), 1e-30)
-                at = values <= end + slack if side == "lower" else values >= end - slack
-                if at.any():
-                    yield _clamped(f"{name} is at its {side} clamp {end:g}", at)
-    for name, given in facts.given.items():
-        values = _told_once(_of_seen_genes(facts, given))
-        if name in facts.clamps or values.size < _ENOUGH:
-            continue
-        for end, side in ((values.min(), "smallest"), (values.max(), "largest")):
-            at = values == end
-            trivial = name == "mean" and end == 0.0
-            if _TIED <= at.mean() < 0.999 and not trivial and np.isfinite(end):
-                yield _clamped(f"{name} is at its {side} value {end:.6g}, as if clamped there,", at)
-
-
-def _of_seen_genes(facts: Facts, values: Floats) -> Floats:
-    """Return the values of genes with counts: those without say nothing of their parameters."""
-    y = facts.counts
-    if y is None or y.ndim != 2 or values.ndim == 0 or values.shape[-1] != y.shape[1]:
-        return values
-    return values[..., (np.nan_to_num(y) > 0.0).any(axis=0)]
-
-
-def _told_once(values: Floats) -> Floats:
-    """Return an array without the axes along which it only repeats itself."""
-    for axis in range(values.ndim):
-        first = values.take([0], axis=axis) if values.shape[axis] else values
-        if (values == first).all():
-            values = first
-    return values
-
-
-def _clamped(words: str, at: NDArray[np.bool_]) -> Finding:
-    return Finding(
-        "clamped", "warning" if at.mean() >= MANY else "note", f"{words} in {where_first(at)}.",
-        "A clamp passes no gradient: whatever is beyond it can no longer learn its way back, and "
-        "the estimate is the clamp's and not the data's.",
-        "remove the clamp and let the parameter run as eta or log_alpha (log_alpha to -inf is the "
-        "Poisson, which the data may want), or hold it back by a penalty, which has a gradient.",
-    )  # fmt: skip
+            fine = False
+    if fine and facts.parameters is not None and facts.handed is not None:
+        lost = ~np.isfinite(facts.parameters.mean)
+        if lost.any():
+            yield Finding(
+                "not-finite", "error",
+                f"The mean of {' and '.join(facts.handed)} is not finite in {where_first(lost)}.",
+                "A product of an infinite size with odds, or an exponential beyond double "
+                "precision, has no likelihood.",
+                "keep total_count finite where a probability or logits stand beside it: logits = "
+                "log(mean/total_count) go to -inf as it grows.",
+            )  # fmt: skip
 
 
 def unreachable_means(facts: Facts) -> Iterator[Finding]:
@@ -176,7 +135,11 @@ def swapped_probabilities(facts: Facts) -> Iterator[Finding]:
         if meant is not None:
             apart, across = _apart(got.mean, meant), _apart(other, meant)
             wrong = (apart > 1e-3) & (across < 1e-3)
-            unlike = (apart > 1e-2) & ~wrong
+            unlike = apart > 1e-2
+            # Some of many values that are wrong lie near r²/mean by chance.
+            if 2 * np.sum(wrong) < np.sum(unlike):
+                wrong = np.zeros_like(wrong)
+            unlike = unlike & ~wrong
         elif facts.counts is not None and facts.counts.ndim == 2:
             data = np.mean(facts.counts, axis=0)
             ours, swapped = (
@@ -215,6 +178,36 @@ def _swapped(
         f"{np.median(has):.4g} in the middle, instead of {np.median(meant):.4g}.",
         f"pass {right}.",
     )  # fmt: skip
+
+
+def contradictions(facts: Facts) -> Iterator[Finding]:
+    """Means, or probabilities, that were given twice and differ."""
+    given = facts.given
+    with np.errstate(all="ignore"):
+        odds = {
+            name: np.broadcast_arrays(of(given[name]))[0]
+            for name, of in (
+                ("logits", np.exp), ("probs", lambda v: v / (1.0 - v)), ("p", lambda v: 1.0 / v - 1)
+            ) if name in given
+        }  # fmt: skip
+        if {"p", "probs"} <= given.keys():
+            odds["probs"] = given["probs"] / given["p"]
+            odds["p"] = np.where(given["p"] < 0.99, odds["p"], odds["probs"])
+        means = {n: v for n, v in given.items() if n == "mean"}
+        if "eta" in given:
+            means["eta"] = np.exp(given["eta"])
+    for values in (means, odds):
+        for first, other in combinations(values, 2):
+            with np.errstate(all="ignore"):
+                unlike = np.asarray(_apart(values[first], values[other]) > 1e-2)
+            if unlike.mean() >= MANY:
+                yield Finding(
+                    "disagree", "error",
+                    f"{first} and {other} are not of one distribution in {where_first(unlike)}.",
+                    "One of the two is not what it is called.",
+                    "eta is log(mean), probs is expit(logits), p is 1 - probs; look which of them "
+                    "the loss gets.",
+                )  # fmt: skip
 
 
 def _apart(a: Floats, b: Floats) -> Floats:

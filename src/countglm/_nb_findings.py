@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEVERITIES = ("error", "warning", "note")
+# A share of values from which on a finding is more than a note.
+MANY = 0.01
 
 
 @dataclass(frozen=True)

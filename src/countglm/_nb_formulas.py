@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._nb_facts import Facts
+from ._nb_precision import rounded
 from ._nb_terms import softplus
 from ._nb_values import log_likelihood
 
@@ -27,31 +28,35 @@ def textbook_terms(facts: Facts) -> dict[str, tuple[Floats, str]]:
 
     if facts.entries is None:
         return {}
-    kind: Any = np.float32 if facts.single else np.float64
+
+    def held(values: Any) -> Any:
+        return rounded(values, facts.precision)
+
     with np.errstate(all="ignore"):
-        arrays: list[Any] = [a.astype(kind) for a in facts.entries]
-        y, eta, theta = arrays
-        r, mu = np.exp(-theta), np.exp(eta)
+        y, eta, theta = (held(a) for a in facts.entries)
+        r, mu = held(np.exp(-theta)), held(np.exp(eta))
         if "logits" in facts.given or "eta" in facts.given:
-            logits = eta + theta
-            chosen = y * -softplus(-logits).astype(kind)
-            rest = r * -softplus(logits).astype(kind)
+            logits = held(eta + theta)
+            chosen = y * held(-softplus(-logits))
+            rest = r * held(-softplus(logits))
         else:
-            total = r + mu
-            chosen = xlogy(y, mu / total).astype(kind)
-            rest = r * np.log(r / total)
+            total = held(r + mu)
+            chosen = xlogy(y, held(mu / total))
+            rest = r * held(np.log(held(r / total)))
         terms = {
-            "lgamma(y + r)": (gammaln(y + r), "A size this large (the Poisson, nearly) or a count "
-                              "this large overflows lgamma."),
+            "lgamma(y + r)": (gammaln(held(y + r)), "A size this large (the Poisson, nearly) or "
+                              "a count this large overflows lgamma."),
             "-lgamma(r)": (-gammaln(r), "A total count that is 0 or too large: lgamma is inf, and "
                            "inf - inf is NaN."),
-            "-lgamma(y + 1)": (-gammaln(y + 1), "The count itself overflows."),
+            "-lgamma(y + 1)": (-gammaln(held(y + 1)), "The count itself overflows."),
             "y log(probs)": (chosen, "A mean that has become 0 beside r: log(0), which a count of "
                              "0 multiplies to NaN in some libraries."),
             "r log(1 - probs)": (rest, "probs has rounded to 1 or r to inf: r log(0) or inf times "
                                  "0, and its gradient is NaN too."),
         }  # fmt: skip
-        return {name: (values.astype(np.float64), why) for name, (values, why) in terms.items()}
+        return {
+            name: (held(values).astype(np.float64), why) for name, (values, why) in terms.items()
+        }
 
 
 def lgamma_with_eps(y: Floats, theta: Floats, eps: float, *, only_first: bool = False) -> Floats:

@@ -31,6 +31,17 @@ LIBRARIES: dict[str, dict[str, str]] = {
     "stan": {"mu": "mean", "phi": "inverse_dispersion"},
     "r": {"mu": "mean", "size": "inverse_dispersion"},
 }
+# Names of libraries' arguments whose meaning does not hang on the library; dispersions are called
+# alpha here.
+_COMMON = {
+    "mu": "mean", "theta": "inverse_dispersion", "concentration": "inverse_dispersion",
+    "phi": "inverse_dispersion", "size": "inverse_dispersion", "alpha": "dispersion",
+}  # fmt: skip
+
+
+def our_name(name: str, library: str | None) -> str:
+    """Return the parameter that a library, if one is named, calls so; else the name itself."""
+    return LIBRARIES.get(library or "", {}).get(name, _COMMON.get(name, name))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._nb_facts import Facts
-from ._nb_faults import MANY
-from ._nb_findings import Finding, where_first
+from ._nb_findings import MANY, Finding, where_first
 from ._nb_formulas import (
     FORMULAS,
     Formula,
@@ -18,6 +17,7 @@ from ._nb_formulas import (
     textbook_terms,
     with_eps,
 )
+from ._nb_precision import PRECISIONS
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def lost_terms(facts: Facts) -> Iterator[Finding]:
 
 
 def _precision(facts: Facts) -> str:
-    return "single" if facts.single else "double"
+    return PRECISIONS[facts.precision][1]
 
 
 def lost_digits(facts: Facts) -> Iterator[Finding]:
@@ -114,7 +114,10 @@ def _eps_inside(facts: Facts, eps: float) -> Finding:
         y, _, theta = facts.entries
         largest = float(np.max(np.abs(lgamma_with_eps(y, theta, eps))))
         words = f"{words} It changes the loss by up to {largest:.2g} nats here."
-    idle = " In float32 it is lost beside arguments above 1." if facts.single else ""
+    idle = (
+        f" In {facts.precision} it is lost beside arguments above 1."
+        if facts.precision != "float64" else ""
+    )  # fmt: skip
     return Finding(
         "eps-in-lgamma", "error" if largest > 0.1 else "warning", words,
         "lgamma has no trouble with positive arguments. The eps makes another function, whose "
@@ -125,6 +128,13 @@ def _eps_inside(facts: Facts, eps: float) -> Finding:
 
 def dead_losses(facts: Facts) -> Iterator[Finding]:
     """Entries whose loss a clamp cuts off, so that they pull at nothing."""
+    for name in facts.no_gradients:
+        yield Finding(
+            "frozen", "warning", f"The gradient {name} is None.",
+            "No part of the loss was computed from that parameter, or it was detached on the way; "
+            "it stays what it is.",
+            "look for detach(), .data, no_grad() and .item() between it and the loss.",
+        )  # fmt: skip
     for name, values in facts.gradients.items():
         zero, lost = values == 0.0, ~np.isfinite(values)
         words = f"The gradient {name}".rstrip()
@@ -166,6 +176,44 @@ def _dead(words: str, at: NDArray[np.bool_], severity: str) -> Finding:
     )  # fmt: skip
 
 
+def lost_losses(facts: Facts) -> Iterator[Finding]:
+    """Losses of single entries that are NaN or infinite where they need not be."""
+    if facts.loss is None:
+        return
+    lost = ~np.isfinite(facts.loss)
+    term = "Nothing was given that says which of its terms it is."
+    if facts.entries is not None and facts.sound is not None:
+        lost &= facts.sound
+        at = lost[facts.sound] & np.isfinite(exact_loss(*facts.entries))
+        lost = facts.spread(at)
+        failing = [
+            name for name, (values, _) in textbook_terms(facts).items()
+            if (~np.isfinite(values) & at).any()
+        ]  # fmt: skip
+        term = (
+            f"Of the textbook formula {', '.join(failing)} overflow there." if failing else
+            "It is finite there for these parameters, and so are the terms of the textbook "
+            "formula: look for log(0), 0/0 and masks that multiply."
+        )  # fmt: skip
+    if lost.any():
+        yield Finding(
+            "not-finite", "error", f"The loss given is NaN or infinite in {where_first(lost)}.",
+            f"One of them makes the average NaN. {term}",
+            "compare it with -countglm.likelihood.log_likelihood(counts, eta, log_alpha), which "
+            "is finite for every count at finite parameters.",
+        )  # fmt: skip
+
+
+def _room(facts: Facts, known: Floats, inside: NDArray[np.bool_]) -> Floats:
+    """Return by how much a right loss may miss, in its precision."""
+    if facts.precision == "float64":
+        return 1e-6 * np.maximum(1.0, np.abs(known))
+    terms = sum(np.abs(values)[inside] for values, _ in textbook_terms(facts).values())
+    unit = PRECISIONS[facts.precision][0]
+    rounding = np.nan_to_num(8.0 * unit * terms, posinf=0.0)
+    return np.maximum(2e-3 * np.maximum(1.0, np.abs(known)), rounding)
+
+
 def other_formulas(facts: Facts) -> Iterator[Finding]:
     """Losses of single entries that are not the negative binomial's, and what they are instead."""
     if facts.loss is None or facts.entries is None or facts.sound is None:
@@ -178,7 +226,7 @@ def other_formulas(facts: Facts) -> Iterator[Finding]:
     y, eta, theta = (a[inside] for a in facts.entries)
     loss = loss[inside]
     known = exact_loss(y, eta, theta)
-    room = (2e-3 if facts.single else 1e-6) * np.maximum(1.0, np.abs(known))
+    room = _room(facts, known, inside)
     wrong = np.abs(loss - known) > room
     if wrong.mean() < MANY:
         return
@@ -194,10 +242,16 @@ def other_formulas(facts: Facts) -> Iterator[Finding]:
                 formula.remedy,
             )  # fmt: skip
             return
-    top = float(loss.max())
-    if np.mean((loss == top)[wrong]) > 0.9:
-        yield _dead(f"The loss never exceeds {top:g} and is just that", loss == top, "error")
-        return
+    top, bottom = float(loss.max()), float(loss.min())
+    for words_of, at in (
+        (f"never exceeds {top:g} and is just that", loss == top),
+        (f"never falls below {bottom:g} and is just that", loss == bottom),
+        (f"stays within {bottom:g} and {top:g} and is at these ends",
+         (loss == top) | (loss == bottom)),
+    ):  # fmt: skip
+        if at.sum() > 2 and np.mean(at[wrong]) > 0.9:
+            yield _dead(f"The loss {words_of}", at, "error")
+            return
     yield Finding(
         "formula", "error", f"{words}.", "It is none of the usual slips (sign, constant, swapped "
         "probability, inverted dispersion, eps, Poisson).",

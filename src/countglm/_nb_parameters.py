@@ -82,7 +82,7 @@ def parameters(
     numbers = {name: numbers_of(v, name) for name, v in given.items() if v is not None}
     _check_choice(numbers)
     for name, values in numbers.items():
-        _check_range(name, values)
+        _check_range(name, values, paired={"p", "probs"} <= numbers.keys())
     _check_shapes(numbers)
     if {"p", "probs"} <= numbers.keys():
         _check_sum(numbers["p"], numbers["probs"])
@@ -116,7 +116,7 @@ def _check_shapes(numbers: dict[str, Floats]) -> None:
         ) from None
 
 
-def _in_range(name: str, v: Floats) -> tuple[NDArray[np.bool_], str]:
+def _in_range(name: str, v: Floats, paired: bool) -> tuple[NDArray[np.bool_], str]:
     """Tell which values a parameter may have, and say it in words."""
     if name in ("mean", "dispersion"):
         return (v >= 0.0) & (v < np.inf), "finite and not negative"
@@ -125,18 +125,24 @@ def _in_range(name: str, v: Floats) -> tuple[NDArray[np.bool_], str]:
     if name == "p":
         return (v > 0.0) & (v <= 1.0), "in (0, 1]"
     if name == "probs":
-        return (v >= 0.0) & (v <= 1.0), "in [0, 1)"
+        # Beside its complement p, which holds the distance, it may have rounded to 1.
+        return (v >= 0.0) & ((v <= 1.0) if paired else (v < 1.0)), "in [0, 1)"
     return v < np.inf, "below inf"
 
 
-def out_of_range(name: str, values: Floats) -> tuple[NDArray[np.bool_], str]:
-    """Return where a parameter has an impossible value, and what it should be."""
-    fine, words = _in_range(name, values)
+def out_of_range(
+    name: str, values: Floats, *, paired: bool = False
+) -> tuple[NDArray[np.bool_], str]:
+    """Return where a parameter has an impossible value, and what it should be.
+
+    ``paired`` says that p and probs were given together.
+    """
+    fine, words = _in_range(name, values, paired)
     return ~fine, words
 
 
-def _check_range(name: str, values: Floats) -> None:
-    bad, words = out_of_range(name, values)
+def _check_range(name: str, values: Floats, *, paired: bool) -> None:
+    bad, words = out_of_range(name, values, paired=paired)
     if bad.any():
         first = float(values[bad].flat[0])
         raise InputError(
@@ -190,7 +196,8 @@ def _made(*values: Floats) -> NBParameters:
 def _sizes(arrays: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:
     """Return dispersion, its logarithm and its inverse."""
     if "dispersion" in arrays:
-        alpha = arrays["dispersion"]
+        # -0.0, which clips and relus put out, has another inverse than 0.
+        alpha = arrays["dispersion"] + 0.0
         return alpha, np.log(alpha), 1.0 / alpha
     if "log_alpha" in arrays:
         log_alpha = arrays["log_alpha"]

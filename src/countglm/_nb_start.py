@@ -107,12 +107,7 @@ def start_values(
 
     if link not in LINKS:
         raise InputError(f"link={link!r} is unknown; choose one of {', '.join(LINKS)}.")
-    low, high = dispersion_range
-    if not 0.0 < low <= high < np.inf:
-        raise InputError(
-            f"dispersion_range={dispersion_range!r} is no range of positive numbers; give "
-            "(lowest, highest)."
-        )
+    low, high = _range_of(dispersion_range)
     matrix = as_count_matrix(counts, layer=layer)
     given = "none" if size_factors is None else size_factors
     factors = resolve_size_factors(matrix, given)
@@ -132,6 +127,20 @@ def start_values(
     inverse = 1.0 / dispersion
     raw, raw_alpha, raw_r = (inverse_link(v, link) for v in (mean, dispersion, inverse))
     return StartValues(mean, dispersion, inverse, raw, raw_alpha, raw_r, link, factors)
+
+
+def _range_of(dispersion_range: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in dispersion_range)
+        fine = 0.0 < low <= high < np.inf
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise InputError(
+            f"dispersion_range={dispersion_range!r} is no range of positive numbers; give "
+            "(lowest, highest)."
+        )
+    return low, high
 
 
 def softplus(x: Any) -> Floats:

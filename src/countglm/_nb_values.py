@@ -185,13 +185,19 @@ def numbers_of(values: Any, name: str) -> Floats:
         Values that are no real numbers.
     """
     if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        # NumPy has no bfloat16; every one of them is a single.
+        held = str(getattr(values, "dtype", ""))
+        values = (values.float() if "bfloat16" in held else values).numpy()
     if hasattr(values, "toarray"):
         values = values.toarray()
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biufO":
             raise TypeError(array.dtype)
+        # NumPy would make NaN of None.
+        if array.dtype.kind == "O" and any(v is None for v in array.flat):
+            raise TypeError("None")
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(
