@@ -64,11 +64,9 @@ def runaway(matrix: Any, rows: Rows, ridge: Floats) -> NDArray[np.int8]:
     p = matrix.shape[1]
     if rows.code not in (COUNTS, BINOMIAL):
         return np.zeros(p, dtype=np.int8)
-    low = rows.y == 0.0
-    high = (rows.y == rows.size) & (rows.code == BINOMIAL)
-    push = np.where(low & ~high, -1.0, np.where(high & ~low, 1.0, 0.0))
+    push = ends(rows)
     # Binomials without trials say nothing.
-    silent = (rows.weight == 0.0) | (low & high)
+    silent = (rows.weight == 0.0) | ((rows.code == BINOMIAL) & (rows.size == 0.0))
     entries = matrix.tocoo()
     kept = (entries.data != 0.0) & ~silent[entries.row]
     row, column, value = entries.row[kept], entries.col[kept], entries.data[kept]
@@ -77,6 +75,15 @@ def runaway(matrix: Any, rows: Rows, ridge: Floats) -> NDArray[np.int8]:
     total = np.bincount(column, sign, minlength=p)
     runs = (count > 0) & (np.abs(total) == count) & (ridge == 0.0)
     return np.where(runs, np.sign(total), 0.0).astype(np.int8)
+
+
+def ends(rows: Rows) -> Floats:
+    """Return to which infinity (n,) the best predictor of a row alone runs: -1, 1; 0 for none."""
+    if rows.code not in (COUNTS, BINOMIAL):
+        return np.zeros(rows.y.size)
+    low = rows.y == 0.0
+    high = (rows.y == rows.size) & (rows.code == BINOMIAL)
+    return np.where(low & ~high, -1.0, np.where(high & ~low, 1.0, 0.0))
 
 
 def touched(matrix: Any, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from ._wide_clusters import Labels, collapsed, runaway, touched
 from ._wide_fista import Found, Settings, State, minimise
 from ._wide_matrix import SparseDesign
 from ._wide_problem import Nearest, Rows, WideProblem
+from ._wide_separation import ROUNDING, direction
 from ._wide_start import null_clusters, null_ridge, null_start, top_of, unit_of
 from ._wide_strength import largest_penalty
 from ._wide_structure import Structure, structure_of
@@ -114,13 +115,40 @@ class Solver:
             found.append(minimise(self.problem, here, nearest, self.settings, state))
         return found
 
+    def limit(self, beta: Floats) -> tuple[Found, Floats]:
+        """Return the fit at no penalty, and which coefficients run to an infinity, with its sign.
+
+        Rows that these fit perfectly are left out of the fit.
+        """
+        state = self.start(beta)
+        found = minimise(self.problem, 1.0, self.nearest(), self.settings, state)
+        gap, problem = found.certificate.gap, self.problem
+        away = direction(self.matrix, problem.rows, problem.ridge, found.eta, gap)
+        if not away.any():
+            return found, away
+        moved = problem.x.times(away)
+        still = np.abs(moved) <= ROUNDING * np.abs(moved).max()
+        rest = problem.weighted(np.where(still, problem.rows.weight, 0.0))
+        found = minimise(rest, 1.0, self.nearest(), self.settings, state)
+        return found, np.sign(away)
+
     def unbounded(self) -> NDArray[np.intp]:
         """Return columns (of the design) that run to infinity and that no penalty holds back."""
         null = null_clusters(self.structure)
         ridge = null_ridge(null, self.problem.ridge)
         runs = runaway(collapsed(self.matrix, null), self.problem.rows, ridge)
+        return self._columns(null, runs)
+
+    def together(self, found: Found, lam: float) -> NDArray[np.intp]:
+        """Return columns that run to infinity with others, as a fit at one penalty tells."""
+        null = null_clusters(self.structure) if lam > 0.0 else np.arange(found.beta.size)
+        ridge = null_ridge(null, self.problem.ridge)
+        matrix, gap = collapsed(self.matrix, null), found.certificate.gap
+        return self._columns(null, direction(matrix, self.problem.rows, ridge, found.eta, gap))
+
+    def _columns(self, clusters: Labels, chosen: NDArray[Any]) -> NDArray[np.intp]:
         # Columns that are held at 0 have the number -1: that of none, put at the end.
-        return np.sort(self.structure.columns[np.append(runs, 0)[null] != 0])
+        return np.sort(self.structure.columns[np.append(chosen, 0)[clusters] != 0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,10 +185,11 @@ def refit(solver: Solver, clusters: Labels, beta: Floats) -> Refitted:
             matrix[:, free], rows, ridge[free], Unpenalised(free.size), solver.settings, "auto",
             solver.threads,
         )  # fmt: skip
-        state = inner.start(start[free][inner.structure.columns])
-        found = minimise(inner.problem, 1.0, inner.nearest(), inner.settings, state)
-        value[free[inner.structure.columns]] = found.beta
-        deviance = 2.0 * inner.problem.rows.deviance(inner.problem.x, found.eta)
+        found, away = inner.limit(start[free][inner.structure.columns])
+        value[free[inner.structure.columns]] = np.where(
+            away == 0.0, found.beta, np.copysign(math.inf, away)
+        )
+        deviance = 2.0 * found.objective - 2.0 * inner.problem.penalty(found.beta, 0.0)
         converged = found.relative_gap <= solver.settings.tol
     else:
         deviance = 2.0 * rows.deviance(SparseDesign.of(matrix, 1), rows.offset)

@@ -107,7 +107,8 @@ def fit_penalized_wide(
     ------
     InputError
         Values of ``y`` that the family does not have, shapes that do not fit, columns that are
-        not there, or coefficients that run to infinity and that nothing holds back.
+        not there, or coefficients that run to infinity and that nothing holds back, alone or (of
+        designs with up to 500,000 nonzeros) together.
 
     Warns
     -----
@@ -135,7 +136,7 @@ def fit_penalized_wide(
         matrix, rows, _ridge(ridge, len(columns)), differences, settings, prox,
         resolve_threads(threads),
     )  # fmt: skip
-    _refuse_unbounded(solver, columns)
+    _refuse_unbounded(solver.unbounded(), columns, "All their rows are 0 (or all trials succeed)")
     solver, state = solver.begun()
     largest, first, grid = math.nan, None, np.zeros(1)
     if penalty is not None and _is_count(lambdas):
@@ -143,6 +144,10 @@ def fit_penalized_wide(
     if penalty is not None:
         grid = _grid(lambdas, lambda_ratio, largest)
     found = solver.path(grid, state, first)
+    lowest = float(grid[-1]) if penalty is not None else 0.0
+    _refuse_unbounded(
+        solver.together(found[-1], lowest), columns, "Together they tell zeros from the other rows"
+    )
     options = {"tol": tol, "max_iter": max_iter, "prox": prox, "scaled": scaled}
     path = path_of(
         solver, found, grid, largest, family, differences, columns, provenance(**options)
@@ -197,12 +202,10 @@ def _grid(lambdas: Any, ratio: float, largest: float) -> Floats:
     return values
 
 
-def _refuse_unbounded(solver: Solver, names: tuple[str, ...]) -> None:
-    columns = solver.unbounded()
+def _refuse_unbounded(columns: NDArray[np.intp], names: tuple[str, ...], cause: str) -> None:
     if columns.size:
         raise InputError(
             f"{plural(columns.size, 'column')} of the design would run to infinity, and no penalty "
-            f"holds them back: {first_few([names[j] for j in columns.tolist()])}. All their rows "
-            "are 0 (or all trials succeed). Give a small ridge, or leave out the columns with "
-            "their rows."
+            f"holds them back: {first_few([names[j] for j in columns.tolist()])}. {cause}. Give a "
+            "small ridge, or leave out the columns with their rows."
         )
