@@ -242,6 +242,7 @@ def test_one_condition_has_nothing_to_compare_with() -> None:
         differences_of(penalties.pairwise("condition"), design, design.names)
 
 
+@pytest.mark.compiled
 def test_no_gaussian_model_is_chosen_that_fits_every_row() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(30, 60))

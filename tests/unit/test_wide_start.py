@@ -88,6 +88,7 @@ def test_a_path_begins_without_differences(kind: str, tol: float) -> None:
     assert path.n_coefficients[1] > path.n_coefficients[0]
 
 
+@pytest.mark.compiled
 def test_more_columns_than_rows_begin_without_any() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=(50, 120))
