@@ -9,9 +9,17 @@ import numpy as np
 
 from countglm.errors import InputError
 
-from . import _nb_clamps, _nb_data_faults, _nb_faults, _nb_log_faults, _nb_loss_faults
+from . import (
+    _nb_clamps,
+    _nb_data_faults,
+    _nb_faults,
+    _nb_gradient_faults,
+    _nb_log_faults,
+    _nb_loss_faults,
+)
 from ._nb_facts import Facts, read_facts
 from ._nb_findings import Finding, NBLossReport, in_order
+from ._nb_log import is_known, read_log
 
 Finder = Callable[[Facts], Iterator[Finding]]
 
@@ -34,9 +42,11 @@ _CHECKS: tuple[tuple[str, str, tuple[Finder, ...]], ...] = (
     ("losses that are not finite", "loss", (_nb_loss_faults.lost_losses,)),
     ("values of the loss", "compared", (_nb_loss_faults.other_formulas,)),
     ("training log", "log", (
-        _nb_log_faults.first_not_finite, _nb_log_faults.gradient_norms, _nb_log_faults.zero_shares,
+        _nb_log_faults.first_not_finite, _nb_gradient_faults.gradient_norms,
+        _nb_log_faults.zero_shares,
         _nb_log_faults.logged_clamps, _nb_log_faults.frozen, _nb_log_faults.rising_loss,
         _nb_log_faults.too_low, _nb_log_faults.logged_reach, _nb_log_faults.logged_start,
+        _nb_log_faults.unread_columns,
     )),
 )  # fmt: skip
 
@@ -108,7 +118,8 @@ def check_nb_loss(
         (softplus, if that is not given).
     log : dict, list of dicts, DataFrame or path of a CSV file, optional
         The training: one value a step. Columns are known by their names: "loss", "grad_norm",
-        "log_alpha_min", "mean_max", and so on. Entries that are arrays are reduced to their ends.
+        "log_alpha_min", "train/mu_max", and so on; the report names those that are not. Entries
+        that are arrays are reduced to their ends.
 
     Returns
     -------
@@ -126,7 +137,7 @@ def check_nb_loss(
     The kinds of faults, by code: "counts", "not-finite", "out-of-range", "clamped", "unreachable",
     "swapped", "disagree", "start", "scale", "inverted", "dispersion", "depth", "precision",
     "eps-in-lgamma", "eps-in-log", "zero-gradient", "sign", "constant", "formula", "gradient-norm",
-    "frozen", "rising", "too-low".
+    "frozen", "rising", "too-low", "log".
     Thresholds: docs/math.md, 20.10.
 
     Examples
@@ -146,7 +157,7 @@ def check_nb_loss(
         start_mean=start_mean,
     )  # fmt: skip
     if log is not None:
-        facts.log = _nb_log_faults.read_log(log)
+        facts.log = read_log(log)
     findings: list[Finding] = []
     checked = []
     for words, needed, finders in _CHECKS:
@@ -154,6 +165,8 @@ def check_nb_loss(
         wrong = needed == "fit" and any(finding.severity == "error" for finding in findings)
         if _known(facts, needed) and not wrong:
             checked.append(words)
+            if needed == "log":
+                checked += _unread(facts)
             with np.errstate(all="ignore"):
                 findings += [finding for finder in finders for finding in finder(facts)]
     if not checked:
@@ -162,6 +175,12 @@ def check_nb_loss(
             "mean=mu, total_count=r), or a training log, as in check_nb_loss(log=history)."
         )
     return NBLossReport(in_order(findings), tuple(checked))
+
+
+def _unread(facts: Facts) -> list[str]:
+    """Say which columns of a log were looked through for NaN alone."""
+    names = [name for name in facts.log if not is_known(name, facts.library)]
+    return [f"for NaN alone the columns {', '.join(names)}"] if names else []
 
 
 def _known(facts: Facts, needed: str) -> bool:

@@ -179,8 +179,8 @@ def planted() -> dict[str, tuple[str, str, dict[str, Any], str]]:
         "a clamp in the log": ("clamped", "warning", {
             "clamps": {"log_alpha": (-10, 10)}, **logged(log_alpha_max=np.minimum(10.0, steps))},
             "log_alpha_max is at its clamp 10 at 70 of 80 steps"),
-        "dead share": ("zero-gradient", "warning", logged(share_zero=steps / 200.0),
-                       "share_zero reaches 39.5% (above 1% from step 3 on)"),
+        "dead share": ("zero-gradient", "warning", logged(share_zero_grad=steps / 200.0),
+                       "share_zero_grad reaches 39.5% (above 1% from step 3 on)"),
     }  # fmt: skip
 
 

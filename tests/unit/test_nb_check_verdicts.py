@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import countglm
@@ -136,3 +137,68 @@ def test_ranges_and_missing_numbers_are_refused() -> None:
         log_likelihood([1, 2], None, 0.0)
     eps = {"lgamma": np.float32(1e-8)}
     assert check_nb_loss([[1, 2]], mean=1.0, n=1.0, eps=eps).codes == ("eps-in-lgamma",)
+
+
+def logs() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return broken logs, and the code of what is wrong."""
+    steps = np.arange(300)
+    loss = 2.0 + np.exp(-steps / 20.0)
+    diverges = loss + np.maximum(0, steps - 100) / 20.0
+    return {
+        "bound untold": ("clamped", {"loss": loss, "log_alpha_min": np.maximum(-steps / 10, -10)}),
+        "scvi's name": ("frozen", {"loss": loss, "theta_mean": np.ones(300)}),
+        "a slash": ("frozen", {"loss": loss, "train/dispersion_mean": np.ones(300)}),
+        "capitals": ("rising", {"trainLoss": diverges}),
+        "not reg": ("rising", {"nb_regression_loss": diverges}),
+        "not test": ("rising", {"latest_loss": diverges}),
+        "a total": ("rising", {"total_loss": diverges}),
+        "percent": ("zero-gradient", {"zero_grad_percent": [60] * 200}),
+        "explosion": ("gradient-norm", {"grad_norm": 10.0 ** (steps / 30.0)}),
+        "late spike": ("gradient-norm", {
+            "grad_norm": np.where(steps == 250, 1e3, 10.0 ** (-steps / 60.0))}),
+        "one NaN": ("not-finite", {"loss": np.where(steps == 100, np.nan, loss)}),
+        "NaN after gaps": ("not-finite", {
+            "loss": np.where((steps % 5 == 4) & (steps < 200), loss, np.nan)}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(logs()))
+def test_a_broken_log_is_broken_in_every_container(name: str, tmp_path: Any) -> None:
+    code, log = logs()[name]
+    pd.DataFrame(log).to_csv(tmp_path / "log.csv", index=False)
+    for given in (log, pd.DataFrame(log), tmp_path / "log.csv"):
+        report = check_nb_loss(log=given)
+        assert set(report.codes) == {code}, str(report)
+        assert not report.ok
+        assert name != "one NaN" or "at step 100 of 300 but finite again" in str(report)
+
+
+def test_sound_logs_are_silent() -> None:
+    steps = np.arange(300)
+    loss = 2.0 + np.exp(-steps / 20.0)
+    for columns in (
+        {"zeros_frac": np.full(300, 0.9)}, {"zero_fraction_counts": np.full(300, 0.9)},
+        {"log_alpha_mean": np.minimum(steps / 50.0, 1.0)}, {"kl_weight": np.minimum(1, steps / 99)},
+        {"log_alpha_min": np.round(-1.0 + np.exp(-steps / 20.0), 3)},
+        {"loss": np.where(steps % 5 == 4, loss, np.nan)},
+        {"grad_norm": np.exp(-steps / 20.0) * 1e5},
+    ):  # fmt: skip
+        report = check_nb_loss(log={"loss": loss, **columns})
+        assert report.findings == (), str(report)
+    # Converged, and a prior that is warmed up: worth a note.
+    for log in (
+        {"loss": loss, "grad_norm": 10.0 ** (-steps / 20.0)},
+        {"total_loss": 2.0 + np.exp(-steps / 10.0) + 0.5 * np.minimum(1.0, steps / 200.0)},
+    ):
+        assert check_nb_loss(log=log).ok
+
+
+def test_columns_that_nobody_knows_are_named(tmp_path: Any) -> None:
+    report = check_nb_loss(log={"foo": [3] * 200})
+    assert report.codes == ("log",)
+    assert "Nothing is wrong" not in str(report)
+    known = check_nb_loss(log={"loss": 3.0, "lr": [1.0], "gone": None})
+    assert known.checked == ("training log", "for NaN alone the columns lr")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(countglm.InputError, match="is no table"):
+        check_nb_loss(log=tmp_path / "empty.csv")
