@@ -126,7 +126,8 @@ class Run:
         tol = floor
         while True:
             tau = state.stiff * metric
-            new = self.nearest(tau, y - slope / tau, self.lam, tol, state.v)
+            # Where that is not known closely the certificate tells what is left.
+            new, _ = self.nearest(tau, y - slope / tau, self.lam, tol, state.v)
             apart = new - y
             move = problem.x.times(apart)
             squared = float(np.add.reduce(metric * apart * apart))

@@ -145,11 +145,12 @@ class Nearest:
         # A projection has no bounds to split from.
         force = self._force and not math.isinf(lam)
         b = np.zeros(z.size)
+        left = []
 
         def task(start: int, stop: int) -> None:
             # Every thread needs room of its own for small components.
             bench = self._bench if self._threads == 1 else self._make_bench()
-            nearest(pieces, tau, z, bound, tol, force, v, b, room, bench, start, stop)
+            left.append(nearest(pieces, tau, z, bound, tol, force, v, b, room, bench, start, stop))
 
         run_blocks(task, self._structure.n_components, block_size=COMPONENTS, threads=self._threads)
-        return b
+        return b, sum(left) == 0
