@@ -67,13 +67,16 @@ def _wants_poisson(facts: Facts, name: str, at: NDArray[np.bool_]) -> bool:
         return False
     genes = np.broadcast_to(at, y.shape).mean(axis=0) > 0.5
     with np.errstate(all="ignore"):
-        mean = y.mean(axis=0)
-        excess = (y.var(axis=0, ddof=1) - mean) / mean**2
-        given = np.broadcast_to(
-            resolve({name: facts.given[name], "eta": np.array(0.0)}).dispersion, y.shape
-        ).mean(axis=0)
+        found = resolve({name: facts.given[name], "eta": np.array(0.0)}).dispersion
+        given = np.broadcast_to(found, y.shape).mean(axis=0)
+        means = y.mean(axis=0) if facts.parameters is None else facts.parameters.mean
+        mean = np.broadcast_to(means, y.shape)
+        squares = (mean**2).sum(axis=0)
+        excess = ((y - mean) ** 2 - mean).sum(axis=0) / squares
+        error = np.sqrt((2.0 * mean**2 + mean).sum(axis=0)) / squares
+        alike = (excess <= given + 2.0 * error) & (given * mean.mean(axis=0) < 0.1)
     least = given[genes] <= np.nanmedian(given)
-    return bool(genes.any() and least.all() and np.mean(excess[genes] <= given[genes]) > 0.5)
+    return bool(genes.any() and least.all() and np.mean(alike[genes]) > 0.5)
 
 
 def _of_poissons(words: str, at: NDArray[np.bool_]) -> Finding:

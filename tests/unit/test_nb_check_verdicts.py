@@ -92,6 +92,16 @@ def test_what_is_sound_is_not_called_broken() -> None:
     assert report.ok, str(report)
     assert check_nb_loss(poisson, mean=start.mean, log_alpha=start.log_alpha).ok
     assert check_nb_loss(poisson, mean=start.mean, n=start.inverse_dispersion).ok
+    # A floor that is above what the counts say is a clamp.
+    floor = np.where(np.arange(150) < 75, 0.5, start.dispersion + 0.5 + np.arange(150) / 1e3)
+    assert "clamped" in check_nb_loss(poisson, mean=start.mean, dispersion=floor).codes
+    # Few counts in cells of different depth.
+    depth = np.exp(rng.normal(0.0, 0.4, (500, 1)))
+    law = np.exp(rng.normal(0.0, 1.0, 200))
+    few = depth * np.exp(rng.normal(-3.0, 1.0, 200))
+    drops = rng.poisson(few * rng.gamma(law, 1.0 / law, few.shape))
+    begin = start_values(drops, depth.ravel())
+    assert check_nb_loss(drops, mean=begin.mean * depth, dispersion=begin.dispersion).ok
     # Two and three levels of a factor, no bound at either end.
     for levels in ([3.0, 9.0], [3.0, 5.0, 9.0]):
         group = np.resize(levels, 210)
