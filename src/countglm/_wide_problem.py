@@ -135,8 +135,10 @@ class Nearest:
         self._make_bench: Callable[[], Bench] = structure.bench
         self._bench = structure.bench()
 
-    def __call__(self, tau: Floats, z: Floats, lam: float, tol: float, v: Floats) -> Floats:
-        """Return the point, known to ``tol`` or as well as it can be; ``v`` (m,) is replaced."""
+    def __call__(
+        self, tau: Floats, z: Floats, lam: float, tol: float, v: Floats
+    ) -> tuple[Floats, bool]:
+        """Return the point and whether it is known to ``tol``; ``v`` (m,) is replaced."""
         room, pieces = self._room, self._structure.pieces
         fresh = room.weight == 0.0
         if fresh.any():
