@@ -107,7 +107,7 @@ def other_dispersion(facts: Facts) -> Iterator[Finding]:
     if not told.any():
         return
     middle = float(np.median(gap[told]))
-    if abs(middle) > np.log(2.0) + 2.0 * float(np.median(error[told])) / np.sqrt(told.sum()):
+    if abs(middle) > np.log(2.0) + 3.0 * float(np.median(error[told])) / np.sqrt(told.sum()):
         yield Finding(
             "dispersion", "warning",
             f"The counts vary {'more' if middle > 0.0 else 'less'} around their means than the "
@@ -165,7 +165,11 @@ def missing_depth(facts: Facts) -> Iterator[Finding]:
     if seen.sum() < _SAMPLES:
         return
     depth, fitted = np.log(totals[seen]), np.log(ours[seen])
-    spread, noise = float(depth.std()), float(np.sqrt(np.mean(1.0 / totals[seen])))
+    # What the counts vary by themselves makes totals differ as well.
+    given, by_gene = facts.parameters.dispersion, np.broadcast_to(mean, y.shape)
+    variance = (by_gene + np.broadcast_to(given, y.shape) * by_gene**2).sum(axis=1)
+    spread = float(depth.std())
+    noise = float(np.sqrt(np.mean(variance[seen] / ours[seen] ** 2)))
     centred = depth - depth.mean()
     follows = float((centred * fitted).sum() / (centred * centred).sum()) if spread > 0.0 else 1.0
     if spread > max(0.25, 3.0 * noise) and follows < 0.3:

@@ -102,6 +102,9 @@ def test_what_is_sound_is_not_called_broken() -> None:
     drops = rng.poisson(few * rng.gamma(law, 1.0 / law, few.shape))
     begin = start_values(drops, depth.ravel())
     assert check_nb_loss(drops, mean=begin.mean * depth, dispersion=begin.dispersion).ok
+    # Totals of three genes differ by their dispersion; there is no depth to be missed.
+    three = rng.poisson(50.0 * rng.gamma(2.0, 0.5, (150, 3)))
+    assert check_nb_loss(three, mean=np.full((150, 3), 50.0), dispersion=0.5).findings == ()
     # Two and three levels of a factor, no bound at either end.
     for levels in ([3.0, 9.0], [3.0, 5.0, 9.0]):
         group = np.resize(levels, 210)
