@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._exact_sum import exact_sum
+from ._fold_choice import chosen_places, spread_of, total_deviance
 from ._gram_schmidt import gram_schmidt
 from ._parallel import is_whole
 from .errors import InputError
@@ -44,14 +45,12 @@ class CrossValidation:
     @property
     def deviance(self) -> Floats:
         """Deviance (G, L) of all samples, each predicted by a fit without it."""
-        return np.asarray(np.add.reduce(self.parts, axis=0))
+        return total_deviance(self.parts)
 
     @property
     def standard_error(self) -> Floats:
         """Standard error (G, L) of `deviance`, from how the parts differ."""
-        k = self.parts.shape[0]
-        apart = self.parts - self.deviance / k
-        return np.asarray(np.sqrt(np.add.reduce(apart * apart, axis=0) * (k / (k - 1.0))))
+        return spread_of(self.parts)
 
     def choose(self, rule: str = "least", *, shared: bool = False) -> PenalizedFit:
         """Choose a penalty for every gene.
@@ -76,8 +75,6 @@ class CrossValidation:
         InputError
             An unknown rule.
         """
-        if rule not in ("least", "one_se"):
-            raise InputError(f"rule={rule!r} is not known; choose 'least' or 'one_se'.")
         parts = self.parts
         if shared:
             # Rounded once, so that no order of the genes changes the choice.
@@ -86,14 +83,7 @@ class CrossValidation:
                 [[[exact_sum(np.ascontiguousarray(part[:, step]))] for step in
                   range(parts.shape[2])] for part in known]
             ).transpose(0, 2, 1)  # fmt: skip
-        found = replace(self, parts=parts)
-        value = np.where(np.isnan(found.deviance), np.inf, found.deviance)
-        place = np.argmin(value, axis=1)
-        if rule == "one_se":
-            row = np.arange(place.size)
-            limit = value[row, place] + np.nan_to_num(found.standard_error[row, place])
-            place = np.argmax(value <= limit[:, None], axis=1)
-        return self.path.at(place)
+        return self.path.at(chosen_places(parts, rule))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._fold_choice import chosen_places, spread_of, total_deviance
 from ._parallel import is_whole
 from .errors import InputError
 
@@ -39,14 +40,12 @@ class WideCrossValidation:
     @property
     def deviance(self) -> Floats:
         """Deviance (L,) of all rows, each predicted by a fit without it."""
-        return np.asarray(np.add.reduce(self.parts, axis=0))
+        return total_deviance(self.parts)
 
     @property
     def standard_error(self) -> Floats:
         """Standard error (L,) of `deviance`, from how the parts differ."""
-        k = self.parts.shape[0]
-        apart = self.parts - self.deviance / k
-        return np.asarray(np.sqrt(np.add.reduce(apart * apart, axis=0) * (k / (k - 1.0))))
+        return spread_of(self.parts)
 
     def choose(self, rule: str = "least") -> WideFit:
         """Choose the penalty of the least deviance, or one that parts fewer effects.
@@ -66,13 +65,7 @@ class WideCrossValidation:
         InputError
             An unknown rule.
         """
-        if rule not in ("least", "one_se"):
-            raise InputError(f"rule={rule!r} is not known; choose 'least' or 'one_se'.")
-        place = int(np.argmin(self.deviance))
-        if rule == "one_se":
-            limit = self.deviance[place] + self.standard_error[place]
-            place = int(np.argmax(self.deviance <= limit))
-        return self.path.at(place)
+        return self.path.at(int(chosen_places(self.parts[:, None], rule)[0]))
 
 
 def cross_validate(path: WidePath, folds: Any, seed: int) -> WideCrossValidation:

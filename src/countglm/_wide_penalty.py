@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._penalty_inputs import checked_costs
 from ._arguments import as_real_array
 from ._names import first_few
 from ._wide_blocks import ConditionDesign
@@ -84,7 +85,7 @@ def _ready_made(penalty: Penalty, design: Any, names: tuple[str, ...]) -> WideDi
     if not pairs.size:
         raise InputError("The penalty compares nothing: no group has two of the compared columns.")
     kinds = int(of_pair.max()) + 1
-    return WideDifferences(_rows(pairs, len(names)), _costs(penalty.costs, kinds)[of_pair], groups)
+    return WideDifferences(_rows(pairs, len(names)), checked_costs(penalty.costs, kinds)[of_pair], groups)
 
 
 def _lasso(penalty: Penalty, design: Any, names: tuple[str, ...]) -> WideDifferences:
@@ -104,7 +105,7 @@ def _lasso(penalty: Penalty, design: Any, names: tuple[str, ...]) -> WideDiffere
     d = sparse.csr_matrix(
         (np.ones(chosen.size), (np.arange(chosen.size), chosen)), shape=(chosen.size, len(names))
     )
-    return WideDifferences(d, _costs(penalty.costs, chosen.size), None)
+    return WideDifferences(d, checked_costs(penalty.costs, chosen.size), None)
 
 
 def _constant(matrix: Any) -> NDArray[np.bool_]:
@@ -214,15 +215,3 @@ def _rows(pairs: NDArray[np.intp], p: int) -> Any:
     m = pairs.shape[0]
     value = np.tile([1.0, -1.0], m)
     return sparse.csr_matrix((value, (np.repeat(np.arange(m), 2), pairs.ravel())), shape=(m, p))
-
-
-def _costs(costs: Any, m: int) -> Floats:
-    if costs is None:
-        return np.ones(m)
-    values = as_real_array(costs, "costs")
-    if values.shape != (m,) or not np.isfinite(values).all() or not (values > 0.0).all():
-        raise InputError(
-            f"costs must be {m} positive finite numbers, one a compared pair of levels (or one a "
-            f"column); got shape {values.shape}."
-        )
-    return values
