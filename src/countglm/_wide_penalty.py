@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._penalty_inputs import checked_costs
-from ._arguments import as_real_array
 from ._names import first_few
+from ._penalty_inputs import checked_costs
 from ._wide_blocks import ConditionDesign
 from .errors import InputError
 from .penalties import Penalty
@@ -85,7 +84,9 @@ def _ready_made(penalty: Penalty, design: Any, names: tuple[str, ...]) -> WideDi
     if not pairs.size:
         raise InputError("The penalty compares nothing: no group has two of the compared columns.")
     kinds = int(of_pair.max()) + 1
-    return WideDifferences(_rows(pairs, len(names)), checked_costs(penalty.costs, kinds)[of_pair], groups)
+    return WideDifferences(
+        _rows(pairs, len(names)), checked_costs(penalty.costs, kinds)[of_pair], groups
+    )
 
 
 def _lasso(penalty: Penalty, design: Any, names: tuple[str, ...]) -> WideDifferences:
