@@ -145,10 +145,15 @@ def test_ctrl_c_leaves_no_child(adata, children) -> None:
         time.sleep(1.0)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell that starts tests in the background has them ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        run_r("DESeq2", adata, design="~ {Sys.sleep(60); condition}")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_r("DESeq2", adata, design="~ {Sys.sleep(60); condition}")
+    finally:
+        signal.signal(signal.SIGINT, before)
     thread.join()
 
 
