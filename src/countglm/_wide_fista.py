@@ -21,6 +21,8 @@ LONGER, SHORTER = 0.7, 1.5
 FLOOR, STUCK = 1e-18, 3
 # Momentum raises no logarithm of a mean by more: what it meets there would be another curvature.
 FARTHEST = 1.0
+# Momentum may raise the objective by this part of it above its least; beyond, it is forgotten.
+RISE = 1e-6
 # Curvatures below this part of the largest do not make a column's step longer.
 LEAST = 1e-10
 
@@ -83,7 +85,7 @@ class Run:
     ) -> None:
         self.problem, self.lam, self.nearest = problem, lam, nearest
         self.settings, self.state = settings, state
-        self.gradients = 0
+        self.gradients, self.least = 0, math.inf
         self.begin()
 
     def begin(self) -> None:
@@ -138,6 +140,12 @@ class Run:
             # Beyond double precision, not a number included, it has risen without end.
             needed = 2.0 * risen / squared if squared > 0.0 and risen < math.inf else math.inf
             state.stiff = min(max(SHORTER * state.stiff, needed), 10.0 * state.stiff)
+        value = problem.objective(at.eta + move, new, self.lam)
+        if carry > 0.0 and not value <= self.least + RISE * max(1.0, abs(self.least)):
+            # Ahead, where the loss is flat, its curvature said nothing of what lies between.
+            self.restart()
+            return math.inf
+        self.least = min(self.least, value)
         # The map against the way that was made: momentum overshoots.
         turned = float(np.add.reduce(metric * (y - new) * (new - state.beta))) > 0.0
         self.past_beta, self.past_eta, self.age = state.beta, state.eta, older

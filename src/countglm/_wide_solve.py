@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,12 +103,12 @@ class Solver:
                 return lam * self.unit, there
         return largest * self.unit, None
 
-    def path(self, lambdas: Floats, state: State, first: Found | None = None) -> list[Found]:
+    def path(self, lambdas: Floats, state: State, known: Sequence[Found] = ()) -> list[Found]:
         """Return the fits at penalties from large to small, each from the last.
 
-        ``first`` is that at the first penalty, where it is known.
+        ``known`` are those at the first penalties.
         """
-        nearest, found = self.nearest(), [] if first is None else [first]
+        nearest, found = self.nearest(), list(known)
         for lam in lambdas[len(found) :].tolist():
             here = lam / self.unit
             bound = here * self.structure.cost

@@ -138,12 +138,13 @@ def fit_penalized_wide(
     )  # fmt: skip
     _refuse_unbounded(solver.unbounded(), columns, "All their rows are 0 (or all trials succeed)")
     solver, state = solver.begun()
-    largest, first, grid = math.nan, None, np.zeros(1)
-    if penalty is not None and _is_count(lambdas):
-        largest, first = solver.null_fit(state)
+    largest, known, grid = math.nan, [], np.zeros(1)
     if penalty is not None:
+        largest, first = solver.null_fit(state)
         grid = _grid(lambdas, lambda_ratio, largest)
-    found = solver.path(grid, state, first)
+        # From the largest penalty on nothing differs, however much more is asked for.
+        known = [] if first is None else [first] * int((grid >= largest).sum())
+    found = solver.path(grid, state, known)
     lowest = float(grid[-1]) if penalty is not None else 0.0
     _refuse_unbounded(
         solver.together(found[-1], lowest), columns, "Together they tell zeros from the other rows"
