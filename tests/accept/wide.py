@@ -24,7 +24,7 @@ def against_conic(table: Table) -> None:
         case = wide_case(seed)
         ridge = 0.0 if seed % 3 else 0.1
         choices = {
-            "offset": case.offset, "weights": case.weights, "ridge": ridge, "tol": 1e-12,
+            "offset": case.offset, "weights": case.weights, "ridge": ridge, "tol": 1e-14,
             **case.options,
         }  # fmt: skip
         path = fit_penalized_wide(
