@@ -34,8 +34,7 @@ class WidePath:
     lambdas : (L,)
         Penalties.
     largest : float
-        The least penalty that leaves no difference (docs/math.md, 18.8); NaN where the penalties
-        were given.
+        The least penalty that leaves no difference (docs/math.md, 18.8); NaN without a penalty.
     coefficients : (L, p)
         Estimates, on the scale of the linear predictor.
     gap : (L,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -282,3 +283,30 @@ def test_mistakes_are_told(message: str, change: dict[str, Any]) -> None:
     }  # fmt: skip
     with pytest.raises(InputError, match=message):
         fit_penalized_wide(**given)
+
+
+def test_momentum_does_not_run_away_over_a_flat_likelihood() -> None:
+    # Two columns that nearly always occur together, and counts far above their dispersion's scale.
+    rng = np.random.default_rng(4)
+    one = rng.random(400) < 0.5
+    other = one ^ (rng.random(400) < 0.01)
+    x = np.column_stack([np.ones(400), one, other, 100.0 + one]).astype(float)
+    y = rng.negative_binomial(0.2, 0.2 / (0.2 + np.exp(1.0 + 4.0 * one)))
+    ends = []
+    for steps in (20, 200, 2000):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CountglmWarning)
+            path = fit_penalized_wide(y, x, None, dispersion=5.0, max_iter=steps, ridge=1e-6)
+        ends.append(float(path.objective[0]))
+    assert ends[1] <= ends[0] * (1.0 + 1e-6)
+    assert ends[2] <= ends[1] * (1.0 + 1e-6)
+
+
+def test_a_penalty_above_the_largest_is_the_fit_without_differences() -> None:
+    case = wide_case(3)
+    path = fit(case, lambdas=3)
+    given = fit(case, lambdas=[5.0 * path.largest, path.largest, 0.5 * path.largest])
+    assert given.largest == path.largest
+    assert given.coefficients[0].tobytes() == given.coefficients[1].tobytes()
+    assert given.coefficients[0].tobytes() == path.coefficients[0].tobytes()
+    assert (given.gap[:2] <= path.gap[0] + 1e-12).all()
