@@ -51,3 +51,16 @@ def save_result(name: str, result: dict[str, Any]) -> None:
     """Keep one benchmark's result as JSON beside the others."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def threads_agree(rows: dict[str, Any]) -> bool:
+    """Print and return whether the results of one and two threads have the same digest."""
+    same = bool(rows["1"]["digest"] == rows["2"]["digest"])
+    print(f"bits of 1 and 2 threads: {'the same' if same else 'DIFFERENT'}")
+    return same
+
+
+def bits_text(result: dict[str, Any]) -> str:
+    """Return the sentence on the bits of one and two threads."""
+    bits = "the same" if result["same_bits"] else "not the same"
+    return f"The results of one and two threads have {bits} bits."

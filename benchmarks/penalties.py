@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from crossing_worker import status
-from machine import describe_machine, save_result
+from machine import describe_machine, save_result, threads_agree
 from table import write_page
 
 GENES, SAMPLES, CONDITIONS, LAMBDAS = 20_000, 36, 6, 50
@@ -122,8 +122,7 @@ def main() -> None:
             f"patterns; five folds {row['folds_seconds']:.1f} s",
             flush=True,
         )
-    same = rows["1"]["digest"] == rows["2"]["digest"]
-    print(f"bits of 1 and 2 threads: {'the same' if same else 'DIFFERENT'}")
+    same = threads_agree(rows)
     if options.trial:
         return
     found = {

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from countglm import condition_design, fit_penalized_wide
 from countglm.penalties import pairwise
-from machine import describe_machine, save_result
+from machine import describe_machine, save_result, threads_agree
 from table import write_page
 
 ROWS, FEATURES, CONDITIONS, DIFFERENT, LAMBDAS = 20_000, 666, 3, 60, 50
@@ -97,8 +97,7 @@ def main() -> None:
             f"{row['invented']} invented",
             flush=True,
         )
-    same = rows["1"]["digest"] == rows["2"]["digest"]
-    print(f"bits of 1 and 2 threads: {'the same' if same else 'DIFFERENT'}")
+    same = threads_agree(rows)
     if options.trial:
         return
     found = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from machine import machine_text
+from machine import bits_text, machine_text
 
 
 def wide(result: dict[str, Any]) -> list[str]:
@@ -30,5 +30,4 @@ def wide(result: dict[str, Any]) -> list[str]:
         f"| {row['refits_seconds']:.1f} | {row['folds_seconds']:.1f} |"
         for threads, row in result["threads"].items()
     ]
-    bits = "the same" if result["same_bits"] else "not the same"
-    return [*lines, "", f"The results of one and two threads have {bits} bits."]
+    return [*lines, "", bits_text(result)]

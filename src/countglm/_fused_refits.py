@@ -101,7 +101,7 @@ def refit(source: Source, differences: Differences, patterns: Patterns) -> Refit
         here = patterns.of == place
         genes = np.flatnonzero(here.any(axis=1))
         free = null_space(differences.rows[patterns.held[place]])
-        fit = source.fused_fit(genes, products(source.data.design, free))
+        fit = source.fused_fit(genes, products(source.design.matrix, free))
         beta, errors = expanded(fit, free)
         row, step = np.nonzero(here[genes])
         found.coefficients[genes[row], step] = beta[row]

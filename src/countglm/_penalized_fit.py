@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -214,15 +215,18 @@ def quadratic_penalty(ridge: Any, differences: Differences) -> Floats:
     return np.asarray(products(differences.rows.T.copy(), weighted))
 
 
-def resolve_grid(lambdas: Any, ratio: Any, largest: Floats) -> Floats:
-    """Return penalties (n_genes, L), from large to small; ``largest`` leave no difference."""
+def resolve_grid(lambdas: Any, ratio: Any, n_genes: int, largest: Callable[[], Floats]) -> Floats:
+    """Return penalties (n_genes, L), from large to small.
+
+    ``largest`` finds those that leave no difference, which only a number of penalties asks for.
+    """
     if not lies_within(ratio, 1e-12, 1.0):
         raise InputError(f"lambda_ratio={ratio!r} must lie in (0, 1].")
-    n_genes = largest.shape[0]
     if isinstance(lambdas, int | np.integer) and is_whole(lambdas, 1):
         # Where the effects are equal as they stand every penalty tells the same, and none tells
         # anything where there is no fit.
-        top = np.where(largest > 0.0, largest, 1.0)
+        least = largest()
+        top = np.where(least > 0.0, least, 1.0)
         return np.asarray(top[:, None] * np.geomspace(1.0, ratio, int(lambdas)))
     values = as_real_array(lambdas, "lambdas")
     if values.ndim == 1 and values.size:

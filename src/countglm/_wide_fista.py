@@ -87,6 +87,8 @@ class Run:
         self.settings, self.state = settings, state
         self.gradients, self.least = 0, math.inf
         self.begin()
+        # The objective where the run begins.
+        self.scale = problem.objective(state.eta, state.beta, lam)
 
     def begin(self) -> None:
         """Forget the momentum, clear the predictors of rounding and renew the metric."""
@@ -163,13 +165,6 @@ class Run:
         return Found(
             state.beta, state.eta, state.v.copy(), certificate, objective, steps, self.gradients
         )
-
-    @property
-    def scale(self) -> float:
-        """The objective where the run began."""
-        if not hasattr(self, "_scale"):
-            self._scale = self.problem.objective(self.state.eta, self.state.beta, self.lam)
-        return self._scale
 
 
 def minimise(

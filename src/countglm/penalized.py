@@ -130,9 +130,12 @@ def _fit(
     differences = penalty.of(source.design)
     problem = make_problem(source.data, differences, quadratic_penalty(ridge, differences), tol)
     problem, start, status = problem.null_fits(source)
-    largest = problem.largest(start, source.each_block)
-    largest[status != Status.CONVERGED] = 0.0
-    grid = resolve_grid(lambdas, ratio, largest)
+
+    def largest() -> Floats:
+        found = problem.largest(start, source.each_block)
+        return np.where(status == Status.CONVERGED, found, 0.0)
+
+    grid = resolve_grid(lambdas, ratio, start.shape[0], largest)
     found = problem.paths(grid, start, source.each_block)
     status = np.where(status == Status.CONVERGED, _statuses(found.facts[:, :, SOLVED]), status)
     lost = status != Status.CONVERGED
@@ -146,7 +149,7 @@ def _fit(
         kkt_residual=found.facts[:, :, KKT].copy(), deviance=found.facts[:, :, DEVIANCE].copy(),
         n_iter=n_iter, status=status.astype(np.int8), dispersion=source.dispersion,
         patterns=patterns, refits=refit(source, differences, patterns), differences=differences,
-        design=source.design, gene_names=source.gene_names, n_samples=source.data.design.shape[0],
+        design=source.design, gene_names=source.gene_names, n_samples=source.design.matrix.shape[0],
         family=source.family, problem=problem, source=source, null_fits=start,
     )  # fmt: skip
 
